@@ -1,0 +1,97 @@
+"""Every file of the package is short, and free of what hides faults."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.paths import PACKAGE, ROOT
+from tests.architecture.source_rules import Rule, dynamic_code, late_imports, silent_handlers
+
+LINES_MAX = 400
+WRITTEN_BY_HAND = {".css", ".html", ".js", ".md", ".py"}
+# Files that may break a rule, as paths below the root. An entry needs a decision record.
+ALLOWED: dict[Rule, frozenset[str]] = {
+    dynamic_code: frozenset(),
+    late_imports: frozenset(),
+    silent_handlers: frozenset(),
+}
+
+
+def overlong(root: Path) -> list[str]:
+    files = (file for file in sorted(root.rglob("*")) if file.suffix in WRITTEN_BY_HAND)
+    sizes = ((file, len(file.read_text("utf-8").splitlines())) for file in files)
+    return [f"{file}: {lines} lines" for file, lines in sizes if lines > LINES_MAX]
+
+
+def breaches(rule: Rule, root: Path) -> dict[str, list[str]]:
+    """What breaks `rule` in the Python files below `root`, by path below root's parent."""
+    found = {}
+    for file in sorted(root.rglob("*.py")):
+        tree = ast.parse(file.read_bytes(), str(file))
+        if lines := [f"line {line}: {text}" for line, text in rule(tree)]:
+            found[file.relative_to(root.parent).as_posix()] = lines
+    return found
+
+
+def test_no_file_is_too_long():
+    assert not (found := overlong(PACKAGE)), f"over {LINES_MAX} lines, to be split: {found}"
+
+
+@pytest.mark.parametrize("rule", list(ALLOWED), ids=lambda rule: rule.__name__)
+def test_no_file_breaks_a_rule(rule: Rule):
+    assert any(PACKAGE.rglob("*.py")), f"found no source below {PACKAGE}"
+    found = breaches(rule, PACKAGE)
+    refused = {path: lines for path, lines in found.items() if path not in ALLOWED[rule]}
+    assert not refused, f"{rule.__doc__} {refused}"
+    stale = ALLOWED[rule] - found.keys()
+    assert not stale, f"no longer needs to be allowed: {stale}"
+    assert all((ROOT / path).is_file() for path in ALLOWED[rule])
+
+
+# ------------------------------------------------------------- the checks see a planted fault
+GUILTY = [
+    (late_imports, "def f():\n    import tinygrad_nn.nn"),
+    (late_imports, "def f():\n    from tinygrad_nn import ops"),
+    (late_imports, "class A:\n    async def f(self):\n        from . import ops"),
+    (late_imports, "def f():\n    return importlib.import_module('tinygrad_nn.viz')"),
+    (late_imports, "f = lambda: import_module('.viz', __package__)"),
+    (silent_handlers, "try:\n    f()\nexcept:\n    pass"),
+    (silent_handlers, "try:\n    f()\nexcept ValueError:\n    ..."),
+    (silent_handlers, "for x in y:\n    try:\n        f()\n    except OSError:\n        continue"),
+    (silent_handlers, "with contextlib.suppress(Exception):\n    f()"),
+    (dynamic_code, "exec(text)"),
+    (dynamic_code, "run = eval"),
+    (dynamic_code, "import builtins\nbuiltins.exec(text)"),
+    (dynamic_code, "from builtins import eval as e"),
+    (dynamic_code, "import pickle"),
+    (dynamic_code, "def f():\n    from pickle import loads"),
+    (dynamic_code, "np.load(file, allow_pickle=True)"),
+]
+INNOCENT = [
+    (late_imports, "from tinygrad_nn import ops\nimport tinygrad_nn.nn"),
+    (late_imports, "def f():\n    import graphviz\n    import_module('graphviz')"),
+    (silent_handlers, "try:\n    f()\nexcept KeyError:\n    raise ValueError from None"),
+    (silent_handlers, "with suppress(KeyError):\n    f()"),
+    (dynamic_code, "class M:\n    def eval(self): ...\nmodel.eval()\nself.exec = 1"),
+    (dynamic_code, "np.load(file, allow_pickle=False)"),
+]
+
+
+@pytest.mark.parametrize(("rule", "source"), GUILTY)
+def test_a_planted_breach_is_found(rule: Rule, source: str, tmp_path: Path):
+    (tmp_path / "planted.py").write_text(source, "utf-8")
+    assert len(breaches(rule, tmp_path)[f"{tmp_path.name}/planted.py"]) == 1
+
+
+@pytest.mark.parametrize(("rule", "source"), INNOCENT)
+def test_innocent_source_passes(rule: Rule, source: str, tmp_path: Path):
+    (tmp_path / "innocent.py").write_text(source, "utf-8")
+    assert breaches(rule, tmp_path) == {}
+
+
+def test_a_planted_overlong_file_is_found(tmp_path: Path):
+    (tmp_path / "fits.py").write_text("x = 1\n" * LINES_MAX, "utf-8")
+    assert overlong(tmp_path) == []
+    (tmp_path / "long.css").write_text("\n" * (LINES_MAX + 1), "utf-8")
+    assert len(overlong(tmp_path)) == 1

@@ -1,0 +1,112 @@
+"""Array-API names for Python floats, with IEEE 754 results where `math` would raise.
+
+`Value` promises the arithmetic of the machine: `log(0)` is -inf and `1/0` is inf, as in
+NumPy, so that one rule text serves floats and arrays.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+
+add = operator.add
+subtract = operator.sub
+multiply = operator.mul
+negative = operator.neg
+positive = operator.pos
+abs = abs
+tanh = math.tanh
+equal = operator.eq
+not_equal = operator.ne
+less = operator.lt
+less_equal = operator.le
+greater = operator.gt
+greater_equal = operator.ge
+isnan = math.isnan
+isinf = math.isinf
+isfinite = math.isfinite
+maximum = max
+minimum = min
+
+inf = math.inf
+nan = math.nan
+pi = math.pi
+
+
+def divide(a: float, b: float) -> float:
+    """a / b; a zero divisor gives ±inf or NaN."""
+    try:
+        return a / b
+    except ZeroDivisionError:
+        if a == 0 or a != a:
+            return nan
+        return math.copysign(inf, a) * math.copysign(1.0, b)
+
+
+def pow(a: float, b: float) -> float:
+    """a ** b in the reals: NaN where the result would be complex."""
+    try:
+        result = a**b
+    except ZeroDivisionError:
+        return inf
+    except OverflowError:
+        return -inf if a < 0 and b % 2 == 1 else inf
+    return nan if isinstance(result, complex) else result
+
+
+def exp(x: float) -> float:
+    """e**x; overflow gives inf."""
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return inf
+
+
+def log(x: float) -> float:
+    """Natural logarithm; -inf at 0, NaN below."""
+    if x > 0:
+        return math.log(x)
+    return -inf if x == 0 else nan
+
+
+def sqrt(x: float) -> float:
+    """Square root; NaN below 0."""
+    return math.sqrt(x) if x >= 0 else nan
+
+
+def sign(x: float) -> float:
+    """-1, 0 or 1; NaN for NaN."""
+    return float((x > 0) - (x < 0)) if x == x else nan
+
+
+def where(condition: bool, a: float, b: float) -> float:
+    """`a` if `condition`, else `b`."""
+    return a if condition else b
+
+
+def sigmoid(x: float) -> float:
+    """1 / (1 + exp(-x)) without overflow."""
+    return 0.5 * (1.0 + math.tanh(0.5 * x))
+
+
+def astype(x: float, dtype: object) -> float:
+    """Floats have one dtype."""
+    return x
+
+
+def _guarded(function: Callable[[float], float]) -> Callable[[float], float]:
+    def call(x: float) -> float:
+        try:
+            return function(x)
+        except (ValueError, OverflowError):
+            return nan
+
+    call.__name__ = function.__name__
+    call.__doc__ = f"math.{function.__name__}, NaN outside its domain."
+    return call
+
+
+def relu(x: float) -> float:
+    """max(x, 0); NaN stays NaN."""
+    return 0.0 if x <= 0 else x

@@ -1,0 +1,33 @@
+"""`backward`: the sweep from one root, with its gradients added to the leaves."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+from tinygrad_nn.core.node import Node, enable_grad
+from tinygrad_nn.core.sweep import accumulate, pull
+from tinygrad_nn.errors import GradientError
+
+__all__ = ["backward"]
+
+
+def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -> None:
+    """Add d(root · seed)/d(leaf) to the `grad` of each leaf below `root`.
+
+    Raises:
+        GradientError: `root` requires no gradient.
+        FreedGraphError: An earlier pass freed the graph.
+        MutationError: A leaf was written after it was used.
+    """
+    if root.op is None:
+        raise GradientError(
+            f"backward on a {type(root).__name__} that requires no gradient: none of its inputs "
+            "does, or it was computed under no_grad; expected at least one leaf made with "
+            "requires_grad=True"
+        )
+    with enable_grad() if create_graph else nullcontext():
+        found = pull((root,), (seed,), create_graph=create_graph,
+                     retain_graph=retain_graph or create_graph)
+        for leaf, g in found.items():
+            accumulate(leaf, g)

@@ -1,0 +1,238 @@
+"""The node of the computation graph, and the switch that says whether operations record.
+
+A node holds a payload (a Python float or an array), the operation that made it and that
+operation's inputs. Nothing else is kept: no closures, no saved copies. A rule reads its
+inputs' payloads from the graph itself, which is right because payloads of results are
+never written; only leaves are, and a leaf carries the moment of its last write.
+
+Two classes derive from `Node`: `Value` (payload: float) and `Tensor` (payload: array).
+They add operators and five class attributes, the *space*:
+
+    fit       (gradient, payload) -> gradient with the payload's shape and dtype, or None
+    coerce    (kernel result)     -> payload of this class
+    own       (gradient)          -> the same numbers in memory that nothing else refers to
+    operand   (raw operand)       -> payload to compute with
+    constant  (raw payload)       -> payload that the graph may keep
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from tinygrad_nn.errors import OperandError
+
+if TYPE_CHECKING:
+    from tinygrad_nn.core.op import Op
+
+__all__ = ["CLOCK", "MODE", "RECORD", "WATCH", "Extra", "Node", "enable_grad", "is_grad_enabled", "no_grad"]
+
+RECORD = 1
+"""Bit of the mode: keep the graph of what requires a gradient."""
+WATCH = 2
+"""Bit of the mode: look at each result as it is made (anomaly detection, line recording)."""
+
+MODE: ContextVar[int] = ContextVar("tinygrad_nn_mode", default=RECORD)
+"""What operations do besides computing; per thread and per asynchronous task."""
+
+
+class _Clock:
+    """Counts writes to leaves. One shared integer object costs a node eight bytes."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def tick(self) -> int:
+        self.now += 1
+        return self.now
+
+
+CLOCK = _Clock()
+
+
+class Extra:
+    """What few nodes have, kept out of the node itself."""
+
+    __slots__ = ("hooks", "name", "retains", "shared")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.shared: Any = None
+        self.hooks: list[Callable[[Any], Any]] = []
+        self.retains = False
+
+
+class Node:
+    """A number or array in the computation graph.
+
+    Read-only for everyone outside the engine, except `grad` and `name`.
+
+    Attributes:
+        op: Operation that made it; None for a constant, the op named "leaf" for a leaf
+            that requires a gradient.
+        a: First input: a Node if a gradient flows to it, otherwise the payload used.
+            For operations with another number of inputs than one or two, the tuple of all.
+        b: Second input, or None.
+        params: Static arguments of the operation, or None.
+        epoch: Moment of creation, for a leaf of its last write.
+        extra: What few nodes have: a name, hooks, an array shared with the user; or None.
+    """
+
+    # Eight slots make a Value of 96 bytes, 120 with its float.
+    __slots__ = ("_data", "_grad", "a", "b", "epoch", "extra", "op", "params")
+
+    _data: Any
+    _grad: Any
+    op: Op | None
+    a: Any
+    b: Any
+    params: dict[str, Any] | None
+    epoch: int
+    extra: Extra | None
+
+    keeps_gradients: ClassVar[bool] = False
+    fit: ClassVar[Callable[[Any, Any], Any] | None] = None
+
+    @classmethod
+    def coerce(cls, out: Any) -> Any:
+        """Payload of this class from what a kernel returned."""
+        raise NotImplementedError
+
+    @classmethod
+    def own(cls, gradient: Any) -> Any:
+        """`gradient` in memory that nothing else refers to."""
+        raise NotImplementedError
+
+    @classmethod
+    def operand(cls, raw: Any, op: Op) -> Any:
+        """Payload to compute with for a raw operand of the user; refuses what is no number."""
+        raise NotImplementedError
+
+    @classmethod
+    def constant(cls, payload: Any) -> Any:
+        """Payload that the graph may keep: a copy where the user could write into it."""
+        raise NotImplementedError
+
+    @classmethod
+    def wrap(cls, payload: Any, op: Op | None = None) -> Self:
+        """Node around a payload that already is of this class's kind."""
+        node = cls.__new__(cls)
+        node._data = payload
+        node.op = op
+        node.a = node.b = node.params = node._grad = node.extra = None
+        node.epoch = CLOCK.now
+        return node
+
+    def synced(self) -> Any:
+        """Payload after taking over what the user wrote through a shared array."""
+        return self._data
+
+    def extras(self) -> Extra:
+        """The node's `Extra`, made on first use."""
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
+
+    @property
+    def name(self) -> str | None:
+        """Label for drawings and messages."""
+        return None if self.extra is None else self.extra.name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self.extras().name = name
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """Inputs in order, duplicates kept: Nodes, or payloads where no gradient flows."""
+        op = self.op
+        if op is None or op.arity == 0:
+            return ()
+        if op.arity == 1:
+            return (self.a,)
+        return (self.a, self.b) if op.arity == 2 else self.a
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """Payloads of the inputs."""
+        return tuple(p._data if isinstance(p, Node) else p for p in self.inputs)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a backward pass reaches this node."""
+        return self.op is not None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this node."""
+        return self.op is None or self.op.arity == 0
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __copy__(self) -> Node:
+        raise OperandError(
+            f"copy of a {type(self).__name__}: expected copy.deepcopy(x) for an independent "
+            "leaf, or x.detach() for its value without history"
+        )
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations record in this thread."""
+    return bool(MODE.get() & RECORD)
+
+
+class _Recording:
+    """Context manager and decorator that switches recording on or off for its body."""
+
+    def __init__(self, on: bool) -> None:
+        self._on = on
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> None:
+        mode = MODE.get()
+        self._tokens.append(MODE.set(mode | RECORD if self._on else mode & ~RECORD))
+
+    def __exit__(self, *exception: object) -> None:
+        MODE.reset(self._tokens.pop())
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with _Recording(self._on):
+                return function(*args, **kwargs)
+
+        return call
+
+
+def no_grad() -> _Recording:
+    """Context (or decorator) in which operations keep no graph; per thread.
+
+    Example:
+        >>> import tinygrad_nn as tg
+        >>> x = tg.Value(3.0)
+        >>> with tg.no_grad():
+        ...     (x * x).requires_grad
+        False
+    """
+    return _Recording(False)
+
+
+def enable_grad() -> _Recording:
+    """Context (or decorator) that turns recording on again inside `no_grad`."""
+    return _Recording(True)
+
+
+@contextmanager
+def mode_bit(bit: int) -> Iterator[None]:
+    """Set `bit` of the mode for the body."""
+    token = MODE.set(MODE.get() | bit)
+    try:
+        yield
+    finally:
+        MODE.reset(token)

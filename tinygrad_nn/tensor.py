@@ -1,0 +1,427 @@
+"""`Tensor`: an array in the computation graph; and how tensors are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from tinygrad_nn import ops
+from tinygrad_nn.core.backward import backward
+from tinygrad_nn.core.node import CLOCK, Node
+from tinygrad_nn.core.op import LEAF, Op, describe, register_family
+from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
+from tinygrad_nn.methods import Arithmetic, Array, Elementwise
+from tinygrad_nn.protocol import array_function, array_ufunc
+
+__all__ = ["Parameter", "Tensor", "default_dtype", "tensor"]
+
+_DEFAULT: ContextVar[Any] = ContextVar("tinygrad_nn_dtype", default=np.dtype(np.float32))
+_ONES = {np.dtype(t): np.ones((), t) for t in (np.float16, np.float32, np.float64)}
+
+
+@contextmanager
+def default_dtype(dtype: Any) -> Iterator[None]:
+    """Context in which Python numbers and lists become tensors of `dtype`.
+
+    Example:
+        >>> import tinygrad_nn as tg
+        >>> with tg.default_dtype("float64"):
+        ...     tg.tensor([1.0, 2.0]).dtype
+        dtype('float64')
+    """
+    chosen = np.dtype(dtype)
+    if chosen.kind != "f":
+        raise DTypeError(f"default_dtype: got {chosen}, expected float16, float32 or float64")
+    token = _DEFAULT.set(chosen)
+    try:
+        yield
+    finally:
+        _DEFAULT.reset(token)
+
+
+class Tensor(Arithmetic, Elementwise, Array, Node):
+    """An array that remembers how it was computed.
+
+    Args:
+        data: Array (copied, dtype kept), number or nested list (float32, unless another
+            default is set; bools stay bool).
+        requires_grad: Whether `backward` should fill `grad`; floats only.
+        dtype: Convert to this dtype.
+        name: Label for drawings and messages.
+
+    Raises:
+        DTypeError: `data` has no real numbers, or a gradient is asked of integers.
+
+    Example:
+        >>> import tinygrad_nn as tg
+        >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4., 6.])
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        *,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> None:
+        self._data = _payload(data, dtype)
+        self.op = None
+        self.a = self.b = self.params = self._grad = self.extra = None
+        self.epoch = CLOCK.now
+        if requires_grad:
+            self.requires_grad_()
+        if name is not None:
+            self.name = name
+
+    # ── What it is ──────────────────────────────────────────────────────────────────────
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """NumPy dtype of the elements."""
+        return self._data.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise OperandError("len of a tensor without axes; expected at least one axis")
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return _text(self)
+
+    # ── Its numbers ─────────────────────────────────────────────────────────────────────
+
+    @property
+    def data(self) -> Any:
+        """The array. Writing into a leaf's changes the leaf for all later operations.
+
+        A gradient is never wrong in silence: the graph keeps its own copy of what it used,
+        and a result (not a leaf) that was written is refused at its next use.
+        """
+        extra = self.extras()
+        if extra.shared is None:
+            extra.shared = self._data.copy()
+        return extra.shared
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        extra = self.extra
+        if extra is not None and data is extra.shared:
+            return
+        if not self.is_leaf:
+            raise _written(self)
+        if isinstance(data, Tensor):
+            data = data._data
+        new = np.asarray(data)
+        if new.dtype.kind not in "fiub":
+            raise DTypeError(f"data: got dtype {new.dtype}, expected real numbers")
+        if self.op is not None and new.dtype.kind != "f":
+            raise DTypeError(f"data of a tensor that requires a gradient: got {new.dtype}")
+        self._data = new.copy()
+        self.epoch = CLOCK.tick()
+        if extra is not None and extra.shared is not None:
+            extra.shared = new if new.flags.writeable else None
+
+    def synced(self) -> Any:
+        """Payload after taking over what the user wrote into `data`."""
+        shared = None if self.extra is None else self.extra.shared
+        if shared is None or _same_bits(shared, self._data):
+            return self._data
+        if not self.is_leaf:
+            raise _written(self)
+        self._data = shared.copy()
+        self.epoch = CLOCK.tick()
+        return self._data
+
+    def numpy(self) -> Any:
+        """The array, shared with a leaf as `data` is."""
+        return self.data
+
+    def item(self) -> float | int | bool:
+        """The number of a tensor with one element."""
+        if self._data.size != 1:
+            raise ShapeError(
+                f"item: got shape {self.shape}, expected one element; use .tolist() or index first"
+            )
+        return self.synced().item()  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.synced().tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iu":
+            raise OperandError(f"index: got a tensor of {self.dtype}, expected integers")
+        return int(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        value = self.synced()
+        if copy or (dtype is not None and np.dtype(dtype) != value.dtype):
+            return np.array(value, dtype=dtype)
+        view = value.view()
+        view.flags.writeable = False
+        return view
+
+    # ── Gradients ───────────────────────────────────────────────────────────────────────
+
+    @property
+    def grad(self) -> Tensor | None:
+        """Gradient of the last roots, summed over passes; None before the first."""
+        if self._grad is not None and not isinstance(self._grad, Node):
+            self._grad = Tensor.wrap(self._grad)
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        if grad is None:
+            self._grad = None
+            return
+        node = grad if isinstance(grad, Tensor) else Tensor(grad, dtype=self.dtype)
+        if node.shape != self.shape:
+            raise ShapeError(f"grad: got shape {node.shape}, expected {self.shape}")
+        self._grad = node
+
+    def backward(
+        self, grad: Any = None, retain_graph: bool = False, create_graph: bool = False
+    ) -> None:
+        """Add the gradient of this tensor to `grad` of each leaf it was computed from.
+
+        Args:
+            grad: Gradient that arrives here, in this tensor's shape; may be left away for
+                one element (then it is 1).
+            retain_graph: Keep the graph for another pass; otherwise it is freed.
+            create_graph: Record the gradients too, for derivatives of higher order.
+
+        Raises:
+            GradientError: Nothing here requires a gradient, or `grad` is missing.
+            ShapeError: `grad` has another shape.
+            FreedGraphError: An earlier pass freed the graph.
+            MutationError: A leaf was written after it was used.
+        """
+        backward(self, _seed(self, grad), retain_graph=retain_graph, create_graph=create_graph)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a backward pass reaches this tensor."""
+        return self.op is not None
+
+    @requires_grad.setter
+    def requires_grad(self, on: bool) -> None:
+        self.requires_grad_(on)
+
+    def requires_grad_(self, on: bool = True) -> Tensor:
+        """Switch a leaf's need of a gradient; returns the tensor."""
+        if not self.is_leaf:
+            if on:
+                return self
+            raise GradientError(
+                f"requires_grad of the result of {self.op.name}: it follows from its inputs; "  # type: ignore[union-attr]
+                "use .detach()"
+            )
+        if on and self._data.dtype.kind != "f":
+            raise DTypeError(
+                f"requires_grad: got {self._data.dtype}, expected float16, float32 or float64; "
+                "convert first: tensor(x, dtype='float32', requires_grad=True)"
+            )
+        self.op = LEAF if on else None
+        return self
+
+    def retain_grad(self) -> Tensor:
+        """Let `backward` fill `grad` of this result too; returns the tensor."""
+        self.extras().retains = True
+        return self
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
+        """Call `hook(gradient)` when a pass arrives here; what it returns replaces it.
+
+        Returns:
+            Function that removes the hook.
+        """
+        if self.op is None:
+            raise GradientError("register_hook: this tensor requires no gradient, so none arrives")
+        hooks = self.extras().hooks
+        hooks.append(hook)
+        return lambda: hooks.remove(hook) if hook in hooks else None
+
+    def detach(self) -> Tensor:
+        """Constant with the same numbers."""
+        return Tensor.wrap(self.synced().copy())
+
+    # ── What the engine needs to know of arrays ─────────────────────────────────────────
+
+    __array_ufunc__ = array_ufunc
+    __array_function__ = array_function
+
+    @staticmethod
+    def fit(g: Any, payload: Any) -> Any:
+        """Gradient summed and converted to the payload's shape and dtype."""
+        if g.shape != payload.shape:
+            g = ops.sum_to(g, payload.shape)
+        if g.dtype is not payload.dtype and g.dtype != payload.dtype:
+            g = ops.astype(g, payload.dtype)
+        return g
+
+    @classmethod
+    def coerce(cls, out: Any) -> Any:
+        """Array from a kernel's result: operations on 0-d arrays give NumPy scalars."""
+        return np.asarray(out)
+
+    @classmethod
+    def own(cls, gradient: Any) -> Any:
+        """Copy in memory of its own."""
+        return np.array(gradient)
+
+    @classmethod
+    def operand(cls, raw: Any, op: Op) -> Any:
+        """Number or array from a raw operand."""
+        if isinstance(raw, (int, float)):
+            return raw
+        if isinstance(raw, (np.ndarray, np.generic)):
+            if raw.dtype.kind in "fiub":
+                return raw
+        elif isinstance(raw, (list, tuple)):
+            return _payload(raw, None)
+        raise OperandError(
+            f"{op.name}: got a Tensor and {describe(raw)}, expected a tensor, a number or an "
+            "array of real numbers"
+        )
+
+    @classmethod
+    def constant(cls, payload: Any) -> Any:
+        """Copy of an array that the user could write into."""
+        return payload.copy() if isinstance(payload, np.ndarray) else payload
+
+    @classmethod
+    def quiet(cls) -> AbstractContextManager[Any]:
+        """Context without NumPy's floating-point warnings."""
+        return np.errstate(all="ignore")
+
+
+class Parameter(Tensor):
+    """A tensor that a module owns and an optimiser updates; it requires a gradient.
+
+    Args:
+        data: As for `Tensor`; float arrays keep their dtype.
+        requires_grad: False freezes it.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True, **options: Any) -> None:
+        super().__init__(data, requires_grad, **options)
+
+
+def tensor(
+    data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
+) -> Tensor:
+    """Make a `Tensor`; see there. The data is copied."""
+    return Tensor(data, requires_grad, dtype=dtype, name=name)
+
+
+def _payload(data: Any, dtype: Any) -> Any:
+    """New array from what a user may give."""
+    if isinstance(data, Tensor):
+        return np.array(data.synced(), dtype=dtype)
+    if isinstance(data, Node):
+        raise OperandError("tensor: got a Value, expected an array or number; use value.data")
+    try:
+        array = np.array(data)
+    except ValueError as error:
+        raise ShapeError(f"tensor: {error}; expected rows of equal length") from error
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"tensor: got {describe(data)} of dtype {array.dtype}, expected real numbers"
+        )
+    if dtype is not None:
+        return array.astype(dtype)
+    if array.dtype.kind == "b" or _has_dtype(data):
+        return array
+    return array.astype(_DEFAULT.get())
+
+
+def _has_dtype(data: Any) -> bool:
+    """Whether the numbers come from NumPy, and not from Python."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return hasattr(data, "dtype")
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return a.tobytes() == b.tobytes()
+
+
+def _written(node: Tensor) -> OperandError:
+    return OperandError(
+        f"data of the result of {node.op.name} was written: it is no longer what the graph "  # type: ignore[union-attr]
+        "computes; write into a detached copy: x.detach()"
+    )
+
+
+def _seed(root: Tensor, grad: Any) -> Any:
+    if grad is None:
+        if root._data.size != 1:
+            raise GradientError(
+                f"backward on a tensor of shape {root.shape}: expected one element, or the "
+                "gradient that arrives here: loss.sum().backward(), or y.backward(grad)"
+            )
+        one = _ONES.get(root._data.dtype)
+        if root._data.ndim or one is None:
+            return np.ones(root._data.shape, root._data.dtype)
+        return one
+    if isinstance(grad, Tensor) and grad.op is not None:
+        value: Any = grad
+    else:
+        value = _payload(grad, None)
+    if value.shape != root.shape:
+        raise ShapeError(
+            f"backward: got a gradient of shape {value.shape}, expected {root.shape}"
+        )
+    return value if value.dtype == root.dtype else ops.astype(value, root.dtype)
+
+
+def _text(t: Tensor) -> str:
+    values = np.array2string(t._data, separator=", ", prefix="tensor(", threshold=100)
+    parts = [values]
+    if t._data.dtype not in (np.float32, np.bool_):
+        parts.append(f"dtype={t._data.dtype}")
+    if t.op is not None:
+        parts.append("requires_grad=True" if t.is_leaf else f"op={t.op.name}")
+    return f"tensor({', '.join(parts)})"
+
+
+register_family(np.ndarray, Tensor)

@@ -1,0 +1,194 @@
+"""`Value`: one number in the computation graph."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tinygrad_nn.core.backward import backward
+from tinygrad_nn.core.node import CLOCK, Node
+from tinygrad_nn.core.op import LEAF, Op, describe, register_family
+from tinygrad_nn.errors import DTypeError, OperandError
+from tinygrad_nn.methods import Arithmetic, Elementwise
+from tinygrad_nn.protocol import array_ufunc
+
+__all__ = ["Value"]
+
+_NUMBERS = (int, float, np.floating, np.integer)
+
+
+class Value(Arithmetic, Elementwise, Node):
+    """A Python float that remembers how it was computed.
+
+    Every operation gives a new `Value`, and `backward` fills `grad` in every one of them
+    with the derivative of the number it was called on.
+
+    Args:
+        data: The number: int, float or a NumPy scalar; strings and bools are refused.
+        requires_grad: False makes a constant.
+        name: Label for drawings.
+
+    Raises:
+        DTypeError: `data` is not a real number.
+
+    Example:
+        >>> from tinygrad_nn import Value
+        >>> a, b = Value(2.0), Value(-3.0)
+        >>> c = (a * b + 10.0).tanh()
+        >>> c.backward()
+        >>> round(c.data, 4), round(a.grad, 4)
+        (0.9993, -0.004)
+    """
+
+    __slots__ = ()
+    keeps_gradients: ClassVar[bool] = True
+
+    def __init__(
+        self, data: float, requires_grad: bool = True, *, name: str | None = None
+    ) -> None:
+        self._data = _number(data)
+        self.op = LEAF if requires_grad else None
+        self.a = self.b = self.params = self._grad = self.extra = None
+        self.epoch = CLOCK.now
+        if name is not None:
+            self.name = name
+
+    @property
+    def data(self) -> float:
+        """The number. A leaf's may be set."""
+        return self._data  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, data: float) -> None:
+        if not self.is_leaf:
+            raise OperandError(
+                f"data of the result of {self.op.name}: only leaves may be written, "  # type: ignore[union-attr]
+                "since it would no longer be what the graph computes; make a new Value"
+            )
+        self._data = _number(data)
+        self.epoch = CLOCK.tick()
+
+    @property
+    def grad(self) -> Any:
+        """Derivative of the last root with respect to this number; 0.0 before any pass.
+
+        A float, or a Value after `backward(create_graph=True)`. Leaves accumulate over
+        passes, results hold the last pass.
+        """
+        return 0.0 if self._grad is None else self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        self._grad = grad if grad is None or isinstance(grad, Node) else float(grad)
+
+    def backward(
+        self, grad: float = 1.0, retain_graph: bool = True, create_graph: bool = False
+    ) -> None:
+        """Fill `grad` of every Value below this one.
+
+        Unlike for tensors the graph is kept, so that it can be drawn and swept again; each
+        pass adds its derivative to the leaves once.
+        """
+        backward(self, grad, retain_graph=retain_graph, create_graph=create_graph)
+
+    def item(self) -> float:
+        """The number."""
+        return self._data  # type: ignore[no-any-return]
+
+    def detach(self) -> Value:
+        """A constant with the same number."""
+        return Value(self._data, requires_grad=False)
+
+    def __float__(self) -> float:
+        return self._data  # type: ignore[no-any-return]
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __repr__(self) -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        grad = self.grad.data if isinstance(self.grad, Node) else self.grad
+        return f"Value(data={self._data}, grad={grad}{name})"
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self._data < _compared(other))
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self._data <= _compared(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self._data > _compared(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self._data >= _compared(other))
+
+    # Equality is identity, as hashing is: a Value is a place in a graph, not its number.
+    __array_ufunc__ = array_ufunc
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        copy = Value(self._data, requires_grad=self.requires_grad, name=self.name)
+        memo[id(self)] = copy
+        return copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Value, (self._data, self.requires_grad)
+
+    @classmethod
+    def coerce(cls, out: Any) -> float:
+        """Float from a kernel's result (bool, int or NumPy scalar)."""
+        return float(out)
+
+    @classmethod
+    def own(cls, gradient: Any) -> Any:
+        """Floats cannot alias."""
+        return gradient
+
+    @classmethod
+    def operand(cls, raw: Any, op: Op) -> float:
+        """Float from a raw operand."""
+        if isinstance(raw, (*_NUMBERS, bool, np.bool_)):
+            return float(raw)
+        raise OperandError(
+            f"{op.name}: got a Value and {describe(raw)}, expected a Value or a number; "
+            "for arrays use tinygrad_nn.tensor"
+        )
+
+    @classmethod
+    def constant(cls, payload: Any) -> Any:
+        """Floats cannot be written."""
+        return payload
+
+    @classmethod
+    def ieee(cls, x: Any) -> Any:
+        """A float that divides by zero to infinity."""
+        return np.float64(x)
+
+    @classmethod
+    def quiet(cls) -> AbstractContextManager[Any]:
+        """Context without NumPy's floating-point warnings."""
+        return np.errstate(all="ignore")
+
+
+def _number(data: Any) -> float:
+    if isinstance(data, Value):
+        return data._data  # type: ignore[no-any-return]
+    if isinstance(data, _NUMBERS) and not isinstance(data, bool):
+        return float(data)
+    raise DTypeError(
+        f"Value: got {describe(data)}, expected a real number; for arrays use tinygrad_nn.tensor"
+    )
+
+
+def _compared(other: Any) -> float:
+    if isinstance(other, Value):
+        return other._data  # type: ignore[no-any-return]
+    if isinstance(other, _NUMBERS):
+        return float(other)
+    raise OperandError(
+        f"comparison: got a Value and {describe(other)}, expected a Value or a number"
+    )
+
+
+register_family(float, Value)
