@@ -13,6 +13,7 @@ NumPy or PyTorch user would already catch:
     ├── DTypeError(TypeError)             a dtype or a kind of number that is refused
     ├── OperandError(TypeError)           an operand that no operation accepts
     ├── OptionError(ValueError)           an argument outside its range
+    ├── PositionError(IndexError)         an index that is out of range or no index
     ├── RegistrationError(ValueError)     an operation that contradicts its own record
     ├── StateError(KeyError)              a state dict that does not match
     └── DataError(ValueError)             a file or data set that is missing or damaged
@@ -32,6 +33,7 @@ __all__ = [
     "MutationError",
     "OperandError",
     "OptionError",
+    "PositionError",
     "RegistrationError",
     "ShapeError",
     "StateError",
@@ -77,6 +79,10 @@ class OperandError(TinygradError, TypeError):
 
 class OptionError(TinygradError, ValueError):
     """An argument outside its range."""
+
+
+class PositionError(TinygradError, IndexError):
+    """An index that is out of range, or that is no index."""
 
 
 class RegistrationError(TinygradError, ValueError):

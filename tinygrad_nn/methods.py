@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn import ops
+from tinygrad_nn.ops.index import rows, setitem
 
 __all__ = ["Arithmetic", "Array", "Elementwise"]
 
@@ -53,6 +54,16 @@ class Array:
     __slots__ = ()
 
     sum = ops.sum
+    __getitem__ = ops.getitem
+    __setitem__ = setitem
+    __iter__ = rows
+    take = ops.take
+    gather = ops.gather
+    scatter = ops.scatter
+    scatter_add = ops.scatter_add
+    index_add = ops.index_add
+    index_select = ops.index_select
+    index_put = ops.index_put
     __matmul__ = ops.matmul
 
     def __rmatmul__(self, other: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,12 +12,13 @@ import numpy as np
 from tinygrad_nn import ops
 from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.node import CLOCK, Node
-from tinygrad_nn.core.op import LEAF, Op, describe, register_family
+from tinygrad_nn.core.bind import describe
+from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
 from tinygrad_nn.methods import Arithmetic, Array, Elementwise
 from tinygrad_nn.protocol import array_function, array_ufunc
 
-__all__ = ["Parameter", "Tensor", "default_dtype", "tensor"]
+__all__ = ["Parameter", "Tensor", "default_dtype", "seed_for", "tensor"]
 
 _DEFAULT: ContextVar[Any] = ContextVar("tinygrad_nn_dtype", default=np.dtype(np.float32))
 _ONES = {np.dtype(t): np.ones((), t) for t in (np.float16, np.float32, np.float64)}
@@ -201,7 +202,8 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
     def grad(self) -> Tensor | None:
         """Gradient of the last roots, summed over passes; None before the first."""
         if self._grad is not None and not isinstance(self._grad, Node):
-            self._grad = Tensor.wrap(self._grad)
+            # Rules on 0-d arrays give NumPy scalars.
+            self._grad = Tensor.wrap(np.asarray(self._grad))
         return self._grad
 
     @grad.setter
@@ -231,7 +233,7 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
             FreedGraphError: An earlier pass freed the graph.
             MutationError: A leaf was written after it was used.
         """
-        backward(self, _seed(self, grad), retain_graph=retain_graph, create_graph=create_graph)
+        backward(self, seed_for(self, grad), retain_graph=retain_graph, create_graph=create_graph)
 
     @property
     def requires_grad(self) -> bool:
@@ -302,7 +304,7 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
     @classmethod
     def own(cls, gradient: Any) -> Any:
         """Copy in memory of its own."""
-        return np.array(gradient)
+        return gradient.copy()
 
     @classmethod
     def operand(cls, raw: Any, op: Op) -> Any:
@@ -325,9 +327,34 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
         return payload.copy() if isinstance(payload, np.ndarray) else payload
 
     @classmethod
-    def quiet(cls) -> AbstractContextManager[Any]:
-        """Context without NumPy's floating-point warnings."""
-        return np.errstate(all="ignore")
+    def zero(cls, payload: Any) -> Any:
+        """Zeros like `payload`."""
+        return np.zeros(np.shape(payload), np.asarray(payload).dtype)
+
+    @classmethod
+    def one(cls, payload: Any) -> Any:
+        """Ones like `payload`."""
+        return np.ones(payload.shape, payload.dtype)
+
+    @classmethod
+    def nonfinite(cls, payload: Any, nan_only: bool) -> str | None:
+        """How many numbers are not finite and which is the first, or None."""
+        array = np.asarray(payload)
+        if array.dtype.kind != "f":
+            return None
+        bad = np.isnan(array) if nan_only else ~np.isfinite(array)
+        if not bad.any():
+            return None
+        first = np.argwhere(bad)[0]
+        index = f" at index {tuple(first.tolist())}" if array.ndim else ""
+        return f"{array[tuple(first)]}{index} ({bad.sum()} of {array.size})"
+
+    @classmethod
+    def spread(cls, tangent: Any, payload: Any) -> Any:
+        """`tangent` with the payload's shape and dtype."""
+        if np.shape(tangent) != payload.shape:
+            tangent = ops.broadcast_to(tangent, payload.shape)
+        return tangent if tangent.dtype == payload.dtype else ops.astype(tangent, payload.dtype)
 
 
 class Parameter(Tensor):
@@ -392,7 +419,8 @@ def _written(node: Tensor) -> OperandError:
     )
 
 
-def _seed(root: Tensor, grad: Any) -> Any:
+def seed_for(root: Tensor, grad: Any) -> Any:
+    """Gradient that arrives at `root`: payload, or a tracked Tensor; checked."""
     if grad is None:
         if root._data.size != 1:
             raise GradientError(
@@ -408,9 +436,7 @@ def _seed(root: Tensor, grad: Any) -> Any:
     else:
         value = _payload(grad, None)
     if value.shape != root.shape:
-        raise ShapeError(
-            f"backward: got a gradient of shape {value.shape}, expected {root.shape}"
-        )
+        raise ShapeError(f"backward: got a gradient of shape {value.shape}, expected {root.shape}")
     return value if value.dtype == root.dtype else ops.astype(value, root.dtype)
 
 

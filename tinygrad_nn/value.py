@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import math
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.node import CLOCK, Node
-from tinygrad_nn.core.op import LEAF, Op, describe, register_family
+from tinygrad_nn.core.bind import describe, general_gradients
+from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.errors import DTypeError, OperandError
 from tinygrad_nn.methods import Arithmetic, Elementwise
 from tinygrad_nn.protocol import array_ufunc
@@ -45,9 +46,7 @@ class Value(Arithmetic, Elementwise, Node):
     __slots__ = ()
     keeps_gradients: ClassVar[bool] = True
 
-    def __init__(
-        self, data: float, requires_grad: bool = True, *, name: str | None = None
-    ) -> None:
+    def __init__(self, data: float, requires_grad: bool = True, *, name: str | None = None) -> None:
         self._data = _number(data)
         self.op = LEAF if requires_grad else None
         self.a = self.b = self.params = self._grad = self.extra = None
@@ -161,14 +160,37 @@ class Value(Arithmetic, Elementwise, Node):
         return payload
 
     @classmethod
-    def ieee(cls, x: Any) -> Any:
-        """A float that divides by zero to infinity."""
-        return np.float64(x)
+    def zero(cls, payload: Any) -> float:
+        """Zero."""
+        return 0.0
 
     @classmethod
-    def quiet(cls) -> AbstractContextManager[Any]:
-        """Context without NumPy's floating-point warnings."""
-        return np.errstate(all="ignore")
+    def one(cls, payload: Any) -> float:
+        """One."""
+        return 1.0
+
+    @classmethod
+    def nonfinite(cls, payload: float, nan_only: bool) -> str | None:
+        """`nan`, `inf` or `-inf`, or None."""
+        bad = math.isnan(payload) if nan_only else not math.isfinite(payload)
+        return str(payload) if bad else None
+
+    @staticmethod
+    def ieee(op: Op, node: Node, g: float) -> list[tuple[Node, float]]:
+        """Gradients of the inputs where a rule divided by zero: IEEE's inf and NaN."""
+        wide = Value.wrap(np.float64(node._data), node.op)
+        wide.params = node.params
+        inputs = [_wide(p) for p in node.inputs]
+        wide.a, wide.b = (inputs, None) if op.arity < 0 else (*inputs, None)[:2]
+        with np.errstate(all="ignore"):
+            found = list(general_gradients(op, wide, np.float64(g), create_graph=False))
+        real = [p for p in node.inputs if isinstance(p, Node)]
+        return [(p, float(h)) for p, (_, h) in zip(real, found, strict=True)]
+
+
+def _wide(p: Any) -> Any:
+    """An input of a rule as NumPy's float64, whose division by zero does not raise."""
+    return Value.wrap(np.float64(p._data)) if isinstance(p, Node) else np.float64(p)
 
 
 def _number(data: Any) -> float:

@@ -52,6 +52,9 @@ def test_arrays_that_nobody_can_write_to_are_not_copied(tmp_path):
     mapped.flush()
     readable = np.load(tmp_path / "a.npy", mmap_mode="r")
     from_bytes = np.frombuffer(bytes(4), np.uint8)
+    locked = np.zeros((4, 2))
+    locked.setflags(write=False)
+    assert np.shares_memory(Dataset(locked[::2], from_bytes[:2]).inputs, locked)
     data = Dataset(readable, from_bytes)
     assert np.shares_memory(data.inputs, readable) and np.shares_memory(data.targets, from_bytes)
     # Writable maps are copied, for the file may change under them.
@@ -75,7 +78,10 @@ def test_arrays_keep_their_dtype_and_lists_follow_the_library():
     assert Dataset([[1], [2]], [0.5, 1]).targets.dtype == np.float32
     assert Dataset([[1], [2]], [0, 1]).targets.dtype == np.int64
     assert Dataset([[1], [2]], [True, False]).targets.dtype == np.int64
-    assert Dataset([[1], [2]], [2**63, 1]).targets.tolist() == [2**63, 1]
+    # Neither may be narrowed to what cannot hold it.
+    assert Dataset([[1]], [2**63]).targets.tolist() == [2**63]
+    assert Dataset([[1j]], [0]).inputs.tolist() == [[1j]]
+    assert len(Dataset([], [])) == 0
 
 
 def test_nan_and_infinity_are_kept():
@@ -105,6 +111,16 @@ def test_nan_and_infinity_are_kept():
 def test_unfit_arguments_are_refused_by_name(arguments, error, message):
     with pytest.raises(error, match=message):
         Dataset(*arguments)
+
+
+def test_messages_stay_short_and_repr_shows_the_form():
+    with pytest.raises(OptionError, match="rows: got tuple of length 10000, ") as caught:
+        numbered(np.zeros(3))[tuple(range(10_000))]
+    assert len(str(caught.value)) < 200
+    with pytest.raises(OptionError, match="rows: got ndarray of shape"):
+        numbered(np.zeros(3))[np.zeros((2, 2))]
+    form = "Dataset('x', inputs=float32 (1, 1), targets=int64 (1,), classes=0)"
+    assert repr(Dataset([[1.0]], [0], "x")) == form
 
 
 # ---------------------------------------------------------------------------------- indexing
@@ -137,7 +153,7 @@ def test_iteration_and_length_agree_with_indexing():
     assert [(int(x[0]), int(y)) for x, y in data] == [(0, 5), (1, 6), (2, 7)]
 
 
-@pytest.mark.parametrize("key", [3, -4, [0, 3], np.array([-4]), np.array([2**63], np.uint64)])
+@pytest.mark.parametrize("key", [3, -4, [0, 3], np.array([-4, 0]), np.array([2**63], np.uint64)])
 def test_numbers_out_of_range_are_index_errors(key):
     with pytest.raises(IndexError, match="of 3; expected -3 to 2"):
         numbered(np.zeros(3))[key]
@@ -189,6 +205,12 @@ def test_every_class_keeps_its_share_to_within_one(targets, test, seed):
     for label in set(targets.tolist()):
         exact = share * np.count_nonzero(targets == label)
         assert abs(np.count_nonzero(held_out.targets == label) - exact) < 1
+
+
+def test_a_place_left_over_goes_to_the_class_that_lost_most():
+    # Exact shares 2.8 and 1.2: rounding down loses 0.8 of the first and 0.2 of the second.
+    _, held_out = numbered(np.array([0] * 7 + [1] * 3)).split(0.4, rng=1)
+    assert np.bincount(held_out.targets).tolist() == [3, 1]
 
 
 @given(targets=labels, seed=SEED)

@@ -137,6 +137,12 @@ def test_a_pair_of_arrays_becomes_a_data_set():
     assert sorted(epoch(DataLoader((np.zeros((3, 1)), np.arange(3)), 2))) == [0, 1, 2]
 
 
+def test_repr_shows_the_settings():
+    shown = repr(DataLoader(numbered(4), 2, drop_last=True))
+    assert shown.startswith("DataLoader(Dataset('data', ")
+    assert shown.endswith("batch_size=2, shuffle=True, drop_last=True)")
+
+
 # ------------------------------------------------------------------------------------ resume
 @given(count=COUNT, size=SIZE, shuffle=st.booleans(), seed=SEED, done=st.integers(0, 40))
 def test_resuming_equals_going_on(count, size, shuffle, seed, done):

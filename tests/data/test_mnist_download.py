@@ -2,14 +2,15 @@
 
 import gzip
 import hashlib
+import io
 import time
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.data.conftest import Mirror, answer
+from tests.data.conftest import Mirror
+from tests.data.faults import FAULTS, HANGING
 from tinygrad_nn.data import (
     MNIST_MIRRORS,
     download_mnist,
@@ -22,7 +23,7 @@ from tinygrad_nn.data import (
 from tinygrad_nn.data.mnist_download import MNIST_FILES, MnistFile
 from tinygrad_nn.errors import DataError, OptionError
 
-QUICK = 0.3
+QUICK = 0.2
 Files = dict[str, bytes]
 
 
@@ -105,96 +106,6 @@ def test_the_public_mirrors_are_the_default_and_encrypted(files: Files, folder: 
 
 
 # ------------------------------------------------------------------------------------- faults
-def truncated(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    answer(handler, content[:-20], promised=len(content))
-
-
-def cut_short(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    answer(handler, content[:-20])
-
-
-def no_gzip(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    answer(handler, b"<html>Sign in to the network</html>")
-
-
-def empty(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    answer(handler, b"")
-
-
-def altered(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    unpacked = bytearray(gzip.decompress(content))
-    unpacked[-1] ^= 1
-    answer(handler, gzip.compress(bytes(unpacked)))
-
-
-def bomb(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    answer(handler, gzip.compress(gzip.decompress(content) + bytes(1 << 20)))
-
-
-def followed_by_garbage(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    answer(handler, content + b"garbage")
-
-
-def absent(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    handler.send_error(404)
-
-
-def broken(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    handler.send_error(500)
-
-
-def no_http(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    handler.wfile.write(b"SSH-2.0-server\r\n\r\n")
-
-
-def bad_chunks(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    handler.wfile.write(head + b"ffff\r\n" + content)
-
-
-def silent(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    mirror.closing.wait(5)
-
-
-def silent_half_way(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    answer(handler, content[:20], promised=len(content))
-    handler.wfile.flush()
-    mirror.closing.wait(5)
-
-
-def drop_by_drop(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    answer(handler, b"", promised=len(content))
-    while not mirror.closing.wait(QUICK / 10):
-        handler.wfile.write(b"x")
-        handler.wfile.flush()
-
-
-def closed_at_once(handler: BaseHTTPRequestHandler, content: bytes, mirror: Mirror) -> None:
-    handler.connection.close()
-
-
-FAULTS = {
-    truncated: "damaged compressed data",
-    cut_short: "damaged compressed data",
-    no_gzip: "expected gzip",
-    empty: "got nothing at the start",
-    altered: "got SHA-256",
-    bomb: "got more than [0-9,]+ bytes unpacked",
-    followed_by_garbage: "damaged compressed data",
-    absent: "HTTP status 404",
-    broken: "HTTP status 500",
-    no_http: "no proper HTTP answer",
-    bad_chunks: "no proper HTTP answer",
-    silent: "timed out",
-    silent_half_way: "timed out",
-    drop_by_drop: "time is over",
-    closed_at_once: "no proper HTTP answer|reset|closed",
-}
-
-
-HANGING = {silent, silent_half_way, drop_by_drop}
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_is_named_and_the_next_mirror_serves(fault, files: Files, folder, mirrors):
     bad, good = mirrors
@@ -264,6 +175,30 @@ def test_a_body_over_the_bound_is_given_up(mirrors, monkeypatch):
 def test_the_bound_leaves_room_for_every_file(real_mnist: Path):
     largest = max(path.stat().st_size for path in real_mnist.glob("*.gz"))
     assert largest < fetching._MAX_DOWNLOAD < 3 * largest
+
+
+def test_an_error_status_leaves_no_connection_open(mirrors):
+    with pytest.raises(DataError, match="404") as caught:
+        fetch_url(f"{mirrors[0].url}absent", 5)
+    assert caught.value.__cause__.closed
+
+
+class Endless(io.BufferedIOBase):
+    """Zeros, as a compression bomb gives them, up to a bound that no test should reach."""
+
+    given = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.given += size
+        return bytes(size) if self.given < 1 << 22 else b""
+
+
+def test_a_bomb_is_unpacked_one_byte_too_far_and_no_further():
+    stream, file = Endless(), MnistFile("bomb", 100_000, "")
+    with pytest.raises(DataError, match="more than 100,000 bytes"):
+        mnist_download._check_content(stream, file)
+    # Asking for nothing more is what ends the loop.
+    assert stream.given == 100_001
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/a", "mnist", ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 from tinygrad_nn.core.node import Node, enable_grad
@@ -26,8 +25,10 @@ def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -
             "does, or it was computed under no_grad; expected at least one leaf made with "
             "requires_grad=True"
         )
-    with enable_grad() if create_graph else nullcontext():
-        found = pull((root,), (seed,), create_graph=create_graph,
-                     retain_graph=retain_graph or create_graph)
-        for leaf, g in found.items():
-            accumulate(leaf, g)
+    if create_graph:
+        with enable_grad():
+            for leaf, g in pull((root,), (seed,), create_graph=True).items():
+                accumulate(leaf, g)
+        return
+    for leaf, g in pull((root,), (seed,), retain_graph=retain_graph).items():
+        accumulate(leaf, g)

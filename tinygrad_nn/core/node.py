@@ -6,13 +6,15 @@ inputs' payloads from the graph itself, which is right because payloads of resul
 never written; only leaves are, and a leaf carries the moment of its last write.
 
 Two classes derive from `Node`: `Value` (payload: float) and `Tensor` (payload: array).
-They add operators and five class attributes, the *space*:
+They add operators and a few class attributes, the *space*:
 
     fit       (gradient, payload) -> gradient with the payload's shape and dtype, or None
     coerce    (kernel result)     -> payload of this class
     own       (gradient)          -> the same numbers in memory that nothing else refers to
     operand   (raw operand)       -> payload to compute with
     constant  (raw payload)       -> payload that the graph may keep
+    zero, one (payload)           -> zeros, ones like it
+    spread    (tangent, payload)  -> tangent with the payload's shape and dtype
 """
 
 from __future__ import annotations
@@ -28,7 +30,17 @@ from tinygrad_nn.errors import OperandError
 if TYPE_CHECKING:
     from tinygrad_nn.core.op import Op
 
-__all__ = ["CLOCK", "MODE", "RECORD", "WATCH", "Extra", "Node", "enable_grad", "is_grad_enabled", "no_grad"]
+__all__ = [
+    "CLOCK",
+    "MODE",
+    "RECORD",
+    "WATCH",
+    "Extra",
+    "Node",
+    "enable_grad",
+    "is_grad_enabled",
+    "no_grad",
+]
 
 RECORD = 1
 """Bit of the mode: keep the graph of what requires a gradient."""
@@ -117,6 +129,26 @@ class Node:
     def constant(cls, payload: Any) -> Any:
         """Payload that the graph may keep: a copy where the user could write into it."""
         raise NotImplementedError
+
+    @classmethod
+    def zero(cls, payload: Any) -> Any:
+        """Zeros like `payload`."""
+        raise NotImplementedError
+
+    @classmethod
+    def one(cls, payload: Any) -> Any:
+        """Ones like `payload`."""
+        raise NotImplementedError
+
+    @classmethod
+    def nonfinite(cls, payload: Any, nan_only: bool) -> str | None:
+        """What is not finite in `payload`, in words; None if all is."""
+        raise NotImplementedError
+
+    @classmethod
+    def spread(cls, tangent: Any, payload: Any) -> Any:
+        """`tangent` with the payload's shape and dtype, repeated where it is smaller."""
+        return tangent
 
     @classmethod
     def wrap(cls, payload: Any, op: Op | None = None) -> Self:

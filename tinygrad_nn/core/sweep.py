@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 from tinygrad_nn.core.caller import user_line
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.core.op import FREED, Op, describe
+from tinygrad_nn.core.bind import FREED, describe, general_gradients
+from tinygrad_nn.core.op import LEAF, Op
 from tinygrad_nn.errors import FreedGraphError, MutationError, ShapeError
 
 __all__ = ["Observer", "accumulate", "observe", "pull", "reverse_order"]
@@ -32,6 +33,9 @@ class Observer(Protocol):
 
     def gradient(self, node: Node, gradient: Any) -> None:
         """`gradient` is complete for `node`, before it is handed on."""
+
+    def edge(self, node: Node, p: Node, contribution: Any) -> None:
+        """`node` hands `contribution` to its input `p`."""
 
     def end(self) -> None:
         """The pass is over."""
@@ -157,19 +161,28 @@ def pull(
         Gradient of each leaf or target that was reached.
     """
     needed = None if targets is None else _between(roots, targets)
-    uses = _uses([r for r in roots if needed is None or r in needed], needed)
+    uses = _uses(roots if needed is None else [r for r in roots if r in needed], needed)
     partial: dict[Node, Any] = {}
-    for root, seed in zip(roots, seeds, strict=True):
-        if root in uses:
-            partial[root] = partial[root] + seed if root in partial else seed
-    ready = [root for root in partial if not uses[root]]
-    grads = [partial.pop(root) for root in ready]
+    if len(roots) == 1:
+        ready, grads = [roots[0]], [seeds[0]]
+    else:
+        for root, seed in zip(roots, seeds, strict=True):
+            if root in uses:
+                partial[root] = partial[root] + seed if root in partial else seed
+        ready = [root for root in partial if not uses[root]]
+        grads = [partial.pop(root) for root in ready]
     observers = OBSERVERS.get()
     for observer in observers:
         observer.begin(roots)
     result = _sweep(
-        ready, grads, uses, partial, targets, observers, create_graph,
-        None if retain_graph else Freed(user_line(3)),
+        ready,
+        grads,
+        uses,
+        partial,
+        targets,
+        observers,
+        create_graph,
+        None if retain_graph else Freed(user_line(4)),
     )
     for observer in observers:
         observer.end()
@@ -189,9 +202,9 @@ def _sweep(
     """Hand gradients down until nothing is ready. The loop is the engine's hot path."""
     result: dict[Node, Any] = {}
     owned: set[Node] = set()
-    lead = next((n for n in uses), None)
-    fit = None if lead is None else type(lead).fit
-    keeps = lead is not None and lead.keeps_gradients
+    if not ready:
+        return result
+    fit, keeps = ready[0].fit, ready[0].keeps_gradients
     while ready:
         node = ready.pop()
         g = grads.pop()
@@ -207,17 +220,30 @@ def _sweep(
             result[node] = g
         if keeps:
             node._grad = g
-        for p, h in _contributions(node, op, g, create_graph):
+        try:
+            edges = (
+                general_gradients(op, node, g, create_graph=True)
+                if create_graph
+                else op.reverse(node, g)
+            )
+        except Exception as error:
+            edges = _failed(op, node, g, error)
+        for p, h in edges:
             count = uses.get(p)
             if count is None:
                 continue
             if p.epoch > node.epoch:
                 raise _mutated(node, p)
+            for observer in observers:
+                observer.edge(node, p, h)
             if fit is not None:
                 payload = p._data
                 if h.shape != payload.shape or h.dtype is not payload.dtype:
                     h = fit(h, payload)  # noqa: PLW2901
             if count == 1:
+                if p.op is LEAF and p.extra is None and not observers and not keeps:
+                    result[p] = partial.pop(p) + h if p in partial else h
+                    continue
                 if partial and p in partial:
                     h = partial.pop(p) + h  # noqa: PLW2901
                 ready.append(p)
@@ -233,73 +259,16 @@ def _sweep(
                     if not create_graph:
                         owned.add(p)
         if freed is not None and arity:
-            node.op, node.a, node.b = op.freed_twin(), freed, None
+            node.op, node.a, node.b = op.freed, freed, None
     return result
 
 
-def _contributions(node: Node, op: Op, g: Any, create_graph: bool) -> Iterable[tuple[Node, Any]]:
-    """What `node` hands to each input through which a gradient flows."""
-    try:
-        if op.unrolled:
-            params = node.params
-            a, b = node.a, node.b
-            if create_graph:
-                y, u, v = node, a, b
-            else:
-                y = node._data
-                u = a._data if isinstance(a, Node) else a
-                v = b._data if isinstance(b, Node) else b
-            if op.arity == 1:
-                rule = op.rules[0]
-                return ((a, rule(g, y, u) if params is None else rule(g, y, u, **params)),)  # type: ignore[misc]
-            rule_a, rule_b = op.rules
-            if isinstance(a, Node):
-                if isinstance(b, Node):
-                    return (a, rule_a(g, y, u, v)), (b, rule_b(g, y, u, v))  # type: ignore[misc]
-                return ((a, rule_a(g, y, u, v)),)  # type: ignore[misc]
-            return ((b, rule_b(g, y, u, v)),)  # type: ignore[misc]
-        return _general_contributions(node, op, g, create_graph)
-    except ZeroDivisionError:
-        return _ieee_contributions(node, op, g)
-    except Exception as error:
-        error.add_note(f"in the gradient rule of {op.name}, gradient {describe(g)}")
-        raise
-
-
-def _general_contributions(
-    node: Node, op: Op, g: Any, create_graph: bool
-) -> list[tuple[Node, Any]]:
-    y = node if create_graph else node._data
-    inputs = node.inputs
-    params = node.params or {}
-    args = inputs if create_graph else node.values
-    if op.pullback is not None:
-        needs = tuple(isinstance(p, Node) for p in inputs)
-        found = op.pullback(g, y, *args, needs=needs, **params)
-        return [
-            (p, h)
-            for p, h in zip(inputs, found, strict=True)
-            if isinstance(p, Node) and h is not None
-        ]
-    rules = op.rules * len(inputs) if op.variadic else op.rules
-    return [
-        (p, rule(g, y, *args, **params))
-        for p, rule in zip(inputs, rules, strict=True)
-        if rule is not None and isinstance(p, Node)
-    ]
-
-
-def _ieee_contributions(node: Node, op: Op, g: Any) -> list[tuple[Node, Any]]:
-    """The same with floats that divide by zero to infinity, as arrays do."""
-    cls = type(node)
-    inputs = [p if isinstance(p, Node) else p for p in node.inputs]
-    twin = cls.wrap(cls.ieee(node._data))
-    twin.params = node.params
-    values = tuple(cls.ieee(v) for v in node.values)
-    with cls.quiet():
-        return [(p, float(rule(cls.ieee(g), twin._data, *values, **(node.params or {}))))
-                for p, rule in zip(inputs, op.rules, strict=True)
-                if rule is not None and isinstance(p, Node)]
+def _failed(op: Op, node: Node, g: Any, error: Exception) -> Iterable[tuple[Node, Any]]:
+    """A rule raised: floats that divide by zero go on as IEEE does, anything else is told."""
+    if isinstance(error, ZeroDivisionError) and hasattr(type(node), "ieee"):
+        return type(node).ieee(op, node, g)
+    error.add_note(f"in the gradient rule of {op.name}, for the gradient {describe(g)}")
+    raise error
 
 
 def _watched(node: Node, g: Any, observers: Sequence[Observer]) -> Any:

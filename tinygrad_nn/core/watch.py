@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["WATCHERS"]
+__all__ = ["WATCHERS", "Watcher", "watching"]
 
-WATCHERS: ContextVar[tuple[Callable[[Any, Any, tuple[Any, ...]], None], ...]] = ContextVar(
-    "tinygrad_nn_watchers", default=()
-)
+Watcher = Callable[[Any, Any, tuple[Any, ...]], None]
+
+WATCHERS: ContextVar[tuple[Watcher, ...]] = ContextVar("tinygrad_nn_watchers", default=())
 """Called with (operation, result, arguments) while the mode has its WATCH bit."""
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Let `watcher` see every result made in the body, in this thread."""
+    token = WATCHERS.set((*WATCHERS.get(), watcher))
+    try:
+        yield
+    finally:
+        WATCHERS.reset(token)

@@ -38,7 +38,7 @@ def split_rows(
 
 
 def _test_count(test: float, count: int) -> int:
-    if isinstance(test, int) or not 0.0 < real_number("test", test) < 1.0:
+    if not 0.0 < real_number("test", test) < 1.0:
         raise OptionError(
             f"test: got {shown(test)}, expected a fraction strictly between 0 and 1; "
             f"pass test=0.25 for a quarter of the examples"

@@ -1,0 +1,411 @@
+"""What is asked of every operation, as functions of its record and one sample.
+
+Each raises AssertionError (or whatever the operation raised) when the operation is at fault;
+`test_every_op.py` runs them over the registry, `test_planted_faults.py` over faulty operations.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+import tinygrad_nn as tg
+from tests.ops.case import (
+    Arrays,
+    Case,
+    active,
+    directions,
+    dot,
+    flatten,
+    gradient,
+    moved,
+    normals,
+    reverse,
+    slope,
+    tensors,
+)
+from tinygrad_nn.core.op import Kind, Op
+from tinygrad_nn.core.samples import Sample
+from tinygrad_nn.core.sweep import pull
+from tinygrad_nn.errors import DTypeError, OperandError
+
+EXACT = 1e-9
+NUMERIC = 1e-6
+SINGLE = 1e-4
+HALF = 2e-2
+
+
+def close(got: Any, want: Any, tolerance: float, what: str, scale: float = 0.0) -> None:
+    """Equal shapes, and elements that differ by less than `tolerance` of the largest."""
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape, f"{what}: got shape {got.shape}, expected {want.shape}"
+    finite = np.isfinite(want)
+    largest = max(np.abs(want[finite]).max(initial=0.0), scale)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(got.astype(np.float64) - want)
+    same = (got == want) | (np.isnan(got) & np.isnan(want)) | (error <= tolerance * (1 + largest))
+    assert np.all(same), f"{what}: got\n{got}\nexpected\n{want}"
+
+
+def numpy_functions(record: Op) -> list[Callable[..., Any]]:
+    """NumPy functions that the record names, those that this NumPy has."""
+    paths = (name.split(".") for name in record.numpy)
+    found = [reduce(lambda x, part: getattr(x, part, None), path, np) for path in paths]
+    return [f for f in found if callable(f)]
+
+
+# ----------------------------------------------------------------------------------- values
+def check_value(record: Op, sample: Sample) -> None:
+    """Value and dtype are NumPy's; tensors give tensors with the same value."""
+    case = Case(record, sample)
+    raw = case.call(case.floats)
+    for function in numpy_functions(record):
+        for got, want in zip(raw, case.call(case.floats, function), strict=True):
+            want = np.asarray(want)  # noqa: PLW2901
+            assert np.asarray(got).dtype == want.dtype, f"dtype {got.dtype}, not {want.dtype}"
+            if want.dtype.kind == "f":
+                close(got, want, EXACT, f"value beside numpy.{function.__name__}")
+            else:
+                np.testing.assert_array_equal(got, want)
+    if not case.floats:
+        return
+    recorded = case.call(active(case.floats))
+    assert len(recorded) == len(raw)
+    for got, want in zip(recorded, raw, strict=True):
+        assert not isinstance(want, tg.Tensor), "raw arrays must give raw arrays"
+        if isinstance(want, (np.ndarray, np.generic)):
+            assert isinstance(got, tg.Tensor), f"a tensor gave a {type(got).__name__}"
+            assert got.dtype == want.dtype
+            np.testing.assert_array_equal(np.asarray(got), want)
+
+
+def check_constant(record: Op, sample: Sample) -> None:
+    """No operation of kind CONSTANT is recorded; none at all is under `no_grad`."""
+    case = Case(record, sample)
+    if record.kind is Kind.CONSTANT:
+        for y in case.call(active(case.floats)):
+            assert not isinstance(y, tg.Tensor) or not y.requires_grad, "recorded"
+    with tg.no_grad():
+        leaves = active(case.floats)
+        for y in case.call(leaves):
+            recorded = isinstance(y, tg.Tensor) and not y.is_leaf
+            assert not recorded, "recorded under no_grad"
+
+
+# -------------------------------------------------------------------------------- gradients
+def check_gradient(record: Op, sample: Sample) -> None:
+    """The gradient is the slope of the value, in the leaf's shape and dtype."""
+    case = Case(record, sample)
+    weights = normals(case.values(), seed=1)
+    grads = reverse(case, weights)
+    for x, g in zip(case.floats, grads, strict=True):
+        assert g.shape == x.shape, f"gradient of shape {g.shape} for a leaf of {x.shape}"
+        assert g.dtype == x.dtype, f"gradient of dtype {g.dtype} for a leaf of {x.dtype}"
+    _check_memory(grads, [*case.floats, *weights, *map(np.asarray, case.values())])
+    for v in directions(case.floats, seed=2):
+        want = slope(lambda t, v=v: dot(case.values(moved(case.floats, v, t)), weights))  # type: ignore[misc]
+        scale = dot(map(np.abs, grads), map(np.abs, v))  # type: ignore[arg-type]
+        close(dot(grads, v), want, NUMERIC, "gradient beside finite differences", scale)
+
+
+def _check_memory(grads: Arrays, others: Arrays) -> None:
+    for i, g in enumerate(grads):
+        for other in (*grads[:i], *others):
+            assert not np.may_share_memory(g, other), "a gradient shares memory"
+
+
+def check_partial(record: Op, sample: Sample) -> None:
+    """Beside constants (arrays, or tensors that require none) each gradient is the same."""
+    case = Case(record, sample)
+    weights = normals(case.values(), seed=3)
+    grads = reverse(case, weights)
+    if len(case.floats) < 2:
+        return
+    for i, want in enumerate(grads):
+        (got,) = reverse(case, weights, only=[i])
+        close(got, want, EXACT, f"gradient of argument {i} beside arrays")
+        mixed = [x if j == i else tg.tensor(x) for j, x in enumerate(case.floats)]
+        mixed[i] = active([mixed[i]])[0]
+        for y, w in zip(tensors(case.call(mixed)), weights, strict=True):
+            if y.requires_grad:
+                y.backward(w, retain_graph=True)
+        close(gradient(mixed[i]), want, EXACT, f"gradient of argument {i} beside constants")
+        assert all(x.grad is None for j, x in enumerate(mixed) if j != i)
+
+
+def check_linear(record: Op, sample: Sample) -> None:
+    """A rule is linear in the gradient that arrives, and does not write into it."""
+    case = Case(record, sample)
+    leaves = active(case.floats)
+    outputs = [y for y in tensors(case.call(leaves)) if y.requires_grad]
+
+    def pulled(weights: Arrays) -> Arrays:
+        found = pull(outputs, weights, leaves)
+        return [np.asarray(found.get(x, np.zeros(x.shape))) for x in leaves]
+
+    if not outputs:
+        return
+    payloads = [np.asarray(y) for y in outputs]
+    first, second = normals(payloads, seed=4), normals(payloads, seed=5)
+    one, two = pulled(first), pulled(second)
+    for factor in (0.0, -1.0, 2.0**300, 2.0**-300):
+        got = pulled([factor * w for w in first])
+        for g, h in zip(got, one, strict=True):
+            largest = np.abs(h).max(initial=0.0) * factor
+            assert np.abs(g - factor * h).max(initial=0.0) <= abs(EXACT * largest), (
+                f"not linear in the gradient that arrives: factor {factor}, got\n{g}\nfor\n{h}"
+            )
+    both = pulled([a + b for a, b in zip(first, second, strict=True)])
+    for g, a, b in zip(both, one, two, strict=True):
+        scale = np.abs(a).max(initial=0.0)
+        close(g, a + b, EXACT, "pulled sum beside sum of pulled", scale)
+
+
+def check_forward(record: Op, sample: Sample) -> None:
+    """Forward mode gives the slope along a tangent, and agrees with reverse mode."""
+    case = Case(record, sample)
+    if not case.floats or record.kind is Kind.CONSTANT or not case.values():
+        return
+    weights = normals(case.values(), seed=6)
+
+    def function(*floats: Any) -> Any:
+        return tuple(tensors(case.call(floats)))
+
+    outputs, pullback = tg.vjp(function, *map(tg.tensor, case.floats))
+    for got, want in zip(outputs, case.values(), strict=True):
+        close(got, want, EXACT, "value of tg.vjp")
+    pulled = [np.asarray(g) for g in flatten(pullback(tuple(weights)))]
+    everywhere = [normals(case.floats, seed=7)] if len(case.floats) > 1 else []
+    for v in (*everywhere, *directions(case.floats, seed=8, spots=0)):
+        _, tangents = tg.jvp(function, tuple(case.floats), tuple(v))
+        tangents = [np.asarray(t) for t in flatten(tangents)]
+        for y, t in zip(case.values(), tangents, strict=True):
+            assert t.shape == y.shape and t.dtype == y.dtype, f"tangent {t.shape} {t.dtype}"
+        scale = dot(map(np.abs, pulled), map(np.abs, v))  # type: ignore[arg-type]
+        close(dot(tangents, weights), dot(pulled, v), EXACT, "forward beside reverse", scale)
+
+
+# ------------------------------------------------------------------------------ second order
+def check_second_order(record: Op, sample: Sample) -> None:
+    """The gradient of a gradient is the slope of that gradient, for all arguments and for each."""
+    case = Case(record, sample)
+    everything = list(range(len(case.floats)))
+    subsets = [everything, *([i] for i in everything)] if len(everything) > 1 else [everything]
+    for only in subsets:
+        _check_second_order(case, only)
+
+
+def _check_second_order(case: Case, only: Sequence[int]) -> None:
+    weights = normals(case.values(), seed=9)
+    chosen = [case.floats[i] for i in only]
+    probes = normals(chosen, seed=10)
+    twice, pushed = _second_order(case, only, weights, probes)
+
+    def full(direction: Arrays) -> Arrays:
+        parts = dict(zip(only, direction, strict=True))
+        return [parts.get(i, np.zeros(x.shape)) for i, x in enumerate(case.floats)]
+
+    for v in directions(chosen, seed=11, spots=1):
+        want = slope(
+            lambda t, v=full(v): dot(reverse(case, weights, moved(case.floats, v, t), only), probes)  # type: ignore[misc]
+        )
+        scale = dot(map(np.abs, twice), map(np.abs, v))  # type: ignore[arg-type]
+        close(dot(twice, v), want, NUMERIC, "second order beside finite differences", scale)
+    along = full(probes)
+    for i, got in enumerate(pushed):
+        want = slope(lambda t, i=i: case.values(moved(case.floats, along, t))[i])  # type: ignore[misc]
+        close(got, want, NUMERIC, "double pull beside finite differences")
+
+
+def _second_order(
+    case: Case, only: Sequence[int], weights: Arrays, probes: Arrays
+) -> tuple[Arrays, Arrays]:
+    """Gradients of `<gradient, probe>` for the leaves and for the weights (that is J · probe)."""
+    inputs = active(case.floats, only)
+    leaves = [inputs[i] for i in only]
+    seeds = active(weights)
+    for y, w in zip(tensors(case.call(inputs)), seeds, strict=True):
+        if y.requires_grad:
+            y.backward(w, create_graph=True)
+    firsts = [x.grad for x in leaves]
+    for x in (*leaves, *seeds):
+        x.grad = None
+    for g, u in zip(firsts, probes, strict=True):
+        if g is not None and g.requires_grad:
+            (g * u).sum().backward(retain_graph=True)
+    for x, g in zip((*leaves, *seeds), (*probes, *weights), strict=True):
+        assert gradient(x).shape == g.shape and gradient(x).dtype == g.dtype
+    return [gradient(x) for x in leaves], [gradient(w) for w in seeds]
+
+
+# ------------------------------------------------------------------------- dtypes and layouts
+def check_single(record: Op, sample: Sample) -> None:
+    """float32 stays float32, values and gradients, and agrees with float64."""
+    _check_precision(record, sample, np.float32, SINGLE)
+
+
+def check_half(record: Op, sample: Sample) -> None:
+    """float16 stays float16, or is refused as NumPy refuses it in linear algebra."""
+    with np.errstate(all="ignore"):
+        try:
+            _check_precision(record, sample, np.float16, HALF)
+        except (OperandError, DTypeError) as refusal:
+            assert "float16" in str(refusal), f"refused without a reason: {refusal}"
+
+
+def _check_precision(record: Op, sample: Sample, dtype: Any, tolerance: float) -> None:
+    case = Case(record, sample)
+    narrow = [x.astype(dtype) for x in case.floats]
+    exact = [x.astype(np.float64) for x in narrow]
+    want = case.values(exact)
+    got = case.values(narrow)
+    expected = [dtype] * len(want)
+    if "dtype" in case.params:
+        expected = [w.dtype for w in want]
+    elif functions := numpy_functions(record):
+        judged = _accepted(case, functions[0], narrow)
+        expected = expected if judged is None else judged
+    for y, z, kind in zip(got, want, expected, strict=True):
+        assert y.dtype == kind, f"{np.dtype(dtype)} gave {y.dtype}, expected {np.dtype(kind)}"
+        _near(y, z, tolerance, f"value in {np.dtype(dtype)}")
+    weights = normals(got, seed=12)
+    grads = reverse(case, weights, narrow)
+    wide = reverse(case, [w.astype(v.dtype) for w, v in zip(weights, want, strict=True)], exact)
+    for g, h in zip(grads, wide, strict=True):
+        assert g.dtype == dtype, f"gradient of dtype {g.dtype} for a leaf of {np.dtype(dtype)}"
+        assert g.shape == h.shape
+        if dtype is not np.float16:
+            _near(g, h, tolerance, f"gradient in {np.dtype(dtype)}")
+
+
+def _near(got: Any, want: Any, tolerance: float, what: str) -> None:
+    """Close where the narrow format can hold the number."""
+    held = np.isfinite(got) | ~(np.abs(want) > np.finfo(got.dtype).max / 2)
+    close(got[held], want[held], tolerance, what)
+
+
+def _accepted(case: Case, function: Callable[..., Any], floats: Arrays) -> list[Any] | None:
+    """Dtypes of NumPy's float results; None where it refuses such arrays."""
+    try:
+        found = [np.asarray(y) for y in case.call(floats, function)]
+    except TypeError:
+        return None
+    return [y.dtype for y in found if y.dtype.kind == "f"]
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "transposed": lambda x: np.array(x.T, order="C").T,
+    "strided": lambda x: np.repeat(x, 2, axis=-1)[..., ::2] if x.ndim else x,
+    "reversed": lambda x: np.flip(np.flip(x).copy()),
+}
+
+
+def check_layout(record: Op, sample: Sample) -> None:
+    """Strides make no difference."""
+    case = Case(record, sample)
+    want = case.values()
+    weights = normals(want, seed=13)
+    grads = reverse(case, weights)
+    for name, layout in LAYOUTS.items():
+        floats = [layout(x) for x in case.floats]
+        for y, z in zip(case.values(floats), want, strict=True):
+            close(y, z, EXACT, f"value for {name} arrays")
+        for g, h in zip(reverse(case, weights, floats), grads, strict=True):
+            close(g, h, EXACT, f"gradient for {name} arrays")
+
+
+# ------------------------------------------------------------------------ other ways to call it
+def check_protocol(record: Op, sample: Sample) -> None:
+    """NumPy's own function, given tensors, gives tensors with the same value and gradient."""
+    case = Case(record, sample)
+    for function in numpy_functions(record):
+        _check_same(case, function, f"numpy.{function.__name__}")
+
+
+def check_public(record: Op, sample: Sample) -> None:
+    """The public function, where it is not the operation itself, does the same."""
+    function = getattr(tg, record.name, None)
+    if function is not None and function is not record.call and not record.variadic:
+        _check_same(Case(record, sample), _by_name(record, function), f"tg.{record.name}")
+
+
+def check_method(record: Op, sample: Sample) -> None:
+    """The method of the same name does the same."""
+    case = Case(record, sample)
+    first = case.arguments(active(case.floats))[:1]
+    method = getattr(tg.Tensor, record.name, None)
+    if first and isinstance(first[0], tg.Tensor) and callable(method):
+        if method is not record.call:
+            if record.variadic:
+                return  # its arguments are not those of the operation
+            method = _by_name(record, method)
+        _check_same(case, method, "the method")
+
+
+def _by_name(record: Op, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, which has the operation's arguments in another order, called by their names."""
+    names = record.names[2:]
+    return lambda x, *args, **kw: function(x, **dict(zip(names, args, strict=True)), **kw)
+
+
+def _check_same(case: Case, function: Callable[..., Any], what: str) -> None:
+    if not case.floats:
+        return
+    want = case.call(case.floats)
+    for y, z in zip(case.call(active(case.floats), function), want, strict=True):
+        if isinstance(z, (np.ndarray, np.generic)):
+            assert isinstance(y, tg.Tensor), f"{what} on tensors gave a {type(y).__name__}"
+            np.testing.assert_array_equal(np.asarray(y), z)
+    weights = normals(case.values(), seed=14)
+    grads = reverse(case, weights)
+    for g, h in zip(reverse(case, weights, function=function), grads, strict=True):
+        close(g, h, EXACT, f"gradient by {what}")
+
+
+def check_scalar(record: Op, sample: Sample) -> None:
+    """On Values: a float result, with the value and both derivatives of 0-d tensors."""
+    case = Case(record, sample)
+    assert all(isinstance(x, np.ndarray) and not x.ndim for x in case.arguments(case.floats))
+    plain_args, params = sample
+    on_values = Case(record, (tuple(map(_plain, plain_args)), params))
+    on_values.slots = case.slots
+    values = [tg.Value(float(x)) for x in case.floats]
+    plain = on_values.call([float(x) for x in case.floats])[0]
+    y = on_values.call(values)[0]
+    want = case.call(case.floats)[0]
+    if not isinstance(y, tg.Value):
+        assert record.kind is Kind.CONSTANT, f"Values gave a {type(y).__name__}"
+        return
+    assert isinstance(y.data, float) and not isinstance(plain, tg.Value)
+    close(y.data, np.float64(want), EXACT, "value on Values")
+    close(float(plain), np.float64(want), EXACT, "value on floats")
+    if not y.requires_grad:
+        assert record.kind is Kind.CONSTANT or not values, "not recorded on Values"
+        return
+    weight = np.float64(0.75)
+    y.backward(float(weight))
+    for v, g in zip(values, reverse(case, [weight]), strict=True):
+        close(v.grad, g, EXACT, "derivative on Values")
+    _check_scalar_second_order(case, on_values, weight)
+
+
+def _plain(x: Any) -> Any:
+    """A condition or index as a Python number, which is what goes with Values."""
+    return x.item() if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind != "f" else x
+
+
+def _check_scalar_second_order(case: Case, on_values: Case, weight: Any) -> None:
+    values = [tg.Value(float(x)) for x in case.floats]
+    on_values.call(values)[0].backward(float(weight), create_graph=True)
+    firsts = [v.grad for v in values]
+    for v in values:
+        v.grad = None
+    for g in firsts:
+        if isinstance(g, tg.Value) and g.requires_grad:
+            g.backward()
+    ones = [np.ones(()) for _ in values]
+    twice, _ = _second_order(case, range(len(values)), [weight], ones)
+    for v, h in zip(values, twice, strict=True):
+        got = v.grad.data if isinstance(v.grad, tg.Value) else v.grad
+        close(got, h, EXACT, "second derivative on Values")

@@ -1,0 +1,120 @@
+"""Every registered operation against NumPy, finite differences and itself.
+
+Nothing here names an operation: the registry says which there are and what they may be given.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tinygrad_nn as tg
+from tests.ops import checks
+from tests.ops.draws import PatternDraw, patterns, samples
+from tinygrad_nn.backends import scalar
+from tinygrad_nn.core.op import OPS, Kind, Op
+from tinygrad_nn.methods import Arithmetic, Elementwise
+
+ELEMENTWISE = [r for r in OPS.values() if r.samples is None]
+ON_VALUES = [
+    r
+    for r in OPS.values()
+    if hasattr(scalar, r.kernel or "no kernel") or r.name in {*vars(Elementwise), *vars(Arithmetic)}
+]
+CHECKS_FIRST = (
+    checks.check_value,
+    checks.check_constant,
+    checks.check_gradient,
+)
+CHECKS_CALL = (
+    checks.check_partial,
+    checks.check_linear,
+    checks.check_single,
+    checks.check_half,
+    checks.check_layout,
+    checks.check_protocol,
+    checks.check_public,
+    checks.check_method,
+)
+CHECKS_ORDER = (checks.check_second_order, checks.check_forward)
+
+every_op = pytest.mark.parametrize("record", list(OPS.values()), ids=lambda r: r.name)
+
+
+def share(percent: int) -> Any:
+    """This part of the profile's examples; no health check, which times the machine."""
+    count = max(1, settings.default.max_examples * percent // 100)  # type: ignore[union-attr]
+    return settings(max_examples=count, suppress_health_check=list(HealthCheck))
+
+
+@every_op
+@share(100)
+@given(data=st.data())
+def test_value_and_gradient(record: Op, data: Any):
+    sample = data.draw(samples(record))
+    for check in CHECKS_FIRST:
+        check(record, sample)
+
+
+@every_op
+@share(40)
+@given(data=st.data())
+def test_constants_dtypes_layouts_and_other_ways_to_call(record: Op, data: Any):
+    sample = data.draw(samples(record))
+    for check in CHECKS_CALL:
+        check(record, sample)
+
+
+@every_op
+@share(40)
+@given(data=st.data())
+def test_second_order_and_forward_mode(record: Op, data: Any):
+    sample = data.draw(samples(record))
+    for check in CHECKS_ORDER:
+        check(record, sample)
+
+
+@pytest.mark.parametrize("record", ELEMENTWISE, ids=lambda r: r.name)
+def test_every_pattern_of_broadcasting(record: Op):
+    """Chance may miss the one pattern that is wrong: all of them, 0-d and empty included."""
+    for shapes in patterns(len(record.domains)):
+        sample = record.sample(PatternDraw(shapes))
+        checks.check_value(record, sample)
+        checks.check_gradient(record, sample)
+
+
+@pytest.mark.parametrize("record", ON_VALUES, ids=lambda r: r.name)
+def test_values(record: Op):
+    """On numbers it is what it is on arrays without axes."""
+    for seed in range(12):
+        sample = record.sample(PatternDraw([()] * 3, seed))
+        if all(isinstance(x, (np.ndarray, np.generic)) and not np.ndim(x) for x in sample[0]):
+            checks.check_scalar(record, sample)
+
+
+@pytest.mark.parametrize(
+    "record", [r for r in ON_VALUES if r.kernel and not r.static], ids=lambda r: r.name
+)
+@share(100)
+@given(data=st.data())
+def test_scalar_kernels_are_numpys_on_all_floats(record: Op, data: Any):
+    """Infinities, NaN, zeros of both signs and overflow too: IEEE results, never an exception."""
+    args = [data.draw(st.floats()) for _ in record.names[1:]]
+    with np.errstate(all="ignore"):
+        want = np.asarray(record.compute(*(np.asarray(x) for x in args)))
+    got = record.compute(*args)
+    assert isinstance(got, (float, int)), type(got)
+    np.testing.assert_allclose(float(got), float(want), rtol=1e-12, atol=5e-324)
+
+
+def test_registry_is_public():
+    """What is registered can be called as `tg.name`, unless its own name begins with `_`."""
+    open_names = [r.name for r in OPS.values() if not r.call.__name__.startswith("_")]
+    hidden = [name for name in open_names if not callable(getattr(tg, name, None))]
+    assert not hidden, f"registered, but not in an __all__: {hidden}"
+
+
+def test_some_operations_of_every_kind_were_found():
+    assert {r.kind for r in OPS.values()} >= set(Kind) - {Kind.COMPOSED}

@@ -1,0 +1,1 @@
+"""Other libraries as judges of values and derivatives."""

@@ -1,0 +1,328 @@
+"""What is called when an operation is: apply the kernel, make the node, record the inputs.
+
+One caller for each common form, since a general one costs 0.2 µs more on every call; and
+for each record the function by which the sweep asks for the gradients of its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_nn.core.node import CLOCK, MODE, RECORD, WATCH, Node
+from tinygrad_nn.core.watch import WATCHERS
+from tinygrad_nn.errors import OperandError, ShapeError, TinygradError
+
+if TYPE_CHECKING:
+    from tinygrad_nn.core.op import Op
+
+__all__ = [
+    "FREED",
+    "VARIADIC",
+    "caller_of",
+    "describe",
+    "general_gradients",
+    "heaviest",
+    "reverser_of",
+]
+
+VARIADIC = -1
+"""Arity of an operation whose inputs are kept as one tuple."""
+FREED = -2
+"""Arity of the record that a freed node points to."""
+
+_PLAIN = (float, int, bool)
+
+
+def heaviest(args: Sequence[Any]) -> type:
+    """Type of the argument whose library computes: the first that is no plain number."""
+    for x in args:
+        if not isinstance(x, _PLAIN):
+            return type(x)
+    return float
+
+
+def caller_of(record: Op) -> Callable[..., Any]:
+    if record.variadic or record.arity not in (1, 2) or (record.static and record.arity != 1):
+        return _bind_general(record)
+    if record.static:
+        return _bind_unary_static(record)
+    return _bind_unary(record) if record.arity == 1 else _bind_binary(record)
+
+
+_new = object.__new__
+
+
+def _bind_unary(op: Op) -> Callable[..., Any]:
+    """Caller of one input: 0.45 µs around a kernel, against 0.6 for the general one."""
+    kernels, mode, differentiable = op.kernels, MODE.get, op.differentiable
+
+    def call(x: Any, /) -> Any:
+        if not isinstance(x, Node):
+            return kernels[type(x)][0](x)
+        value = x._data if x.extra is None else x.synced()
+        try:
+            kernel, cls = kernels[type(value)]
+            out = kernel(value)
+        except Exception as error:
+            raise _explained(op, error, (x,)) from error
+        if type(out) is not type(value):
+            out = cls.coerce(out)
+        node = _new(cls)
+        node._data = out
+        node.epoch = CLOCK.now
+        node.b = node.params = node._grad = node.extra = None
+        now = mode()
+        if x.op is not None and differentiable and now & RECORD:
+            node.op, node.a = op, x
+        else:
+            node.op = node.a = None
+        if now & WATCH:
+            _tell(op, node, (x,))
+        return node
+
+    return call
+
+
+def _bind_unary_static(op: Op) -> Callable[..., Any]:
+    """Caller of one input with static arguments."""
+    kernels, mode, differentiable = op.kernels, MODE.get, op.differentiable
+    defaults = op.defaults if len(op.static) == len(op.defaults or ()) else None
+
+    def call(x: Any, /, *args: Any, **given: Any) -> Any:
+        if not isinstance(x, Node):
+            # Rules come here with payloads: a kernel takes the same arguments as its operation.
+            return kernels[type(x)][0](x, *args, **given)
+        value = x._data if x.extra is None else x.synced()
+        params = defaults
+        try:
+            kernel, cls = kernels[type(value)]
+            if args or given or defaults is None:
+                params = op.complete(args, given)
+                out = kernel(value, **params)
+            else:
+                out = kernel(value)
+        except Exception as error:
+            raise _explained(op, error, (x,), params) from error
+        if type(out) is not type(value):
+            out = cls.coerce(out)
+        node = _new(cls)
+        node._data = out
+        node.epoch = CLOCK.now
+        node.b = node._grad = node.extra = None
+        now = mode()
+        if x.op is not None and differentiable and now & RECORD:
+            node.op, node.a, node.params = op, x, params
+        else:
+            node.op = node.a = node.params = None
+        if now & WATCH:
+            _tell(op, node, (x,))
+        return node
+
+    return call
+
+
+def _bind_binary(op: Op) -> Callable[..., Any]:
+    """Caller of two inputs."""
+    kernels, mode, differentiable = op.kernels, MODE.get, op.differentiable
+
+    def call(a: Any, b: Any, /) -> Any:
+        if isinstance(a, Node):
+            x = a._data if a.extra is None else a.synced()
+            if isinstance(b, Node):
+                y = b._data if b.extra is None else b.synced()
+                if type(x) is not type(y):
+                    raise _mixed(op, a, b)
+            else:
+                y = b if type(b) is float else a.operand(b, op)
+            payload = type(x)
+        elif isinstance(b, Node):
+            y = b._data if b.extra is None else b.synced()
+            x = a if type(a) is float else b.operand(a, op)
+            payload = type(y)
+        else:
+            return kernels[heaviest((a, b))][0](a, b)
+        try:
+            kernel, cls = kernels[payload]
+            out = kernel(x, y)
+        except Exception as error:
+            raise _explained(op, error, (a, b)) from error
+        if type(out) is not payload:
+            out = cls.coerce(out)
+        node = _new(cls)
+        node._data = out
+        node.epoch = CLOCK.now
+        node.params = node._grad = node.extra = None
+        now = mode()
+        recording = differentiable and now & RECORD
+        if recording and isinstance(a, Node) and a.op is not None:
+            node.op, node.a = op, a
+            if isinstance(b, Node):
+                node.b = b if b.op is not None else y
+            else:
+                node.b = y if type(y) is float else cls.constant(y)
+        elif recording and isinstance(b, Node) and b.op is not None:
+            node.op, node.b = op, b
+            node.a = x if isinstance(a, Node) or type(x) is float else cls.constant(x)
+        else:
+            node.op = node.a = node.b = None
+        if now & WATCH:
+            _tell(op, node, (a, b))
+        return node
+
+    return call
+
+
+def _bind_general(op: Op) -> Callable[..., Any]:
+    """Caller of any number of inputs, with static arguments."""
+    count = None if op.variadic else len(op.names) - 1
+
+    def call(*args: Any, **given: Any) -> Any:
+        data = args[:count]
+        params = (
+            op.defaults
+            if len(data) == len(args) and not given and len(op.static) == len(op.defaults or ())
+            else op.complete(args[len(data) :], given)
+        )
+        lead = next((x for x in data if isinstance(x, Node)), None)
+        if lead is None:
+            return op.compute(*data, **params) if params else op.compute(*data)
+        values = [_payload(op, lead, x) for x in data]
+        payload = type(lead._data)
+        try:
+            kernel, cls = op.kernels[payload]
+            out = kernel(*values, **params) if params else kernel(*values)
+        except Exception as error:
+            raise _explained(op, error, data, params) from error
+        if type(out) is not payload:
+            out = cls.coerce(out)
+        node = cls.wrap(out)
+        mode = MODE.get()
+        if mode & RECORD and op.differentiable and any(_tracked(x) for x in data):
+            kept = tuple(
+                x if _tracked(x) else v if isinstance(x, Node) else cls.constant(v)
+                for x, v in zip(data, values, strict=True)
+            )
+            node.op, node.params = op, params
+            if op.arity == VARIADIC:
+                node.a = kept
+            else:
+                node.a, node.b = kept[0], kept[1] if op.arity == 2 else None
+        if mode & WATCH:
+            _tell(op, node, data)
+        return node
+
+    return call
+
+
+def _tracked(x: Any) -> bool:
+    return isinstance(x, Node) and x.op is not None
+
+
+def _payload(op: Op, lead: Node, x: Any) -> Any:
+    """Payload of one data argument beside `lead`, a node."""
+    if not isinstance(x, Node):
+        return lead.operand(x, op)
+    if type(x._data) is not type(lead._data):
+        raise _mixed(op, lead, x)
+    return x._data if x.extra is None else x.synced()
+
+
+def _tell(op: Op, node: Node, args: tuple[Any, ...]) -> None:
+    for watcher in WATCHERS.get():
+        watcher(op, node, args)
+
+
+def _mixed(op: Op, a: Node, b: Node) -> OperandError:
+    return OperandError(
+        f"{op.name}: got a {type(a).__name__} and a {type(b).__name__}, which are graphs of "
+        "different kinds; convert one: tensor(value.data), or Value(t.item()) for one number"
+    )
+
+
+def describe(x: Any) -> str:
+    """Short text of an operand for messages: shape and dtype of an array, else its value."""
+    value = x._data if isinstance(x, Node) else x
+    if hasattr(value, "shape"):
+        return f"{tuple(value.shape)} {value.dtype}"
+    return f"{type(value).__name__} {value!r:.60}"
+
+
+def _explained(
+    op: Op, error: Exception, args: Sequence[Any], params: dict[str, Any] | None = None
+) -> Exception:
+    """The error of a kernel, with the operation and its operands in its text."""
+    if isinstance(error, TinygradError):
+        return error
+    got = ", ".join(describe(x) for x in args)
+    static = "".join(f", {k}={v!r:.60}" for k, v in (params or {}).items())
+    text = f"{op.name}: got {got}{static}: {error}"
+    if isinstance(error, ValueError) and type(error).__name__ != "LinAlgError":
+        return ShapeError(text)
+    if isinstance(error, TypeError):
+        return OperandError(text)
+    if isinstance(error, IndexError):
+        return IndexError(text)
+    error.add_note(text)
+    return error
+
+
+# ── The way back ────────────────────────────────────────────────────────────────────────
+
+
+def reverser_of(op: Op) -> Callable[[Node, Any], Iterable[tuple[Node, Any]]]:
+    """Function `(node, g) -> ((input, gradient), ...)` for payloads, without loops if it can."""
+    rules = op.rules
+    if op.arity == 1 and len(rules) == 1 and rules[0]:
+        return _reverse_unary_static(rules[0]) if op.static else _reverse_unary(rules[0])
+    if op.arity == 2 and len(rules) == 2 and all(rules) and not op.static:  # noqa: PLR2004
+        return _reverse_binary(*rules)
+    return lambda node, g: general_gradients(op, node, g, create_graph=False)
+
+
+def _reverse_unary(rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
+    def reverse(node: Node, g: Any) -> Any:
+        p = node.a
+        return ((p, rule(g, node._data, p._data)),)
+
+    return reverse
+
+
+def _reverse_unary_static(rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
+    def reverse(node: Node, g: Any) -> Any:
+        p = node.a
+        return ((p, rule(g, node._data, p._data, **node.params)),)  # type: ignore[arg-type]
+
+    return reverse
+
+
+def _reverse_binary(rule_a: Callable[..., Any], rule_b: Callable[..., Any]) -> Callable[..., Any]:
+    def reverse(node: Node, g: Any) -> Any:
+        a, b = node.a, node.b
+        if isinstance(a, Node):
+            x = a._data
+            if isinstance(b, Node):
+                y = b._data
+                return (a, rule_a(g, node._data, x, y)), (b, rule_b(g, node._data, x, y))
+            return ((a, rule_a(g, node._data, x, b)),)
+        return ((b, rule_b(g, node._data, a, b._data)),)
+
+    return reverse
+
+
+def general_gradients(op: Op, node: Node, g: Any, *, create_graph: bool) -> Iterable[Any]:
+    """The same for any operation; with `create_graph` the rules are given nodes."""
+    inputs, params = node.inputs, node.params or {}
+    y, args = (node, inputs) if create_graph else (node._data, node.values)
+    needs = tuple(isinstance(p, Node) for p in inputs)
+    if op.pullback is not None:
+        found = op.pullback(g, y, *args, needs=needs, **params)
+    else:
+        rules = op.rules * len(inputs) if op.variadic else op.rules
+        found = [
+            rule(g, y, *args, **params) if rule is not None and need else None
+            for rule, need in zip(rules, needs, strict=True)
+        ]
+    return [
+        (p, h) for p, need, h in zip(inputs, needs, found, strict=True) if need and h is not None
+    ]

@@ -1,0 +1,36 @@
+"""Random numbers for those who know no array library: a seed becomes a generator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_nn.errors import OperandError
+from tinygrad_nn.tensor import tensor
+
+__all__ = ["default_float", "generator"]
+
+
+def generator(rng: Any = None) -> np.random.Generator:
+    """Random generator from what a caller may give as `rng=`.
+
+    Args:
+        rng: A `numpy.random.Generator`, which is used and advanced; an int seed, for the same
+            numbers each time; None for numbers that differ on each run.
+
+    Raises:
+        OperandError: `rng` is something else, such as NumPy's older `RandomState`.
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool)):
+        return np.random.default_rng(rng)
+    raise OperandError(
+        f"rng: got {type(rng).__name__}, expected an int seed, numpy.random.default_rng(seed) or None"
+    )
+
+
+def default_float() -> Any:
+    """dtype that Python floats become: float32, or that of `default_dtype`."""
+    return tensor(0.0).dtype

@@ -1,0 +1,47 @@
+"""The table of a model: its layers, their shapes, and how many numbers they learn."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tinygrad_nn.nn.module import Module
+
+__all__ = ["summarize"]
+
+_SHAPES_MAX = 48
+
+
+def _rows(model: Module) -> list[tuple[str, str, str, int]]:
+    """Name, text, shapes and number of parameters of each module that is or has no part."""
+    rows = []
+    counted: set[int] = set()
+    for name, module in model.named_modules():
+        new = [p for p in module.parameters(recurse=False) if id(p) not in counted]
+        counted.update(map(id, new))
+        inner = next(module.children(), None) is not None
+        if not new and inner:
+            continue
+        shapes = [p.shape if hasattr(p, "shape") else () for p in new]
+        text = type(module).__name__ if inner else repr(module)
+        sizes = " ".join(f"({', '.join(map(str, shape))})" for shape in shapes if shape)
+        numbers = sum(map(prod, shapes))
+        rows.append((name or type(module).__name__, text, sizes[:_SHAPES_MAX], numbers))
+    return rows
+
+
+def summarize(model: Module) -> str:
+    """Text table of `model`; the last line adds up the layers."""
+    rows = _rows(model)
+    counts = [count for *_, count in rows if count]
+    table = [("name", "layer", "shapes", "parameters")]
+    table += [(name, text, shapes, f"{count:,}") for name, text, shapes, count in rows]
+    terms = " + ".join(f"{count:,}" for count in counts) if len(counts) > 1 else ""
+    table.append(("total", terms, "", f"{sum(counts):,}"))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)),
+                   row[3].rjust(widths[3])])
+        for row in table
+    )

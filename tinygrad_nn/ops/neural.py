@@ -1,0 +1,275 @@
+"""What networks are made of, each as a single node: neuron, affine layer, cross-entropy.
+
+Made of other operations each would be several nodes; as one it is several times quicker,
+and the drawing of a network shows a neuron where the reader expects one.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from operator import mul
+from typing import Any
+
+from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.op import Kind, op
+from tinygrad_nn.core.samples import Draw, Sample
+from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
+from tinygrad_nn.ops.linalg import matmul
+from tinygrad_nn.ops.reduce import sum as total
+from tinygrad_nn.ops.shape import broadcast_to, expand_dims, reshape
+
+__all__ = ["linear", "neuron", "one_hot", "softmax_cross_entropy", "sum_rows"]
+
+
+# ── One neuron ──────────────────────────────────────────────────────────────────────────
+
+
+def _neuron_inputs(draw: Draw) -> Sample:
+    count = draw.integer(0, 3)
+    return tuple(draw.array(shape) for shape in draw.shapes(2 * count + 1)), {}
+
+
+def _neuron_pull(g: Any, y: Any, *wxb: Any, needs: tuple[bool, ...]) -> list[Any]:
+    n = len(wxb) // 2
+    slopes = [g * x for x in wxb[n:-1]]
+    slopes += [g * w for w in wxb[:n]]
+    slopes.append(g)
+    return slopes
+
+
+def _neuron_push(tangents: Any, y: Any, *wxb: Any) -> Any:
+    n = len(wxb) // 2
+    factors = (*wxb[n:-1], *wxb[:n], 1.0)
+    parts = [t * f for t, f in zip(tangents, factors, strict=True) if t is not None]
+    first, *rest = parts
+    for part in rest:
+        first = first + part
+    return first
+
+
+@op(pullback=_neuron_pull, jvp=_neuron_push, samples=_neuron_inputs)
+def neuron(*wxb: Any) -> Any:
+    """Weighted sum b + w₁x₁ + … + wₙxₙ of `neuron(w₁, …, wₙ, x₁, …, xₙ, b)`, as one node.
+
+    Added from left to right, so that the bits are those of the sum written out. d/dwᵢ = xᵢ,
+    d/dxᵢ = wᵢ, d/db = 1. For numbers, and elementwise with broadcasting for arrays.
+
+    Raises:
+        OperandError: The number of arguments is even.
+
+    Example:
+        >>> import tinygrad_nn as tg
+        >>> w, x, b = tg.Value(2.0), tg.Value(3.0), tg.Value(1.0)
+        >>> y = tg.neuron(w, x, b)
+        >>> y.backward()
+        >>> y.data, w.grad, x.grad, b.grad
+        (7.0, 3.0, 2.0, 1.0)
+    """
+    n = len(wxb) // 2
+    if len(wxb) == 2 * n:
+        raise OperandError(
+            f"neuron: got {len(wxb)} arguments, expected as many weights as inputs, and a bias: "
+            "neuron(*weights, *inputs, bias)"
+        )
+    # Not `sum`: since Python 3.12 it compensates rounding, and the bits would depend on it.
+    y = wxb[-1]
+    for product in map(mul, wxb, wxb[n:-1]):
+        y = y + product
+    return y
+
+
+# ── A layer of neurons ──────────────────────────────────────────────────────────────────
+
+
+def _table(draw: Draw) -> Sample:
+    return (draw.array(draw.shape(min_dims=2)),), {}
+
+
+@op(vjp=lambda g, y, x: broadcast_to(g, x.shape), kind=Kind.LINEAR, samples=_table)
+def sum_rows(x: Any, /) -> Any:
+    """Sum over all axes but the last: the gradient of what was added to every row.
+
+    As a product with a row of ones, which from some hundred rows on is twice as quick as a
+    sum over the first axis. float16 is summed in float32.
+    """
+    functions = namespace(x)
+    rows = x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1])
+    if x.dtype.itemsize == 2:
+        return functions.sum(rows, axis=0)
+    return functions.dot(functions.ones(len(rows), x.dtype), rows)
+
+
+def _linear_inputs(draw: Draw) -> Sample:
+    batch = draw.shape(max_dims=2)
+    inputs, outputs = draw.integer(0, 4), draw.integer(0, 4)
+    x, weight = draw.array((*batch, inputs)), draw.array((outputs, inputs))
+    return (x, weight, draw.array((outputs,))) if draw.choice([False, True]) else (x, weight), {}
+
+
+def _linear_pull(g: Any, y: Any, x: Any, weight: Any, *bias: Any, needs: Any) -> tuple[Any, ...]:
+    to_x = g @ weight if needs[0] else None
+    if g.ndim == 2:
+        rows, columns = g, x
+    else:
+        count = prod(g.shape[:-1])
+        rows, columns = reshape(g, (count, g.shape[-1])), reshape(x, (count, x.shape[-1]))
+    to_weight = rows.mT @ columns if needs[1] else None
+    if not bias:
+        return to_x, to_weight
+    return to_x, to_weight, sum_rows(rows) if needs[2] else None
+
+
+def _linear_push(tangents: Any, y: Any, x: Any, weight: Any, *bias: Any) -> Any:
+    dx, dweight, *dbias = tangents
+    parts = [] if dx is None else [dx @ weight.mT]
+    if dweight is not None:
+        parts.append(matmul(x, dweight.mT))
+    if dbias and dbias[0] is not None:
+        parts.append(broadcast_to(dbias[0], y.shape))
+    first, *rest = parts
+    for part in rest:
+        first = first + part
+    return first
+
+
+@op(pullback=_linear_pull, jvp=_linear_push, samples=_linear_inputs)
+def linear(*inputs: Any) -> Any:
+    """Affine map x Wᵀ + b of `linear(x, weight, bias)` or `linear(x, weight)`, as one node.
+
+    `(..., in), (out, in), (out,) -> (..., out)`. With the gradient g: g W for x, gᵀ x for
+    the weight and the sum of the rows of g for the bias.
+
+    Raises:
+        ShapeError: The shapes do not fit.
+    """
+    if len(inputs) not in (2, 3):
+        raise OperandError(
+            f"linear: got {len(inputs)} arguments, expected linear(x, weight) or "
+            "linear(x, weight, bias)"
+        )
+    x, weight = inputs[0], inputs[1]
+    if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
+        raise _misfit(x, weight)
+    y = x @ weight.mT
+    if len(inputs) == 3:
+        bias = inputs[2]
+        if bias.shape != weight.shape[:1]:
+            raise ShapeError(
+                f"linear: got a bias of shape {bias.shape}, expected {weight.shape[:1]}: one "
+                f"number for each output of the weight {weight.shape}"
+            )
+        # The product is this kernel's own; writing into it saves an array.
+        if y.ndim and y.dtype == bias.dtype:
+            y += bias
+        else:
+            y = y + bias
+    return y
+
+
+def _misfit(x: Any, weight: Any) -> ShapeError:
+    expected = f"(..., {weight.shape[1]})" if weight.ndim == 2 else "a weight (out, in)"
+    text = f"linear: got x {x.shape} and a weight {weight.shape}, expected x {expected}"
+    if weight.ndim == 2 and x.ndim > 2 and prod(x.shape[1:]) == weight.shape[1]:
+        text += "; flatten the images first: nn.Flatten(), or x.reshape(len(x), -1)"
+    elif weight.ndim == 2 and x.ndim == 2 and x.shape == weight.shape[::-1]:
+        text += "; rows are samples: is x transposed?"
+    return ShapeError(text)
+
+
+# ── Cross-entropy ───────────────────────────────────────────────────────────────────────
+
+
+def _index(draw: Draw) -> Sample:
+    return (draw.integers(draw.shape(), 0, 2),), {"classes": 3}
+
+
+@op(kind=Kind.CONSTANT, samples=_index)
+def one_hot(index: Any, /, classes: int) -> Any:
+    """Table (..., classes) of bools, True where the class is the one in `index`; no gradient.
+
+    Raises:
+        DTypeError: `index` is not integer.
+        OptionError: An index is outside [0, classes).
+    """
+    _check_classes("one_hot", index, classes)
+    return index[..., None] == namespace(index).arange(classes)
+
+
+def _check_classes(name: str, index: Any, classes: int) -> None:
+    if index.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{name}: got class indices of {index.dtype}, expected integers; convert them with "
+            ".astype('int64'), or pass one probability for each class"
+        )
+    if index.size and (index.min() < 0 or index.max() >= classes):
+        wrong = index.min() if index.min() < 0 else index.max()
+        raise OptionError(
+            f"{name}: got the class index {wrong}, expected 0 to {classes - 1} for "
+            f"{classes} classes"
+        )
+
+
+def _labelled(draw: Draw) -> Sample:
+    batch, classes = draw.shape(max_dims=2), draw.integer(1, 4)
+    labels = draw.integers(batch, 0, classes - 1)
+    reduction = draw.choice(["mean", "sum", "none"] if labels.size else ["sum", "none"])
+    return (draw.array((*batch, classes)), labels), {"reduction": reduction}
+
+
+def _errors_pull(g: Any, y: Any, x: Any, index: Any) -> Any:
+    p = y + one_hot(index, x.shape[-1])
+    return p * (g - total(g * p, -1, True))
+
+
+@op(vjp=(_errors_pull, None), samples=lambda draw: (_labelled(draw)[0], {}))
+def class_errors(x: Any, index: Any, /) -> Any:
+    """softmax(x) − onehot(index): the slope of the cross-entropy, and nearly all of its cost."""
+    functions = namespace(x)
+    p = functions.exp(x - functions.max(x, axis=-1, keepdims=True))
+    p /= functions.sum(p, axis=-1, keepdims=True)
+    rows = p.reshape(index.size, p.shape[-1])
+    rows[functions.arange(index.size), index.reshape(-1)] -= 1
+    return p
+
+
+def _entropy_pull(g: Any, y: Any, x: Any, index: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return class_errors(x, index) * expand_dims(g, -1)
+    return class_errors(x, index) * (g / index.size if reduction == "mean" else g)
+
+
+@op(vjp=(_entropy_pull, None), samples=_labelled)
+def softmax_cross_entropy(x: Any, index: Any, /, reduction: str = "mean") -> Any:
+    """Cross-entropy −ln softmax(x)[index] of logits and class indices, as one node.
+
+    `(..., classes), (...) -> ()`, or `(...)` with the reduction "none". Computed as
+    ln Σ exp(x − m) − (x[index] − m) with m the largest logit, so that no exponential
+    overflows and no probability is rounded to 0 before its logarithm is taken. The gradient is
+    softmax(x) − onehot(index), over the number of samples for "mean".
+
+    Raises:
+        ShapeError: The indices are not one for each row of logits.
+        DTypeError: The indices are not integers.
+        OptionError: An index is outside [0, classes), or the reduction is unknown.
+    """
+    if not x.ndim or index.shape != x.shape[:-1]:
+        raise ShapeError(
+            f"softmax_cross_entropy: got logits {x.shape} and class indices {index.shape}, "
+            f"expected indices {x.shape[:-1]}: one for each row of logits"
+        )
+    _check_classes("softmax_cross_entropy", index, x.shape[-1])
+    functions = namespace(x)
+    shifted = x - functions.max(x, axis=-1, keepdims=True)
+    sums = functions.sum(functions.exp(shifted), axis=-1)
+    rows = shifted.reshape(index.size, x.shape[-1])
+    chosen = rows[functions.arange(index.size), index.reshape(-1)].reshape(index.shape)
+    losses = functions.log(sums) - chosen
+    if reduction == "none":
+        return losses
+    if reduction == "mean":
+        return functions.sum(losses) / index.size
+    if reduction == "sum":
+        return functions.sum(losses)
+    raise OptionError(
+        f"softmax_cross_entropy: got the reduction {reduction!r}, expected 'mean', 'sum' or 'none'"
+    )

@@ -1,0 +1,109 @@
+"""Numbers, arrays and names as the words that a drawing shows.
+
+A name comes from the user and may hold anything. What leaves this module is one line of
+printable characters; each renderer then escapes what is special in its own language.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable
+
+from tinygrad_nn.viz.snapshot import Summary
+
+__all__ = ["arguments", "array_line", "clean", "number", "shape_text", "shorten", "signed"]
+
+SMALL = 4
+"""Arrays up to this many elements are shown in full."""
+NAME_WIDTH = 24
+"""Longest name in a box; the tooltip has the rest."""
+
+_LOW, _HIGH = 1e-3, 1e5
+
+
+def number(x: float, digits: int = 4) -> str:
+    """`x` with `digits` significant digits, a real minus sign, and words for NaN and infinity."""
+    if isinstance(x, bool):
+        return str(x)
+    if math.isnan(x):
+        return "NaN"
+    if math.isinf(x):
+        return "Inf" if x > 0 else "−Inf"
+    if x == 0:
+        return "0"
+    size = abs(x)
+    if not _LOW <= size < _HIGH:
+        mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+        text = f"{_trimmed(mantissa)}e{int(exponent)}"
+    else:
+        # The digits before the point are never rounded away: 12345.6 is 12346.
+        text = _trimmed(f"{x:.{max(0, digits - 1 - math.floor(math.log10(size)))}f}")
+    return text.replace("-", "−")
+
+
+def _trimmed(decimal: str) -> str:
+    return decimal.rstrip("0").rstrip(".") if "." in decimal else decimal
+
+
+def signed(x: float) -> str:
+    """Number with ▲ before a positive and ▼ before a negative one."""
+    mark = "▲ " if x > 0 else "▼ " if x < 0 else ""
+    return mark + number(x)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """`2×3`; the empty text for a single number."""
+    return "×".join(map(str, shape)) + ("" if len(shape) != 1 else " elements")
+
+
+def array_line(summary: Summary) -> str:
+    """A small array in full; of a larger one the mean, deviation and range."""
+    if summary.elements is not None and summary.size <= SMALL:
+        return _nested(list(summary.elements), summary.shape)
+    if not summary.size:
+        return "empty"
+    odd = [f"{count} {word}" for word, count in (("NaN", summary.nans), ("Inf", summary.infs))
+           if count]
+    if summary.nans + summary.infs < summary.size:
+        odd.append(
+            f"≈{number(summary.mean, 2)} ±{number(summary.deviation, 2)} "
+            f"[{number(summary.low, 2)}, {number(summary.high, 2)}]"
+        )
+    return ", ".join(odd)
+
+
+def _nested(elements: list[float], shape: tuple[int, ...]) -> str:
+    if not shape:
+        return number(elements[0])
+    if 0 in shape:
+        return "empty"
+    step = len(elements) // shape[0]
+    rows = (elements[i : i + step] for i in range(0, len(elements), step))
+    return "[" + ", ".join(_nested(row, shape[1:]) for row in rows) + "]"
+
+
+def arguments(params: Iterable[tuple[str, str]]) -> str:
+    """Static arguments of an operation as one line; None and False say nothing and are left out."""
+    shown = (f"{key}={text}" for key, text in params if text not in ("None", "False"))
+    return shorten(clean(", ".join(shown)), 36)
+
+
+def clean(text: str) -> str:
+    """One printable line: control, formatting and unassigned characters as their escapes."""
+    return "".join(c if _printable(c) else _escape(c) for c in text)
+
+
+def _printable(c: str) -> bool:
+    # C*: controls, joiners, direction overrides, surrogates; Zl, Zp: line ends.
+    category = unicodedata.category(c)
+    return category[0] != "C" and category not in ("Zl", "Zp")
+
+
+def _escape(c: str) -> str:
+    return c.encode("unicode_escape").decode("ascii")
+
+
+def shorten(text: str, limit: int = NAME_WIDTH) -> str:
+    """At most `limit` characters, the last of them … if something was cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
