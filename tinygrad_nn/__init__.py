@@ -1,13 +1,23 @@
 """The autograd engine you can see through, and the networks built on it."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_nn import autograd as autograd
+from tinygrad_nn.core.anomaly import detect_anomaly as detect_anomaly
 from tinygrad_nn.core.node import enable_grad as enable_grad
 from tinygrad_nn.core.node import is_grad_enabled as is_grad_enabled
 from tinygrad_nn.core.node import no_grad as no_grad
+from tinygrad_nn.core.observe import Observer as Observer
+from tinygrad_nn.core.observe import observe as observe
+from tinygrad_nn.core.sweep import reverse_order as reverse_order
+from tinygrad_nn.custom import custom_op as custom_op
 from tinygrad_nn.ops import *
+from tinygrad_nn.payload import default_dtype as default_dtype
 from tinygrad_nn.tensor import Parameter as Parameter
 from tinygrad_nn.tensor import Tensor as Tensor
-from tinygrad_nn.tensor import default_dtype as default_dtype
 from tinygrad_nn.tensor import tensor as tensor
+from tinygrad_nn.transforms import checkpoint as checkpoint
 from tinygrad_nn.transforms import grad as grad
 from tinygrad_nn.transforms import hessian as hessian
 from tinygrad_nn.transforms import hvp as hvp
@@ -18,3 +28,17 @@ from tinygrad_nn.transforms import vjp as vjp
 from tinygrad_nn.value import Value as Value
 
 __version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from tinygrad_nn.viz.drawing import draw as draw
+
+
+def __getattr__(name: str) -> Any:
+    # Drawing brings Graphviz's package, which nobody needs who only trains.
+    if name == "draw":
+        return import_module("tinygrad_nn.viz").draw
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), "draw"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.core.op import Kind, Op, Rule, describe_op
+from tinygrad_nn.core.op import Kind, Op, Rule, describe_op, give_rules
 from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample
 from tinygrad_nn.draws import RandomDraw
 from tinygrad_nn.errors import RegistrationError
@@ -65,11 +64,9 @@ def custom_op(
 
     def register(function: F) -> F:
         drawn = samples if callable(samples) else None
-        record = describe_op(
-            function, kind, domain, drawn, (), vjp=vjp, pullback=pullback, jvp=jvp
-        )
-        record.call = wraps(function)(record.call)
-        record.call.op = record  # type: ignore[attr-defined]
+        record = describe_op(function, kind, domain, drawn, ())
+        record.body = function
+        give_rules(record, function, vjp, pullback, jvp)
         if check:
             given = [(tuple(s), {}) for s in samples] if _listed(samples) else None
             _check_rules(record, given)
@@ -138,5 +135,3 @@ def _compare(record: Op, f: Any, inputs: list[Any], rng: Any, order: int) -> Non
 
 def _value(x: Any) -> Any:
     return x._data if isinstance(x, Node) else np.asarray(x)
-
-

@@ -53,7 +53,9 @@ class RandomDraw:
         x = self._rng.uniform(low + margin, high - margin, shape)
         for point in domain.avoid:
             near = np.abs(x - point) < margin
-            x = np.where(near, np.where(point + 2 * margin < high, point + 2 * margin, point - 2 * margin), x)
+            x = np.where(
+                near, np.where(point + 2 * margin < high, point + 2 * margin, point - 2 * margin), x
+            )
         if domain.distinct:
             size = int(np.prod(shape))
             steps = np.linspace(low + margin, high - margin, size + 2)[1:-1]

@@ -15,6 +15,7 @@ NumPy or PyTorch user would already catch:
     ├── OptionError(ValueError)           an argument outside its range
     ├── PositionError(IndexError)         an index that is out of range or no index
     ├── RegistrationError(ValueError)     an operation that contradicts its own record
+    ├── DrawingError(RuntimeError)        a picture that cannot be made here
     ├── StateError(KeyError)              a state dict that does not match
     └── DataError(ValueError)             a file or data set that is missing or damaged
 
@@ -27,6 +28,7 @@ __all__ = [
     "AnomalyError",
     "DTypeError",
     "DataError",
+    "DrawingError",
     "FreedGraphError",
     "GradientError",
     "GraphError",
@@ -87,6 +89,10 @@ class PositionError(TinygradError, IndexError):
 
 class RegistrationError(TinygradError, ValueError):
     """An operation whose record contradicts itself."""
+
+
+class DrawingError(TinygradError, RuntimeError):
+    """A picture that cannot be made here: a program is missing, fails or takes too long."""
 
 
 class StateError(TinygradError, KeyError):

@@ -54,6 +54,59 @@ class Array:
     __slots__ = ()
 
     sum = ops.sum
+    T = property(ops.permute_dims)
+    mT = property(ops.matrix_transpose)
+    all = ops.all
+    any = ops.any
+    argmax = ops.argmax
+    argmin = ops.argmin
+    argpartition = ops.argpartition
+    argsort = ops.argsort
+    astype = ops.astype
+    broadcast_to = ops.broadcast_to
+    copy = ops.copy
+    count_nonzero = ops.count_nonzero
+    cummax = ops.cummax
+    cummin = ops.cummin
+    cumprod = ops.cumprod
+    cumsum = ops.cumsum
+    diagonal = ops.diagonal
+    diff = ops.diff
+    expand_dims = ops.expand_dims
+    flatten = ops.flatten
+    flip = ops.flip
+    log_softmax = ops.log_softmax
+    logcumsumexp = ops.logcumsumexp
+    logsumexp = ops.logsumexp
+    matrix_transpose = ops.matrix_transpose
+    max = ops.max
+    mean = ops.mean
+    median = ops.median
+    min = ops.min
+    moveaxis = ops.moveaxis
+    pad = ops.pad
+    partition = ops.partition
+    percentile = ops.percentile
+    prod = ops.prod
+    ptp = ops.ptp
+    quantile = ops.quantile
+    ravel = ops.ravel
+    repeat = ops.repeat
+    roll = ops.roll
+    softmax = ops.softmax
+    sort = ops.sort
+    split = ops.split
+    squeeze = ops.squeeze
+    std = ops.std
+    sum_to = ops.sum_to
+    swapaxes = ops.swapaxes
+    tile = ops.tile
+    topk = ops.topk
+    trace = ops.trace
+    tril = ops.tril
+    triu = ops.triu
+    unstack = ops.unstack
+    var = ops.var
     __getitem__ = ops.getitem
     __setitem__ = setitem
     __iter__ = rows
@@ -64,7 +117,26 @@ class Array:
     index_add = ops.index_add
     index_select = ops.index_select
     index_put = ops.index_put
+    masked_fill = ops.masked_fill
+    masked_select = ops.masked_select
+    nonzero = ops.nonzero
     __matmul__ = ops.matmul
 
     def __rmatmul__(self, other: Any) -> Any:
         return ops.matmul(other, self)
+
+    # NumPy's methods take the sides and axes of these as several arguments too.
+    def reshape(self, *sides: Any, shape: Any = None) -> Any:
+        """See `tinygrad_nn.reshape`; also `x.reshape(2, 3)`."""
+        return ops.reshape(self, _listed(sides) if shape is None else shape)
+
+    def permute_dims(self, *order: Any, axes: Any = None) -> Any:
+        """See `tinygrad_nn.permute_dims`; also `x.permute_dims(1, 0)`."""
+        return ops.permute_dims(self, _listed(order) if order else axes)
+
+    transpose = permute_dims
+
+
+def _listed(numbers: tuple[Any, ...]) -> Any:
+    """The tuple, number or None that was given alone, or the tuple of several."""
+    return numbers[0] if len(numbers) == 1 else numbers

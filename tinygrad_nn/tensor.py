@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.backward import backward
-from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.bind import describe
+from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
 from tinygrad_nn.methods import Arithmetic, Array, Elementwise
+from tinygrad_nn.payload import payload_of, same_bits
 from tinygrad_nn.protocol import array_function, array_ufunc
 
-__all__ = ["Parameter", "Tensor", "default_dtype", "seed_for", "tensor"]
+__all__ = ["Parameter", "Tensor", "seed_for", "tensor"]
 
-_DEFAULT: ContextVar[Any] = ContextVar("tinygrad_nn_dtype", default=np.dtype(np.float32))
 _ONES = {np.dtype(t): np.ones((), t) for t in (np.float16, np.float32, np.float64)}
-
-
-@contextmanager
-def default_dtype(dtype: Any) -> Iterator[None]:
-    """Context in which Python numbers and lists become tensors of `dtype`.
-
-    Example:
-        >>> import tinygrad_nn as tg
-        >>> with tg.default_dtype("float64"):
-        ...     tg.tensor([1.0, 2.0]).dtype
-        dtype('float64')
-    """
-    chosen = np.dtype(dtype)
-    if chosen.kind != "f":
-        raise DTypeError(f"default_dtype: got {chosen}, expected float16, float32 or float64")
-    token = _DEFAULT.set(chosen)
-    try:
-        yield
-    finally:
-        _DEFAULT.reset(token)
 
 
 class Tensor(Arithmetic, Elementwise, Array, Node):
@@ -75,7 +53,7 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
         dtype: Any = None,
         name: str | None = None,
     ) -> None:
-        self._data = _payload(data, dtype)
+        self._data = payload_of(data, dtype)
         self.op = None
         self.a = self.b = self.params = self._grad = self.extra = None
         self.epoch = CLOCK.now
@@ -112,7 +90,13 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
         return len(self._data)
 
     def __repr__(self) -> str:
-        return _text(self)
+        values = np.array2string(self._data, separator=", ", prefix="tensor(", threshold=100)
+        parts = [values]
+        if self._data.dtype not in (np.float32, np.bool_):
+            parts.append(f"dtype={self._data.dtype}")
+        if self.op is not None:
+            parts.append("requires_grad=True" if self.is_leaf else f"op={self.op.name}")
+        return f"tensor({', '.join(parts)})"
 
     # ── Its numbers ─────────────────────────────────────────────────────────────────────
 
@@ -150,7 +134,7 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
     def synced(self) -> Any:
         """Payload after taking over what the user wrote into `data`."""
         shared = None if self.extra is None else self.extra.shared
-        if shared is None or _same_bits(shared, self._data):
+        if shared is None or same_bits(shared, self._data):
             return self._data
         if not self.is_leaf:
             raise _written(self)
@@ -202,8 +186,7 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
     def grad(self) -> Tensor | None:
         """Gradient of the last roots, summed over passes; None before the first."""
         if self._grad is not None and not isinstance(self._grad, Node):
-            # Rules on 0-d arrays give NumPy scalars.
-            self._grad = Tensor.wrap(np.asarray(self._grad))
+            self._grad = Tensor.wrap(self._grad)
         return self._grad
 
     @grad.setter
@@ -297,6 +280,11 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
         return g
 
     @classmethod
+    def wrap(cls, payload: Any, op: Op | None = None) -> Tensor:
+        """Tensor around an array; rules on 0-d arrays give NumPy scalars."""
+        return super().wrap(np.asarray(payload) if isinstance(payload, np.generic) else payload, op)
+
+    @classmethod
     def coerce(cls, out: Any) -> Any:
         """Array from a kernel's result: operations on 0-d arrays give NumPy scalars."""
         return np.asarray(out)
@@ -315,7 +303,7 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
             if raw.dtype.kind in "fiub":
                 return raw
         elif isinstance(raw, (list, tuple)):
-            return _payload(raw, None)
+            return payload_of(raw, None)
         raise OperandError(
             f"{op.name}: got a Tensor and {describe(raw)}, expected a tensor, a number or an "
             "array of real numbers"
@@ -378,40 +366,6 @@ def tensor(
     return Tensor(data, requires_grad, dtype=dtype, name=name)
 
 
-def _payload(data: Any, dtype: Any) -> Any:
-    """New array from what a user may give."""
-    if isinstance(data, Tensor):
-        return np.array(data.synced(), dtype=dtype)
-    if isinstance(data, Node):
-        raise OperandError("tensor: got a Value, expected an array or number; use value.data")
-    try:
-        array = np.array(data)
-    except ValueError as error:
-        raise ShapeError(f"tensor: {error}; expected rows of equal length") from error
-    if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"tensor: got {describe(data)} of dtype {array.dtype}, expected real numbers"
-        )
-    if dtype is not None:
-        return array.astype(dtype)
-    if array.dtype.kind == "b" or _has_dtype(data):
-        return array
-    return array.astype(_DEFAULT.get())
-
-
-def _has_dtype(data: Any) -> bool:
-    """Whether the numbers come from NumPy, and not from Python."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return hasattr(data, "dtype")
-
-
-def _same_bits(a: Any, b: Any) -> bool:
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    return a.tobytes() == b.tobytes()
-
-
 def _written(node: Tensor) -> OperandError:
     return OperandError(
         f"data of the result of {node.op.name} was written: it is no longer what the graph "  # type: ignore[union-attr]
@@ -434,20 +388,10 @@ def seed_for(root: Tensor, grad: Any) -> Any:
     if isinstance(grad, Tensor) and grad.op is not None:
         value: Any = grad
     else:
-        value = _payload(grad, None)
+        value = payload_of(grad, None)
     if value.shape != root.shape:
         raise ShapeError(f"backward: got a gradient of shape {value.shape}, expected {root.shape}")
     return value if value.dtype == root.dtype else ops.astype(value, root.dtype)
-
-
-def _text(t: Tensor) -> str:
-    values = np.array2string(t._data, separator=", ", prefix="tensor(", threshold=100)
-    parts = [values]
-    if t._data.dtype not in (np.float32, np.bool_):
-        parts.append(f"dtype={t._data.dtype}")
-    if t.op is not None:
-        parts.append("requires_grad=True" if t.is_leaf else f"op={t.op.name}")
-    return f"tensor({', '.join(parts)})"
 
 
 register_family(np.ndarray, Tensor)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_nn.core.backward import backward
-from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.bind import describe, general_gradients
+from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.errors import DTypeError, OperandError
 from tinygrad_nn.methods import Arithmetic, Elementwise
@@ -175,16 +175,16 @@ class Value(Arithmetic, Elementwise, Node):
         bad = math.isnan(payload) if nan_only else not math.isfinite(payload)
         return str(payload) if bad else None
 
-    @staticmethod
-    def ieee(op: Op, node: Node, g: float) -> list[tuple[Node, float]]:
+    def ieee_gradients(self, g: float) -> list[tuple[Node, float]]:
         """Gradients of the inputs where a rule divided by zero: IEEE's inf and NaN."""
-        wide = Value.wrap(np.float64(node._data), node.op)
-        wide.params = node.params
-        inputs = [_wide(p) for p in node.inputs]
+        op: Op = self.op  # type: ignore[assignment]
+        wide = Value.wrap(np.float64(self._data), op)
+        wide.params = self.params
+        inputs = tuple(_wide(p) for p in self.inputs)
         wide.a, wide.b = (inputs, None) if op.arity < 0 else (*inputs, None)[:2]
         with np.errstate(all="ignore"):
             found = list(general_gradients(op, wide, np.float64(g), create_graph=False))
-        real = [p for p in node.inputs if isinstance(p, Node)]
+        real = [p for p in self.inputs if isinstance(p, Node)]
         return [(p, float(h)) for p, (_, h) in zip(real, found, strict=True)]
 
 

@@ -98,9 +98,21 @@ def active(floats: Sequence[Any], only: Sequence[int] | None = None) -> list[Any
     return [leaf(x) if only is None or i in only else x for i, x in enumerate(floats)]
 
 
-def tensors(outputs: Sequence[Any]) -> list[tg.Tensor]:
-    """Float outputs of a call on leaves."""
-    return [y for y in outputs if isinstance(y, tg.Tensor) and y.dtype.kind == "f"]
+def float_outputs(outputs: Sequence[Any]) -> list[Any]:
+    """Those that may have a derivative: tensors, or arrays where nothing differentiable went in."""
+    return [y for y in outputs if hasattr(y, "dtype") and y.dtype.kind == "f"]
+
+
+def recorded(y: Any) -> bool:
+    """Whether a gradient can be sent back from `y`."""
+    return isinstance(y, tg.Tensor) and y.requires_grad
+
+
+def send(outputs: Sequence[Any], weights: Sequence[Any], **options: bool) -> None:
+    """`backward` from each float output with its weight; the gradients add up in the leaves."""
+    for y, w in zip(float_outputs(outputs), weights, strict=True):
+        if recorded(y):
+            y.backward(w, retain_graph=True, **options)
 
 
 def reverse(
@@ -112,9 +124,7 @@ def reverse(
 ) -> Arrays:
     """Gradients of `sum(output · weight)` by `backward`; zeros where none arrives."""
     inputs = active(case.floats if floats is None else floats, only)
-    for y, w in zip(tensors(case.call(inputs, function)), weights, strict=True):
-        if y.requires_grad:
-            y.backward(w, retain_graph=True)
+    send(case.call(inputs, function), weights)
     return [gradient(x) for x in inputs if isinstance(x, tg.Tensor)]
 
 

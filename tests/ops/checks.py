@@ -4,8 +4,9 @@ Each raises AssertionError (or whatever the operation raised) when the operation
 `test_every_op.py` runs them over the registry, `test_planted_faults.py` over faulty operations.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import reduce, wraps
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,15 @@ from tests.ops.case import (
     active,
     directions,
     dot,
+    float_outputs,
     flatten,
     gradient,
     moved,
     normals,
+    recorded,
     reverse,
+    send,
     slope,
-    tensors,
 )
 from tinygrad_nn.core.op import Kind, Op
 from tinygrad_nn.core.samples import Sample
@@ -52,7 +55,19 @@ def numpy_functions(record: Op) -> list[Callable[..., Any]]:
     """NumPy functions that the record names, those that this NumPy has."""
     paths = (name.split(".") for name in record.numpy)
     found = [reduce(lambda x, part: getattr(x, part, None), path, np) for path in paths]
-    return [f for f in found if callable(f)]
+    return [_in_order(f) if _positional(f) else f for f in found if callable(f)]
+
+
+def _positional(function: Callable[..., Any]) -> bool:
+    """Whether NumPy takes what is static for us by its place alone, as `astype` does."""
+    if isinstance(function, np.ufunc):
+        return False
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+    return kinds.count(inspect.Parameter.POSITIONAL_ONLY) > 1
+
+
+def _in_order(function: Callable[..., Any]) -> Callable[..., Any]:
+    return wraps(function)(lambda *args, **static: function(*args, *static.values()))
 
 
 # ----------------------------------------------------------------------------------- values
@@ -70,9 +85,9 @@ def check_value(record: Op, sample: Sample) -> None:
                 np.testing.assert_array_equal(got, want)
     if not case.floats:
         return
-    recorded = case.call(active(case.floats))
-    assert len(recorded) == len(raw)
-    for got, want in zip(recorded, raw, strict=True):
+    outputs = case.call(active(case.floats))
+    assert len(outputs) == len(raw)
+    for got, want in zip(outputs, raw, strict=True):
         assert not isinstance(want, tg.Tensor), "raw arrays must give raw arrays"
         if isinstance(want, (np.ndarray, np.generic)):
             assert isinstance(got, tg.Tensor), f"a tensor gave a {type(got).__name__}"
@@ -85,12 +100,11 @@ def check_constant(record: Op, sample: Sample) -> None:
     case = Case(record, sample)
     if record.kind is Kind.CONSTANT:
         for y in case.call(active(case.floats)):
-            assert not isinstance(y, tg.Tensor) or not y.requires_grad, "recorded"
+            assert not recorded(y), "recorded"
     with tg.no_grad():
         leaves = active(case.floats)
         for y in case.call(leaves):
-            recorded = isinstance(y, tg.Tensor) and not y.is_leaf
-            assert not recorded, "recorded under no_grad"
+            assert not recorded(y) or y.is_leaf, "recorded under no_grad"
 
 
 # -------------------------------------------------------------------------------- gradients
@@ -127,9 +141,7 @@ def check_partial(record: Op, sample: Sample) -> None:
         close(got, want, EXACT, f"gradient of argument {i} beside arrays")
         mixed = [x if j == i else tg.tensor(x) for j, x in enumerate(case.floats)]
         mixed[i] = active([mixed[i]])[0]
-        for y, w in zip(tensors(case.call(mixed)), weights, strict=True):
-            if y.requires_grad:
-                y.backward(w, retain_graph=True)
+        send(case.call(mixed), weights)
         close(gradient(mixed[i]), want, EXACT, f"gradient of argument {i} beside constants")
         assert all(x.grad is None for j, x in enumerate(mixed) if j != i)
 
@@ -138,7 +150,7 @@ def check_linear(record: Op, sample: Sample) -> None:
     """A rule is linear in the gradient that arrives, and does not write into it."""
     case = Case(record, sample)
     leaves = active(case.floats)
-    outputs = [y for y in tensors(case.call(leaves)) if y.requires_grad]
+    outputs = [y for y in float_outputs(case.call(leaves)) if recorded(y)]
 
     def pulled(weights: Arrays) -> Arrays:
         found = pull(outputs, weights, leaves)
@@ -170,7 +182,7 @@ def check_forward(record: Op, sample: Sample) -> None:
     weights = normals(case.values(), seed=6)
 
     def function(*floats: Any) -> Any:
-        return tuple(tensors(case.call(floats)))
+        return tuple(float_outputs(case.call(floats)))
 
     outputs, pullback = tg.vjp(function, *map(tg.tensor, case.floats))
     for got, want in zip(outputs, case.values(), strict=True):
@@ -200,7 +212,7 @@ def _check_second_order(case: Case, only: Sequence[int]) -> None:
     weights = normals(case.values(), seed=9)
     chosen = [case.floats[i] for i in only]
     probes = normals(chosen, seed=10)
-    twice, pushed = _second_order(case, only, weights, probes)
+    twice, pushed = second_order(case, only, weights, probes)
 
     def full(direction: Arrays) -> Arrays:
         parts = dict(zip(only, direction, strict=True))
@@ -218,16 +230,14 @@ def _check_second_order(case: Case, only: Sequence[int]) -> None:
         close(got, want, NUMERIC, "double pull beside finite differences")
 
 
-def _second_order(
+def second_order(
     case: Case, only: Sequence[int], weights: Arrays, probes: Arrays
 ) -> tuple[Arrays, Arrays]:
     """Gradients of `<gradient, probe>` for the leaves and for the weights (that is J · probe)."""
     inputs = active(case.floats, only)
     leaves = [inputs[i] for i in only]
     seeds = active(weights)
-    for y, w in zip(tensors(case.call(inputs)), seeds, strict=True):
-        if y.requires_grad:
-            y.backward(w, create_graph=True)
+    send(case.call(inputs), seeds, create_graph=True)
     firsts = [x.grad for x in leaves]
     for x in (*leaves, *seeds):
         x.grad = None
@@ -345,7 +355,7 @@ def check_method(record: Op, sample: Sample) -> None:
 
 def _by_name(record: Op, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, which has the operation's arguments in another order, called by their names."""
-    names = record.names[2:]
+    names = record.data[1:]
     return lambda x, *args, **kw: function(x, **dict(zip(names, args, strict=True)), **kw)
 
 
@@ -405,7 +415,7 @@ def _check_scalar_second_order(case: Case, on_values: Case, weight: Any) -> None
         if isinstance(g, tg.Value) and g.requires_grad:
             g.backward()
     ones = [np.ones(()) for _ in values]
-    twice, _ = _second_order(case, range(len(values)), [weight], ones)
+    twice, _ = second_order(case, range(len(values)), [weight], ones)
     for v, h in zip(values, twice, strict=True):
         got = v.grad.data if isinstance(v.grad, tg.Value) else v.grad
         close(got, h, EXACT, "second derivative on Values")

@@ -1,4 +1,4 @@
-"""Two sources of sample inputs: Hypothesis, which shrinks, and a fixed walk over shapes."""
+"""Sources of sample inputs: Hypothesis, which shrinks; a seed; and a fixed walk over shapes."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -35,6 +35,26 @@ class ArrayDraw:
 
     def integer(self, low: int, high: int) -> int:
         raise NotImplementedError
+
+    def choice(self, options: Sequence[T]) -> T:
+        return list(options)[self.integer(0, len(options) - 1)]
+
+    def shape(self, min_dims: int = 0, max_dims: int = 3, min_side: int = 0) -> Shape:
+        count = self.integer(min_dims, max_dims)
+        sides = [self.integer(max(1, min_side), SIDE_MAX) for _ in range(count)]
+        if count and not min_side and self.integer(0, 7) == 7:
+            sides[self.integer(0, count - 1)] = 0
+        return tuple(sides)
+
+    def shapes(self, count: int) -> list[Shape]:
+        full = self.shape()
+        return [self._broadcastable(full) for _ in range(count)]
+
+    def _broadcastable(self, full: Shape) -> Shape:
+        """`full` with leading axes dropped and some sides one; at its simplest, `full`."""
+        kept = full[self.integer(0, len(full)) :]
+        ones = self.integer(0, 2 ** len(kept) - 1)
+        return tuple(1 if ones >> i & 1 else side for i, side in enumerate(kept))
 
     def array(self, shape: Shape, domain: Domain = REAL) -> Any:
         seed = self._seed()
@@ -73,25 +93,16 @@ class HypothesisDraw(ArrayDraw):
     def integer(self, low: int, high: int) -> int:
         return self._draw(st.integers(low, high))
 
-    def choice(self, options: Sequence[T]) -> T:
-        return self._draw(st.sampled_from(list(options)))
 
-    def shape(self, min_dims: int = 0, max_dims: int = 3, min_side: int = 0) -> Shape:
-        count = self.integer(min_dims, max_dims)
-        sides = [self.integer(max(1, min_side), SIDE_MAX) for _ in range(count)]
-        if count and not min_side and self.integer(0, 7) == 7:
-            sides[self.integer(0, count - 1)] = 0
-        return tuple(sides)
+class SeededDraw(ArrayDraw):
+    """`Draw` on a seed: the same sample on every run."""
 
-    def shapes(self, count: int) -> list[Shape]:
-        full = self.shape()
-        return [self._broadcastable(full) for _ in range(count)]
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._chance = np.random.default_rng(seed)
 
-    def _broadcastable(self, full: Shape) -> Shape:
-        """`full` with leading axes dropped and some sides one; at its simplest, `full`."""
-        kept = full[self.integer(0, len(full)) :]
-        ones = self.integer(0, 2 ** len(kept) - 1)
-        return tuple(1 if ones >> i & 1 else side for i, side in enumerate(kept))
+    def integer(self, low: int, high: int) -> int:
+        return int(self._chance.integers(low, high, endpoint=True))
 
 
 # What an argument may look like beside another of shape (2, 3).
@@ -99,19 +110,12 @@ FORMS: tuple[Shape, ...] = ((2, 3), (3,), (2, 1), (1, 3), (1,), ())
 EMPTY_FORMS: tuple[Shape, ...] = ((2, 0), (0,), (1,), ())
 
 
-class PatternDraw(ArrayDraw):
+class PatternDraw(SeededDraw):
     """`Draw` without chance in the shapes: those that it was given, in turn."""
 
     def __init__(self, shapes: Sequence[Shape], seed: int = 0) -> None:
-        super().__init__()
+        super().__init__(seed)
         self._shapes = list(shapes)
-        self._chance = np.random.default_rng(seed)
-
-    def integer(self, low: int, high: int) -> int:
-        return int(self._chance.integers(low, high, endpoint=True))
-
-    def choice(self, options: Sequence[T]) -> T:
-        return list(options)[self.integer(0, len(options) - 1)]
 
     def shape(self, min_dims: int = 0, max_dims: int = 3, min_side: int = 0) -> Shape:
         given = self._shapes[0][:max_dims]

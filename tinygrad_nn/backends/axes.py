@@ -18,7 +18,7 @@ __all__ = [
     "matrix_transpose",
     "pad_constant",
     "permute_dims",
-    "put_diagonal",
+    "embed_diagonal",
     "reshape",
     "squeeze",
     "sum_to",
@@ -133,7 +133,7 @@ def pad_constant(x: Any, widths: tuple[tuple[int, int], ...], value: float = 0) 
     return out
 
 
-def put_diagonal(x: Any, shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
+def embed_diagonal(x: Any, shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
     """Zeros of `shape` that hold `x` on a diagonal: the transpose of `diagonal`."""
     out = np.zeros(shape, x.dtype)
     # NumPy gives the diagonal as a view, but marks it as not to be written.

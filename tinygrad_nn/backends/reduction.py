@@ -74,17 +74,17 @@ def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     return _add(x, axis, None, None, keepdims) / _count(x, axis)
 
 
-def var(x: Any, axis: Axes = None, keepdims: bool = False, ddof: float = 0) -> Any:
-    """Mean of the squared distances from the mean, over the count less `ddof`."""
+def var(x: Any, axis: Axes = None, keepdims: bool = False, free: float = 1) -> Any:
+    """Sum of the squared distances from the mean, over the degrees of freedom."""
     wide = _widened(x)
     centred = wide - _add(wide, axis, None, None, True) / _count(x, axis)
     total = _add(centred * centred, axis, None, None, keepdims)
-    return _narrowed(total / _divisor(x, axis, ddof), x)
+    return _narrowed(total / free, x)
 
 
-def std(x: Any, axis: Axes = None, keepdims: bool = False, ddof: float = 0) -> Any:
+def std(x: Any, axis: Axes = None, keepdims: bool = False, free: float = 1) -> Any:
     """Root of the variance."""
-    return _narrowed(np.sqrt(var(_widened(x), axis, keepdims, ddof)), x)
+    return _narrowed(np.sqrt(var(_widened(x), axis, keepdims, free)), x)
 
 
 def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
@@ -169,11 +169,6 @@ def _count(x: Any, axis: Axes) -> int:
     if type(axis) is tuple:
         return product([x.shape[a] for a in axis])
     return x.shape[axis]  # type: ignore[no-any-return]
-
-
-def _divisor(x: Any, axis: Axes, ddof: float) -> float:
-    free = _count(x, axis) - ddof
-    return free if free > 0 else 0
 
 
 def _all(axis: Axes, ndim: int) -> Any:

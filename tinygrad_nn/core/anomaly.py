@@ -9,8 +9,8 @@ from typing import Any
 from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.caller import user_line
 from tinygrad_nn.core.node import WATCH, Node, mode_bit
+from tinygrad_nn.core.observe import Observer, observe
 from tinygrad_nn.core.op import Op
-from tinygrad_nn.core.sweep import observe
 from tinygrad_nn.core.watch import watching
 from tinygrad_nn.errors import AnomalyError
 
@@ -51,7 +51,7 @@ def detect_anomaly(nan_only: bool = False) -> Iterator[None]:
         yield
 
 
-class _Inspector:
+class _Inspector(Observer):
     """Watcher of results and observer of gradients."""
 
     def __init__(self, nan_only: bool) -> None:
@@ -67,12 +67,6 @@ class _Inspector:
                 f"{self._hint(op)}"
             )
 
-    def begin(self, roots: Sequence[Node]) -> None:
-        """Nothing to prepare."""
-
-    def gradient(self, node: Node, gradient: Any) -> None:
-        """Examined edge by edge."""
-
     def edge(self, node: Node, p: Node, contribution: Any) -> None:
         if (bad := self._bad(p, contribution)) is None:
             return
@@ -84,9 +78,6 @@ class _Inspector:
             f"{describe(p)}; the operation is at {place}, with {self._listed(node.inputs)}"
             f"{self._hint(op)}"
         )
-
-    def end(self) -> None:
-        """Nothing to finish."""
 
     def _bad(self, node: Node, value: Any) -> str | None:
         payload = value._data if isinstance(value, Node) else value

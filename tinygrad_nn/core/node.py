@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from tinygrad_nn.errors import OperandError
 
 if TYPE_CHECKING:
-    from tinygrad_nn.core.op import Op
+    from tinygrad_nn.core.record import Op
 
 __all__ = [
     "CLOCK",
@@ -108,7 +108,7 @@ class Node:
     extra: Extra | None
 
     keeps_gradients: ClassVar[bool] = False
-    fit: ClassVar[Callable[[Any, Any], Any] | None] = None
+    fit: Any = None
 
     @classmethod
     def coerce(cls, out: Any) -> Any:
@@ -159,6 +159,10 @@ class Node:
         node.a = node.b = node.params = node._grad = node.extra = None
         node.epoch = CLOCK.now
         return node
+
+    def ieee_gradients(self, g: Any) -> list[tuple[Node, Any]]:
+        """Gradients of the inputs after the rule raised ZeroDivisionError."""
+        raise NotImplementedError
 
     def synced(self) -> Any:
         """Payload after taking over what the user wrote through a shared array."""

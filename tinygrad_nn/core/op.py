@@ -21,175 +21,29 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from tinygrad_nn.backends.table import namespace_of_type
-from tinygrad_nn.core.bind import FREED, VARIADIC, caller_of, heaviest, reverser_of
-from tinygrad_nn.core.node import Node
-from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample, elementwise
-from tinygrad_nn.errors import OperandError, RegistrationError
+from tinygrad_nn.core.bind import VARIADIC, caller_of, reverser_of
+from tinygrad_nn.core.record import LEAF, OPS, Kind, Op, Rule, family, register_family
+from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample
+from tinygrad_nn.errors import RegistrationError
 
-__all__ = ["LEAF", "OPS", "Kind", "Op", "composed", "family", "op", "register_family"]
+__all__ = [
+    "LEAF",
+    "OPS",
+    "Kind",
+    "Op",
+    "Rule",
+    "composed",
+    "describe_op",
+    "family",
+    "give_rules",
+    "op",
+    "register_family",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
-Rule = Callable[..., Any]
-
-
-class Kind(Enum):
-    """What the derivative looks like; forward mode follows from it."""
-
-    ELEMENTWISE = "elementwise"
-    LINEAR = "linear"
-    MULTILINEAR = "multilinear"
-    GENERAL = "general"
-    CONSTANT = "constant"
-    COMPOSED = "composed"
-
-
-class Op:
-    """Record of one operation: everything that the engine, tests and documents know of it."""
-
-    __slots__ = (
-        "arity",
-        "body",
-        "call",
-        "defaults",
-        "doc",
-        "domains",
-        "freed",
-        "jvp",
-        "kernel",
-        "kernels",
-        "kind",
-        "names",
-        "numpy",
-        "pullback",
-        "rules",
-        "samples",
-        "static",
-        "reverse",
-        "variadic",
-    )
-
-    def __init__(self, name: str, arity: int) -> None:
-        self.names: tuple[str, ...] = (name,)
-        self.arity = arity
-        self.rules: tuple[Rule | None, ...] = ()
-        self.pullback: Rule | None = None
-        self.jvp: Rule | None = None
-        self.kind = Kind.GENERAL
-        self.body: Callable[..., Any] | None = None
-        self.kernel: str | None = None
-        self.kernels = _Kernels(self)
-        self.domains: tuple[Domain, ...] = ()
-        self.samples: Callable[[Draw], Sample] | None = None
-        self.defaults: dict[str, Any] | None = None
-        self.static: tuple[str, ...] = ()
-        self.numpy: tuple[str, ...] = ()
-        self.variadic = False
-        self.reverse: Callable[[Node, Any], Any] = reverser_of(self)
-        self.doc = ""
-        self.call: Callable[..., Any] = _uncallable
-        # What the nodes of a freed graph point to; it keeps the name.
-        self.freed: Op = Op(name, FREED) if arity != FREED else self
-
-    @property
-    def name(self) -> str:
-        """Name of the operation: that of the decorated function."""
-        return self.names[0]
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether its result is recorded when an input requires a gradient."""
-        return self.kind is not Kind.CONSTANT
-
-    def compute(self, *args: Any, **params: Any) -> Any:
-        """Apply the kernel to payloads; nothing is recorded."""
-        return self.kernels[heaviest(args)][0](*args, **params)
-
-    def complete(self, args: Sequence[Any], given: dict[str, Any]) -> dict[str, Any]:
-        """Static arguments with the defaults filled in."""
-        params = dict(self.defaults or ())
-        if len(args) > len(self.static):
-            raise OperandError(
-                f"{self.name}: got {len(args)} positional static arguments, expected at most "
-                f"{len(self.static)} ({', '.join(self.static) or 'none'})"
-            )
-        for name, value in zip(self.static, args, strict=False):
-            if name in given:
-                raise OperandError(f"{self.name}: got two values for {name!r}")
-            params[name] = value
-        for name, value in given.items():
-            if name not in self.static:
-                raise OperandError(
-                    f"{self.name}: got the keyword {name!r}, expected one of "
-                    f"{', '.join(self.static) or 'none'}"
-                )
-            params[name] = value
-        for name in self.static:
-            if name not in params:
-                raise OperandError(f"{self.name}: the argument {name!r} is missing")
-            if isinstance(params[name], list):
-                params[name] = tuple(params[name])
-        return params
-
-    def sample(self, draw: Draw) -> Sample:
-        """Valid arguments drawn with `draw`."""
-        if self.samples is not None:
-            return self.samples(draw)
-        return elementwise(draw, self.domains)
-
-    def __repr__(self) -> str:
-        return f"<op {self.name}>"
-
-
-def _uncallable(*args: Any) -> Any:
-    raise OperandError("a leaf is no operation: expected an entry of OPS")
-
-
-class _Kernels(dict[type, tuple[Callable[..., Any], Any]]):
-    """Payload type to (kernel, node class); an entry is filled when first asked for."""
-
-    __slots__ = ("op",)
-
-    def __init__(self, op: Op) -> None:
-        self.op = op
-
-    def __missing__(self, payload_type: type) -> tuple[Callable[..., Any], Any]:
-        functions = namespace_of_type(payload_type)
-        if self.op.body is not None:
-            kernel = self.op.body
-        else:
-            try:
-                kernel = getattr(functions, cast(str, self.op.kernel))
-            except AttributeError:
-                raise OperandError(
-                    f"{self.op.name}: not defined for {payload_type.__name__}, expected an array; "
-                    "convert a Value with tinygrad_nn.tensor(value.data)"
-                ) from None
-        entry = self[payload_type] = (kernel, _FAMILIES.get(payload_type))
-        return entry
-
-
-OPS: dict[str, Op] = {}
-"""Every registered operation by name, in order of registration."""
-
-LEAF = Op("leaf", 0)
-"""What `node.op` is for a leaf that requires a gradient."""
-
-_FAMILIES: dict[type, type[Node]] = {}
-
-
-def register_family(payload_type: type, node: type[Node]) -> None:
-    """Let operations on payloads of `payload_type` give nodes of class `node`."""
-    _FAMILIES[payload_type] = node
-
-
-def family(payload: Any) -> type[Node] | None:
-    """Node class around such a payload, None where there is none."""
-    return next((_FAMILIES[t] for t in type(payload).__mro__ if t in _FAMILIES), None)
 
 
 def op(
@@ -225,16 +79,11 @@ def op(
     """
 
     def register(function: F) -> F:
-        record = _describe(function, kind, domain, samples, numpy)
-        record.kernel, record.jvp, record.pullback = kernel, jvp, pullback
+        record = describe_op(function, kind, domain, samples, numpy)
+        record.kernel = kernel
         record.body = None if kernel else function
-        if vjp is not None:
-            record.rules = (vjp,) if callable(vjp) else tuple(vjp)
-        _check(record, derivative=(vjp is not None) + (pullback is not None))
-        record.reverse = reverser_of(record)
-        record.call = wraps(function)(caller_of(record))
-        OPS[record.name] = record
-        setattr(record.call, "op", record)  # noqa: B010  (functions have no declared attributes)
+        give_rules(record, function, vjp, pullback, jvp)
+        _register(record)
         return cast(F, record.call)
 
     return register
@@ -249,32 +98,59 @@ def composed(
     """Register a function made of operations, which needs no rule of its own."""
 
     def register(function: F) -> F:
-        record = _describe(function, Kind.COMPOSED, domain, samples, numpy)
+        record = describe_op(function, Kind.COMPOSED, domain, samples, numpy)
         record.body = record.call = function
-        OPS[record.name] = record
         setattr(function, "op", record)  # noqa: B010
+        _register(record)
         return function
 
     return register
 
 
-def _describe(
+def _register(record: Op) -> None:
+    if record.key in OPS:
+        raise RegistrationError(f"operation {record.key!r}: the name is taken; choose another")
+    OPS[record.key] = record
+
+
+def give_rules(
+    record: Op,
+    function: Callable[..., Any],
+    vjp: Rule | Sequence[Rule | None] | None,
+    pullback: Rule | None,
+    jvp: Rule | None,
+) -> None:
+    """Complete `record` with its derivative, and with what is called instead of `function`.
+
+    Raises:
+        RegistrationError: The parts contradict each other.
+    """
+    record.pullback, record.jvp = pullback, jvp
+    if vjp is not None:
+        record.rules = (vjp,) if callable(vjp) else tuple(vjp)
+    _check(record, derivative=(vjp is not None) + (pullback is not None))
+    record.reverse = reverser_of(record)
+    record.call = wraps(function)(caller_of(record))
+    setattr(record.call, "op", record)  # noqa: B010  (functions have no declared attributes)
+
+
+def describe_op(
     function: Callable[..., Any],
     kind: Kind,
     domain: Domain | Sequence[Domain],
     samples: Callable[[Draw], Sample] | None,
     numpy: str | Sequence[str],
 ) -> Op:
+    """Record of a function, without its derivative: what its signature tells."""
     parameters = inspect.signature(function).parameters.values()
     data = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     static = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     arity = len(data) if len(data) in (1, 2) and not variadic else VARIADIC
-    name = function.__name__.strip("_")
-    if name in OPS:
-        raise RegistrationError(f"operation {name!r}: the name is taken; choose another")
-    record = Op(name, arity)
-    record.names = (name, *data)
+    # The part of an operation that a public function wraps is told apart by its underscore.
+    record = Op(function.__name__.strip("_"), arity)
+    record.key = function.__name__
+    record.data = tuple(data)
     record.variadic = variadic
     record.kind, record.samples = kind, samples
     record.static = tuple(p.name for p in static)
@@ -289,7 +165,7 @@ def _describe(
 
 def _check(record: Op, derivative: int) -> None:
     """Refuse a record whose parts contradict each other."""
-    data = record.names[1:]
+    data = record.data
     if record.kind is Kind.CONSTANT:
         if derivative:
             raise RegistrationError(f"operation {record.name!r}: a constant one has no rules")

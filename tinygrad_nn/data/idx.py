@@ -23,8 +23,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.data.arguments import shown, whole_number
-from tinygrad_nn.data.atomic import write_atomic
 from tinygrad_nn.data.unpacking import DAMAGE, open_unpacked
 from tinygrad_nn.errors import DataError, DTypeError, OptionError
 

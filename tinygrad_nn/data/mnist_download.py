@@ -10,8 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.data.arguments import real_number, shown
-from tinygrad_nn.data.atomic import write_atomic
 from tinygrad_nn.data.fetching import Fetch, fetch_url
 from tinygrad_nn.data.folders import mnist_download_folder
 from tinygrad_nn.data.unpacking import DAMAGE, GZIP_MAGIC, open_unpacked

@@ -11,12 +11,14 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
-from tinygrad_nn.errors import OptionError, PositionError, ShapeError
+from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.ops.axis import normal
 from tinygrad_nn.ops.index import add_at, getitem, index_put
 from tinygrad_nn.ops.shape import reshape
 
 __all__ = [
     "add_along_axis",
+    "fold_index",
     "gather",
     "index_add",
     "index_select",
@@ -30,14 +32,6 @@ __all__ = [
 
 def _payload(x: Any) -> Any:
     return x._data if isinstance(x, Node) else x
-
-
-def _axis(name: str, axis: int, ndim: int) -> int:
-    if not -ndim <= axis < ndim:
-        raise PositionError(
-            f"{name}: got axis {axis} for {ndim} axes, expected {-ndim} <= axis < {ndim}"
-        )
-    return axis % ndim
 
 
 def _on_axis(index: Any, axis: int) -> tuple[Any, ...]:
@@ -103,7 +97,7 @@ def _put_along(draw: Draw) -> Sample:
 
 @op(kind=Kind.CONSTANT, samples=lambda draw: (
     (draw.integers((3,), -9, 9),), {"side": 4, "mode": draw.choice(["wrap", "clip"])}))
-def _folded(indices: Any, /, side: int, mode: str) -> Any:
+def fold_index(indices: Any, /, side: int, mode: str) -> Any:
     """Indices brought into range: modulo `side`, or clipped to it. No gradient."""
     return indices % side if mode == "wrap" else namespace(indices).clip(indices, 0, side - 1)
 
@@ -126,10 +120,10 @@ def take(x: Any, indices: Any, /, axis: int | None = None, mode: str = "raise") 
         raise OptionError(f"take: got mode {mode!r}, expected 'raise', 'wrap' or 'clip'")
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
-    axis = _axis("take", axis, x.ndim)
+    axis = normal("take", axis, x.ndim)
     indices = _integers(x, indices)
     if mode != "raise":
-        indices = _folded(indices, side=x.shape[axis], mode=mode)
+        indices = fold_index(indices, side=x.shape[axis], mode=mode)
     return getitem(x, _on_axis(indices, axis))
 
 
@@ -150,14 +144,14 @@ def take_along_axis(x: Any, indices: Any, /, axis: int | None = -1) -> Any:
     """
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
-    axis = _axis("take_along_axis", axis, x.ndim)
+    axis = normal("take_along_axis", axis, x.ndim)
     return getitem(x, _mesh("take_along_axis", _integers(x, indices), axis, x.shape))
 
 
 @composed(samples=_added_along)
 def add_along_axis(x: Any, indices: Any, /, axis: int, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with `x` added at `indices` along `axis`: transpose of take_along_axis."""
-    axis = _axis("add_along_axis", axis, len(shape))
+    axis = normal("add_along_axis", axis, len(shape))
     return add_at(x, _mesh("add_along_axis", indices, axis, shape), shape)
 
 
@@ -170,7 +164,7 @@ def put_along_axis(x: Any, indices: Any, values: Any, /, axis: int | None = -1) 
     if axis is None:
         flat = index_put(reshape(x, (-1,)), (_integers(x, indices),), values)
         return reshape(flat, x.shape)
-    axis = _axis("put_along_axis", axis, x.ndim)
+    axis = normal("put_along_axis", axis, x.ndim)
     key = _mesh("put_along_axis", _integers(x, indices), axis, x.shape)
     return index_put(x, key, values)
 
@@ -180,31 +174,31 @@ def put_along_axis(x: Any, indices: Any, values: Any, /, axis: int | None = -1) 
 
 def _gathered(draw: Draw) -> Sample:
     x, index, dim = _along(draw, lowest=0)
-    return (x, index), {"dim": dim}
+    return (x, dim, index), {}
 
 
 def _scattered(draw: Draw) -> Sample:
     x, index, dim = _along(draw, lowest=0)
-    return (x, index, draw.array(index.shape)), {"dim": dim}
+    return (x, dim, index, draw.array(index.shape)), {}
 
 
 def _selected(draw: Draw) -> Sample:
     shape = draw.shape(min_dims=1, min_side=1)
     dim = draw.integer(-len(shape), len(shape) - 1)
-    return (draw.array(shape), draw.integers((draw.integer(0, 4),), 0, shape[dim] - 1)), {"dim": dim}
+    return (draw.array(shape), dim, draw.integers((draw.integer(0, 4),), 0, shape[dim] - 1)), {}
 
 
 def _index_added(draw: Draw) -> Sample:
-    (x, index), static = _selected(draw)
+    (x, dim, index), _ = _selected(draw)
     sides = list(x.shape)
-    sides[static["dim"]] = index.size
-    return (x, index, draw.array(tuple(sides))), static
+    sides[dim] = index.size
+    return (x, dim, index, draw.array(tuple(sides))), {}
 
 
 def _corner(name: str, x: Any, dim: int, index: Any) -> tuple[Any, ...]:
     """Key of `gather` and `scatter`: `index` may be smaller than `x` on the other axes."""
     shape = tuple(index.shape)
-    dim = _axis(name, dim, x.ndim)
+    dim = normal(name, dim, x.ndim)
     if len(shape) != x.ndim or any(side > x.shape[d] for d, side in enumerate(shape) if d != dim):
         raise ShapeError(
             f"{name}: got an index of shape {shape} for shape {tuple(x.shape)}, expected as many "
@@ -235,72 +229,44 @@ def _vector(name: str, index: Any) -> Any:
     return index
 
 
-# Registered with the data first, as every operation is; the public functions follow PyTorch.
-
-
 @composed(samples=_gathered)
-def _gather(x: Any, index: Any, /, dim: int) -> Any:
-    """`y[i, j] = x[i, index[i, j]]` for `dim` 1 of two."""
-    index = _integers(x, index)
-    return getitem(x, _corner("gather", x, dim, index))
-
-
-@composed(samples=_scattered)
-def _scatter(x: Any, index: Any, src: Any, /, dim: int) -> Any:
-    """A copy of `x` with `y[i, index[i, j]] = src[i, j]` for `dim` 1 of two."""
-    index = _integers(x, index)
-    return index_put(x, _corner("scatter", x, dim, index), _source("scatter", src, index))
-
-
-@composed(samples=_scattered)
-def _scatter_add(x: Any, index: Any, src: Any, /, dim: int) -> Any:
-    """`x` plus `src[i, j]` at `[i, index[i, j]]` for `dim` 1 of two."""
-    index = _integers(x, index)
-    key = _corner("scatter_add", x, dim, index)
-    return x + add_at(_source("scatter_add", src, index), key, x.shape)
-
-
-@composed(samples=_selected)
-def _index_select(x: Any, index: Any, /, dim: int) -> Any:
-    """Slices of `x` along `dim`."""
-    index = _vector("index_select", _integers(x, index))
-    return getitem(x, _on_axis(index, _axis("index_select", dim, x.ndim)))
-
-
-@composed(samples=_index_added)
-def _index_add(x: Any, index: Any, source: Any, /, dim: int) -> Any:
-    """`x` plus slices along `dim`."""
-    index = _vector("index_add", _integers(x, index))
-    return x + add_at(source, _on_axis(index, _axis("index_add", dim, x.ndim)), x.shape)
-
-
 def gather(x: Any, dim: int, index: Any) -> Any:
     """`y[i, j] = x[i, index[i, j]]` for `dim` 1 of two; the shape of `index`.
 
     `index` has as many axes as `x`, none longer but `dim`. PyTorch's argument order.
     """
-    return _gather(x, index, dim=dim)
+    index = _integers(x, index)
+    return getitem(x, _corner("gather", x, dim, index))
 
 
+@composed(samples=_scattered)
 def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
     """A copy of `x` with `y[i, index[i, j]] = src[i, j]` (`dim` 1 of two).
 
     `src` may be a number. Of several values for one position the last stays, and it alone
     gets a gradient.
     """
-    return _scatter(x, index, src, dim=dim)
+    index = _integers(x, index)
+    return index_put(x, _corner("scatter", x, dim, index), _source("scatter", src, index))
 
 
+@composed(samples=_scattered)
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
     """A copy of `x` with `src[i, j]` added to `y[i, index[i, j]]` (`dim` 1 of two)."""
-    return _scatter_add(x, index, src, dim=dim)
+    index = _integers(x, index)
+    key = _corner("scatter_add", x, dim, index)
+    return x + add_at(_source("scatter_add", src, index), key, x.shape)
 
 
+@composed(samples=_selected)
 def index_select(x: Any, dim: int, index: Any) -> Any:
     """Slices of `x` along `dim` at the positions of a one-dimensional `index`."""
-    return _index_select(x, index, dim=dim)
+    index = _vector("index_select", _integers(x, index))
+    return getitem(x, _on_axis(index, normal("index_select", dim, x.ndim)))
 
 
+@composed(samples=_index_added)
 def index_add(x: Any, dim: int, index: Any, source: Any) -> Any:
     """A copy of `x` with each slice of `source` along `dim` added at its position of `index`."""
-    return _index_add(x, index, source, dim=dim)
+    index = _vector("index_add", _integers(x, index))
+    return x + add_at(source, _on_axis(index, normal("index_add", dim, x.ndim)), x.shape)

@@ -12,12 +12,12 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import CLOCK, Node
-from tinygrad_nn.core.op import Kind, op
+from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OperandError, PositionError
 from tinygrad_nn.ops.select import where
 
-__all__ = ["add_at", "getitem", "index_put"]
+__all__ = ["add_at", "getitem", "index_put", "last_writers", "put_at", "select_at", "unslice"]
 
 HERE = "index"
 """Stands in a template for the next index array."""
@@ -37,7 +37,7 @@ def getitem(x: Any, key: Any) -> Any:
     if type(key) is int:
         return _getitem(x, key=key)
     template, indices = _split(x, key)
-    return _index(x, *indices, key=template) if indices else _getitem(x, key=template)
+    return select_at(x, *indices, key=template) if indices else _getitem(x, key=template)
 
 
 def _split(x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
@@ -123,7 +123,9 @@ def _basic(draw: Draw) -> Sample:
 def _basic_key(draw: Draw, shape: tuple[int, ...]) -> tuple[Any, ...]:
     key: list[Any] = []
     for side in shape[: draw.integer(0, len(shape))]:
-        options = [slice(None), slice(1, None), slice(None, None, -1), slice(-2, None, 2), None]
+        if draw.choice([False, False, True]):
+            key.append(None)
+        options: list[Any] = [slice(None), slice(1, None), slice(None, None, -1), slice(-2, None, 2)]
         if side:
             options.append(draw.integer(-side, side - 1))
         key.append(draw.choice(options))
@@ -133,7 +135,7 @@ def _basic_key(draw: Draw, shape: tuple[int, ...]) -> tuple[Any, ...]:
 
 
 @op(
-    vjp=lambda g, y, x, key: _unslice(g, key=key, shape=x.shape),
+    vjp=lambda g, y, x, key: unslice(g, key=key, shape=x.shape),
     kind=Kind.LINEAR,
     samples=_basic,
 )
@@ -155,7 +157,7 @@ def _unsliced(draw: Draw) -> Sample:
     kind=Kind.LINEAR,
     samples=_unsliced,
 )
-def _unslice(x: Any, /, key: Any, shape: tuple[int, ...]) -> Any:
+def unslice(x: Any, /, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` that hold `x` at a basic `key`."""
     out = namespace(x).zeros(shape, dtype=x.dtype)
     out[key] = x
@@ -193,16 +195,16 @@ def _put_back(g: Any, y: Any, x: Any, *indices: Any, needs: Any, key: Any) -> tu
 
 
 def _index_again(g: Any, y: Any, x: Any, *indices: Any, needs: Any, key: Any, shape: Any) -> Any:
-    return (_index(g, *indices, key=key), *[None] * len(indices))
+    return (select_at(g, *indices, key=key), *[None] * len(indices))
 
 
 @op(
     pullback=_put_back,
-    jvp=lambda t, y, x, *indices, key: _index(t[0], *indices, key=key),
+    jvp=lambda t, y, x, *indices, key: select_at(t[0], *indices, key=key),
     kind=Kind.LINEAR,
     samples=_advanced,
 )
-def _index(x: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
+def select_at(x: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
     """Copy of `x[key]`, with the next of `indices` at each `HERE` of `key`."""
     try:
         return x[_filled(key, indices)]
@@ -249,21 +251,21 @@ def _puts(draw: Draw) -> Sample:
 def _put_pullback(
     g: Any, y: Any, x: Any, values: Any, *indices: Any, needs: Any, key: Any
 ) -> tuple[Any, ...]:
-    kept = _index_put(g, 0.0, *indices, key=key) if needs[0] else None
-    won = _last_writers(g, *indices, key=key) if needs[1] else None
-    written = where(won, _index(g, *indices, key=key), 0.0) if needs[1] else None
+    kept = put_at(g, 0.0, *indices, key=key) if needs[0] else None
+    won = last_writers(g, *indices, key=key) if needs[1] else None
+    written = where(won, select_at(g, *indices, key=key), 0.0) if needs[1] else None
     return (kept, written, *[None] * len(indices))
 
 
 @op(kind=Kind.CONSTANT, samples=_advanced)
-def _last_writers(x: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
+def last_writers(x: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
     """Which of the elements assigned to `x[key]` are not overwritten by a later one."""
     return namespace(x).last_writers(_filled(key, indices), x.shape)
 
 
 @op(
     pullback=_put_pullback,
-    jvp=lambda t, y, x, values, *indices, key: _index_put(
+    jvp=lambda t, y, x, values, *indices, key: put_at(
         where(False, x, 0.0) if t[0] is None else t[0],
         0.0 if t[1] is None else t[1],
         *indices,
@@ -272,7 +274,7 @@ def _last_writers(x: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
     kind=Kind.GENERAL,
     samples=_puts,
 )
-def _index_put(x: Any, values: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
+def put_at(x: Any, values: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
     """Copy of `x` with `x[key] = values`."""
     functions = namespace(x)
     out = functions.array(x, dtype=functions.result_type(x, values))
@@ -283,6 +285,12 @@ def _index_put(x: Any, values: Any, /, *indices: Any, key: tuple[Any, ...]) -> A
     return out
 
 
+def _index_puts(draw: Draw) -> Sample:
+    (x, values, *indices), static = _puts(draw)
+    return (x, _filled(static["key"], tuple(indices)), values), {}
+
+
+@composed(samples=_index_puts)
 def index_put(x: Any, key: Any, values: Any) -> Any:
     """A copy of `x` with `x[key] = values`; `x` itself is not changed.
 
@@ -300,7 +308,7 @@ def index_put(x: Any, key: Any, values: Any) -> Any:
         tensor([1., 0., 0.])
     """
     template, indices = _split(x, key)
-    return _index_put(x, values, *indices, key=template)
+    return put_at(x, values, *indices, key=template)
 
 
 def setitem(x: Any, key: Any, values: Any) -> None:

@@ -1,55 +1,251 @@
-"""Products of matrices."""
+"""Linear systems, inverses, determinants and functions of matrices.
+
+Matrices are the last two axes; all before them are a stack, which broadcasts. float16 is
+computed in float32. The rules follow M. B. Giles, "Collected matrix derivative results for
+forward and reverse mode algorithmic differentiation" (2008), unless they say otherwise.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from tinygrad_nn.core.op import Kind, op
-from tinygrad_nn.core.samples import Draw, Sample
-from tinygrad_nn.ops.shape import expand_dims, sum_to
+from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.op import Kind, composed, op
+from tinygrad_nn.core.samples import UNIT, Draw, Sample
+from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.ops.diagonal import tril, triu
+from tinygrad_nn.ops.join import concat
+from tinygrad_nn.ops.reduce import sum as total
+from tinygrad_nn.ops.select import where
+from tinygrad_nn.ops.shape import expand_dims, zeros_like
 
-__all__ = ["matmul"]
+__all__ = [
+    "cofactors",
+    "det",
+    "expm",
+    "inv",
+    "log_abs_det",
+    "logdet",
+    "matrix_power",
+    "sign_det",
+    "slogdet",
+    "solve",
+    "solve_triangular",
+]
+
+STACKS: list[tuple[int, ...]] = [(), (2,), (2, 1), (0,)]
+"""Axes in front of sampled matrices."""
 
 
-def _products(draw: Draw) -> Sample:
-    n, k, m = (draw.integer(0, 4) for _ in range(3))
-    left, right = draw.choice(
-        [((n, k), (k, m)), ((k,), (k, m)), ((n, k), (k,)), ((k,), (k,)), ((2, n, k), (k, m)),
-         ((2, 1, n, k), (3, k, m)), ((k,), (2, k, m)), ((2, n, k), (k,))]
-    )
-    return (draw.array(left), draw.array(right)), {}
+def square(name: str, x: Any) -> Any:
+    """`x`, if it is a square matrix or a stack of such."""
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(
+            f"{name}: got shape {tuple(x.shape)}, expected square matrices (..., n, n)"
+        )
+    return x
 
 
-def _left(g: Any, y: Any, a: Any, b: Any) -> Any:
+def regular(draw: Draw, stack: tuple[int, ...], n: int) -> Any:
+    """Matrices whose eigenvalues keep away from 0: noise, and 3 or 4 on the diagonal."""
+    noise = draw.array((*stack, n, n), UNIT)
+    return noise + namespace(noise).eye(n) * draw.choice([3.0, 4.0])
+
+
+def squares(draw: Draw) -> Sample:
+    """One stack of regular matrices."""
+    return (regular(draw, draw.choice(STACKS), draw.integer(0, 3)),), {}
+
+
+# ── Systems and inverses ────────────────────────────────────────────────────────────────
+
+
+def _systems(draw: Draw) -> Sample:
+    n, k = draw.integer(0, 3), draw.integer(0, 2)
+    left, right = draw.choice([
+        ((), (n, k)), ((), (n,)), ((2,), (n,)), ((2,), (2, n, k)), ((2, 1), (3, n, k)),
+        ((), (2, n, k)), ((2,), (n, k)), ((0,), (n, k)),
+    ])
+    return (regular(draw, left, n), draw.array(right)), {}
+
+
+def _solve_back(g: Any, y: Any, a: Any, b: Any, needs: Any) -> tuple[Any, Any]:
     if b.ndim == 1:
-        return expand_dims(g, -1) * b
-    if a.ndim == 1:
-        # Batch axes of b beyond a's single one are summed by the sweep.
-        return (expand_dims(g, -2) @ b.mT)[..., 0, :]
-    return g @ b.mT
+        h = solve(a.mT, expand_dims(g, -1))
+        return (-h @ expand_dims(y, -2) if needs[0] else None), h[..., 0]
+    h = solve(a.mT, g)
+    return (-h @ y.mT if needs[0] else None), h
 
 
-def _right(g: Any, y: Any, a: Any, b: Any) -> Any:
-    if a.ndim == 1 and b.ndim == 1:
-        return g * a
-    if a.ndim == 1:
-        return expand_dims(a, -1) * expand_dims(g, -2)
-    if b.ndim == 1:
-        return expand_dims(g, -1) * a if a.ndim == 1 else sum_to(
-            (a.mT @ expand_dims(g, -1))[..., 0], b.shape)
-    return a.mT @ g
+@op(pullback=_solve_back, samples=_systems, numpy="linalg.solve")
+def solve(a: Any, b: Any, /) -> Any:
+    """The x with a x = b, for square matrices `a`.
+
+    `b` is one vector `(n,)`, or matrices `(..., n, k)` as in NumPy 2. With G the gradient
+    that arrives, b gets H = A⁻ᵀ G and A gets -H xᵀ.
+
+    Raises:
+        ShapeError: `a` is not square, or the sizes differ.
+        numpy.linalg.LinAlgError: `a` is singular.
+    """
+    return namespace(a).linalg.solve(square("solve", a), b)
+
+
+def _triangles(draw: Draw) -> Sample:
+    (a, _), _ = _systems(draw)
+    n, left = a.shape[-1], draw.choice([True, False])
+    return (a, draw.array((n, 2) if left else (2, n))), {
+        "upper": draw.choice([True, False]), "left": left,
+        "unitriangular": draw.choice([True, False]),
+    }
+
+
+@composed(samples=_triangles)
+def solve_triangular(
+    a: Any, b: Any, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Any:
+    """The x with T x = b (x T = b unless `left`), T the upper or lower triangle of `a`.
+
+    What lies in the other triangle is not read and gets no gradient; nor is the diagonal with
+    `unitriangular`, which takes it as ones. PyTorch's arguments.
+    """
+    square("solve_triangular", a)
+    if unitriangular:
+        a = triu(a, 1) if upper else tril(a, -1)
+        a = a + eye_like(a)
+    else:
+        a = triu(a) if upper else tril(a)
+    return solve(a, b) if left else solve(a.mT, b.mT).mT
+
+
+def eye_like(x: Any) -> Any:
+    """Identity of the size and dtype of the square matrices `x`; a constant."""
+    payload = x._data if isinstance(x, Node) else x
+    return namespace(payload).eye(payload.shape[-1], dtype=payload.dtype)
 
 
 @op(
-    kernel="matmul",
-    vjp=(_left, _right),
-    kind=Kind.MULTILINEAR,
-    samples=_products,
-    numpy="matmul",
+    vjp=lambda g, y, x: -(y.mT @ g @ y.mT),
+    jvp=lambda t, y, x: -(y @ t[0] @ y),
+    samples=squares,
+    numpy="linalg.inv",
 )
-def matmul(a: Any, b: Any, /) -> Any:
-    """Matrix product over the last two axes, broadcast over the others.
+def inv(x: Any, /) -> Any:
+    """Inverse of square matrices. With G the gradient that arrives, X gets -Yᵀ G Yᵀ.
 
-    `(..., n, k) @ (..., k, m) -> (..., n, m)`; a one-dimensional argument is a row on the
-    left, a column on the right, and its axis is dropped from the result.
+    Raises:
+        ShapeError: `x` is not square.
+        numpy.linalg.LinAlgError: `x` is singular; `pinv` has a result then.
     """
+    return namespace(x).linalg.inv(square("inv", x))
+
+
+# ── Determinants ────────────────────────────────────────────────────────────────────────
+
+
+def _as_matrix(g: Any) -> Any:
+    return expand_dims(g, (-2, -1))
+
+
+def _cofactor_slope(g: Any, y: Any, x: Any) -> Any:
+    """From Y = det(X) X⁻ᵀ by the product rule."""
+    z = inv(x).mT
+    return _as_matrix(total(g * z, (-2, -1))) * y - y @ g.mT @ z
+
+
+@op(vjp=_cofactor_slope, samples=squares)
+def cofactors(x: Any, /) -> Any:
+    """Cofactors of square matrices, of singular ones too; their derivative needs an inverse."""
+    return namespace(x).linalg.cofactors(square("cofactors", x))
+
+
+@op(vjp=lambda g, y, x: _as_matrix(g) * cofactors(x), samples=squares, numpy="linalg.det")
+def det(x: Any, /) -> Any:
+    """Determinants of square matrices; dy/dX is the matrix of cofactors, det(X) X⁻ᵀ.
+
+    The gradient is right for singular matrices; the second derivative is not defined there
+    (it raises LinAlgError).
+    """
+    return namespace(x).linalg.det(square("det", x))
+
+
+@op(kind=Kind.CONSTANT, samples=squares)
+def sign_det(x: Any, /) -> Any:
+    """Sign of the determinant: -1, 0 or 1; no gradient."""
+    return namespace(x).linalg.sign_det(square("sign_det", x))
+
+
+@op(vjp=lambda g, y, x: _as_matrix(g) * inv(x).mT, samples=squares)
+def log_abs_det(x: Any, /) -> Any:
+    """ln |det X|, which does not overflow; -inf for singular matrices. dy/dX = X⁻ᵀ."""
+    return namespace(x).linalg.log_abs_det(square("log_abs_det", x))
+
+
+class SlogdetResult(NamedTuple):
+    """What `slogdet` returns."""
+
+    sign: Any
+    logabsdet: Any
+
+
+@composed(samples=squares, numpy="linalg.slogdet")
+def slogdet(x: Any) -> SlogdetResult:
+    """Sign of the determinant and logarithm of its absolute value: det = sign · e^logabsdet."""
+    return SlogdetResult(sign_det(x), log_abs_det(x))
+
+
+@composed(samples=squares)
+def logdet(x: Any) -> Any:
+    """Logarithm of the determinant: -inf where it is 0, NaN where it is negative."""
+    return where(sign_det(x) < 0, float("nan"), log_abs_det(x))
+
+
+# ── Functions of matrices ───────────────────────────────────────────────────────────────
+
+
+def _powers(draw: Draw) -> Sample:
+    return squares(draw)[0], {"n": draw.integer(-3, 6)}
+
+
+@composed(samples=_powers, numpy="linalg.matrix_power")
+def matrix_power(x: Any, n: int) -> Any:
+    """`x` times itself n times, by repeated squaring; the inverse for negative `n`."""
+    if int(n) != n:
+        raise OptionError(f"matrix_power: got n={n!r}, expected an integer")
+    square("matrix_power", x)
+    if n < 0:
+        return matrix_power(inv(x), -n)
+    if n == 0:
+        return where(True, eye_like(x), zeros_like(x))
+    out = None
+    while n:
+        if n % 2:
+            out = x if out is None else out @ x
+        n //= 2
+        if n:
+            x = x @ x
+    return out
+
+
+def _direction(x: Any, t: Any) -> Any:
+    """Derivative of expm at `x` along `t`: the corner of expm([[x, t], [0, x]])."""
+    n = x.shape[-1]
+    upper = concat((x, t), axis=-1)
+    lower = concat((zeros_like(x), x), axis=-1)
+    return expm(concat((upper, lower), axis=-2))[..., :n, n:]
+
+
+@op(
+    vjp=lambda g, y, x: _direction(x.mT, g),
+    jvp=lambda t, y, x: _direction(x, t[0]),
+    samples=squares,
+)
+def expm(x: Any, /) -> Any:
+    """Matrix exponential Σ Xᵏ / k! of square matrices.
+
+    With G the gradient that arrives, X gets the derivative of expm at Xᵀ along G, which is
+    the upper right block of expm([[Xᵀ, G], [0, Xᵀ]]): N. J. Higham, "Functions of Matrices"
+    (2008), equation 3.16.
+    """
+    return namespace(x).linalg.expm(square("expm", x))

@@ -14,7 +14,6 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.op import Kind, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
-from tinygrad_nn.ops.linalg import matmul
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.shape import broadcast_to, expand_dims, reshape
 
@@ -123,7 +122,7 @@ def _linear_push(tangents: Any, y: Any, x: Any, weight: Any, *bias: Any) -> Any:
     dx, dweight, *dbias = tangents
     parts = [] if dx is None else [dx @ weight.mT]
     if dweight is not None:
-        parts.append(matmul(x, dweight.mT))
+        parts.append(x @ dweight.mT)
     if dbias and dbias[0] is not None:
         parts.append(broadcast_to(dbias[0], y.shape))
     first, *rest = parts

@@ -295,12 +295,12 @@ def _cast_samples(draw: Draw) -> Sample:
     kind=Kind.LINEAR,
     samples=_cast_samples,
 )
-def _cast(x: T, /, dtype: Any) -> T:
+def _astype(x: T, /, dtype: Any) -> T:
     """`x` in another float dtype; the gradient is cast back."""
 
 
 @op(kernel="astype", kind=Kind.CONSTANT, samples=lambda draw: (_one(draw)[0], {"dtype": "int64"}))
-def _cast_to_whole(x: Any, /, dtype: Any) -> Any:
+def _to_whole(x: Any, /, dtype: Any) -> Any:
     """`x` as integers or bools: locally constant, so without a gradient."""
 
 
@@ -313,7 +313,7 @@ def astype(x: T, dtype: Any) -> T:
     if not isinstance(x, Node):
         return namespace(x).astype(x, dtype)  # type: ignore[no-any-return]
     kind = getattr(dtype, "kind", None) or namespace(x._data).dtype(dtype).kind
-    return _cast(x, dtype) if kind == "f" else _cast_to_whole(x, dtype)  # type: ignore[return-value]
+    return _astype(x, dtype) if kind == "f" else _to_whole(x, dtype)  # type: ignore[return-value]
 
 
 @op(kernel="copy", vjp=lambda g, y, x: g, kind=Kind.LINEAR, samples=_one, numpy="copy")

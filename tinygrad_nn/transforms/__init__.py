@@ -6,7 +6,8 @@ dicts the same nest. Inside another transform, and where an argument requires a 
 the results are part of the graph, so that transforms nest at will.
 """
 
+from tinygrad_nn.transforms.checkpoint import checkpoint
 from tinygrad_nn.transforms.matrices import hessian, hvp, jacobian
 from tinygrad_nn.transforms.products import grad, jvp, value_and_grad, vjp
 
-__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]

@@ -47,7 +47,8 @@ def checkpoint(f: Callable[..., Any], *xs: Any) -> Any:
     twins = [type(x).wrap(x.synced(), LEAF) for x in tracked]
     roots, back = _run(f, leaves, rebuild, twins)
     besides = [
-        n for n in reverse_order([r for r in roots if r.op is not None])
+        n
+        for n in reverse_order([r for r in roots if r.op is not None])
         if n.is_leaf and n not in twins
     ]
     packed = _pack(roots)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -66,12 +66,15 @@ class Lifted:
             self.nodes = [lift(x, name) for x in self.originals]
         self.tree = self._rebuild(list(self.nodes))
 
-    def gradients(self, root: Node, seed: Any) -> list[Any]:
-        """Payload or Node for each varying leaf; zeros where the root does not depend."""
-        if root.op is None:
-            return [n.zero(n._data) for n in self.nodes]
-        with enable_grad():
-            found = pull((root,), (seed,), self.nodes, create_graph=self.create_graph)
+    def gradients(self, seeded: Sequence[tuple[Node, Any]], traced: bool | None = None) -> Any:
+        """Payload or Node for each varying leaf; zeros where the roots do not depend on it."""
+        pairs = [(root, seed) for root, seed in seeded if root.op is not None]
+        found = {}
+        if pairs:
+            roots, seeds = [r for r, _ in pairs], [s for _, s in pairs]
+            traced = self.create_graph if traced is None else traced
+            with enable_grad():
+                found = pull(roots, seeds, self.nodes, create_graph=traced)
         return [found[n] if n in found else n.zero(n._data) for n in self.nodes]
 
     def lowered(self, gradients: Sequence[Any]) -> Any:
@@ -85,7 +88,7 @@ def lift(x: Any, name: str) -> Node:
             return alias(x)
         node: Node = x.detach()  # type: ignore[attr-defined]
     else:
-        node = Tensor(x, dtype="float64" if isinstance(x, (int, float)) else None)
+        node = Tensor(x, dtype="float64" if type(x) in (int, float) else None)
     if isinstance(node, Tensor) and node.dtype.kind != "f":
         raise DTypeError(
             f"{name}: got an argument of {node.dtype}, expected floats; integers have no "
@@ -103,7 +106,7 @@ def lower(g: Any, like: Any) -> Any:
         if g.op is not None:
             return g
         g = g._data
-    return float(g) if isinstance(like, (int, float)) and np.ndim(g) == 0 else _fresh(g)
+    return float(g) if type(like) in (int, float) else _fresh(g)
 
 
 def _wrapped(payload: Any, like: Node) -> Node:

@@ -82,7 +82,7 @@ def _stacked(rows: list[Any], shape: tuple[int, ...], like: Any) -> Any:
 def _reverse(lifted: Lifted, roots: list[Node]) -> list[list[Any]]:
     blocks = []
     for root in roots:
-        rows = [lifted.gradients(root, unit) for unit in _units(root._data)]
+        rows = [lifted.gradients([(root, unit)]) for unit in _units(root._data)]
         blocks.append(
             [
                 _stacked(

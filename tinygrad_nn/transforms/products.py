@@ -8,7 +8,6 @@ from typing import Any
 
 from tinygrad_nn.core.node import Node, enable_grad
 from tinygrad_nn.core.push import push
-from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.transforms.lift import (
@@ -56,7 +55,7 @@ def value_and_grad(
             out = f(*joined(args, argnums, lifted.tree), **kwargs)
         y, aux = out if has_aux else (out, None)
         root = scalar(y, "grad")
-        gradients = lifted.lowered(lifted.gradients(root, root.one(root._data)))
+        gradients = lifted.lowered(lifted.gradients([(root, root.one(root._data))]))
         value = kept_result(root, lifted)
         return ((value, kept_result(aux, lifted)) if has_aux else value), gradients
 
@@ -103,14 +102,9 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
 
     def back(cotangent: Any) -> tuple[Any, ...]:
         seeds = seeds_of(roots, cotangent, "vjp")
-        pairs = [(r, s) for r, s in zip(roots, seeds, strict=True) if r.op is not None]
+        pairs = list(zip(roots, seeds, strict=True))
         traced = lifted.create_graph or DEPTH.get() > 0
-        with enable_grad():
-            found = pull(
-                [r for r, _ in pairs], [s for _, s in pairs], lifted.nodes, create_graph=traced
-            )
-        gradients = [found[n] if n in found else n.zero(n._data) for n in lifted.nodes]
-        return lifted.lowered(gradients)  # type: ignore[no-any-return]
+        return lifted.lowered(lifted.gradients(pairs, traced))  # type: ignore[no-any-return]
 
     return kept_result(out, lifted), back
 

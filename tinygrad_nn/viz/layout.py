@@ -7,14 +7,14 @@ curves that bend only between layers. Everything is deterministic.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import floor, sqrt
+from math import floor, inf, sqrt
 
-__all__ = ["Point", "Placement", "Size", "place"]
+__all__ = ["Placement", "Point", "Size", "place", "straight"]
 
 Point = tuple[float, float]
 
@@ -71,6 +71,33 @@ def place(sizes: Sequence[Size], links: Sequence[tuple[int, int]], direction: st
     )
 
 
+def straight(count: int, links: Sequence[tuple[int, int]]) -> list[bool]:
+    """Which links ought to run straight: those along which one thing alone goes on.
+
+    That is a link that is the only one to leave its start, and the only one to arrive at its
+    end or the only one there that does more than bring a leaf: a long computation becomes a
+    straight line, and what it uses on the way hangs at its sides.
+    """
+    into: list[list[int]] = [[] for _ in range(count)]
+    leaving = [0] * count
+    for k, (a, b) in enumerate(links):
+        into[b].append(k)
+        leaving[a] += 1
+
+    def brings_leaf(k: int) -> bool:
+        start = links[k][0]
+        while len(into[start]) == 1:
+            start = links[into[start][0]][0]
+        return not into[start]
+
+    found = [False] * len(links)
+    for arriving in into:
+        onward = arriving if len(arriving) == 1 else [k for k in arriving if not brings_leaf(k)]
+        if len(onward) == 1 and leaving[links[onward[0]][0]] == 1:
+            found[onward[0]] = True
+    return found
+
+
 class _Layout:
     """The downward case. Items are the boxes, then the bends of links over several layers."""
 
@@ -90,6 +117,10 @@ class _Layout:
                 self.below[a].append(b)
                 self.above[b].append(a)
         self.rows = self._ordered()
+        self.place_in_row = {i: k for row in self.rows for k, i in enumerate(row)}
+        self.next_in_run: dict[int, int] = {}
+        for chain, is_straight in zip(self.chains, straight(self.boxes, links), strict=True):
+            self.next_in_run.update(pairwise(chain if is_straight else chain[1:-1]))
         self.x = self._columns()
 
     # ── Layers ──────────────────────────────────────────────────────────────────────────
@@ -172,7 +203,7 @@ class _Layout:
             passed: list[int] = []
             for item in upper:
                 ends = sorted(at[j] for j in self.below[item])
-                total += sum(len(passed) - bisect_left(passed, end + 1) for end in ends)
+                total += sum(len(passed) - bisect_right(passed, end) for end in ends)
                 for end in ends:
                     insort(passed, end)
         return total
@@ -180,8 +211,9 @@ class _Layout:
     # ── Coordinates ─────────────────────────────────────────────────────────────────────
 
     def _weight(self, i: int, j: int) -> float:
-        """Pull between linked items: long links want to be straight most."""
-        return (1.0, 2.0, 8.0)[(i >= self.boxes) + (j >= self.boxes)]
+        """Pull between linked items: the parts of a straight line hold together."""
+        a, b = (i, j) if self.layer[i] < self.layer[j] else (j, i)
+        return 32.0 if self.next_in_run.get(a) == b else 1.0
 
     def _columns(self) -> list[float]:
         """Centre of each item across the layers."""
@@ -191,8 +223,8 @@ class _Layout:
             for item, start in zip(row, offset, strict=True):
                 x[item] = start - offset[-1] / 2
         layers = range(len(self.rows))
-        for turn in range(16):
-            last = turn >= 8
+        for turn in range(24):
+            last = turn >= 12
             for k in layers if turn % 2 == 0 else reversed(layers):
                 if last:
                     pulls = [self.above[i] + self.below[i] for i in self.rows[k]]
@@ -200,6 +232,7 @@ class _Layout:
                     side = self.above if turn % 2 == 0 else self.below
                     pulls = [side[i] for i in self.rows[k]]
                 self._settle(self.rows[k], offsets[k], pulls, x)
+        self._straighten(offsets, x)
         left = min((x[i] - self.sizes[i].width / 2 for i in range(len(x))), default=0.0)
         # Rounding down from the half keeps whole distances whole, so nothing comes closer.
         return [float(floor(v - left + 0.5)) for v in x]
@@ -237,6 +270,51 @@ class _Layout:
             for _ in range(count):
                 x[row[k]] = mean + offset[k]
                 k += 1
+
+    def _runs(self) -> list[list[int]]:
+        """Items to be set one below the other, the longest runs first."""
+        starts = set(range(len(self.sizes))) - set(self.next_in_run.values())
+        runs = []
+        for i in sorted(starts):
+            run = [i]
+            while run[-1] in self.next_in_run:
+                run.append(self.next_in_run[run[-1]])
+            runs.append(run)
+        return sorted(runs, key=len, reverse=True)
+
+    def _straighten(self, offsets: list[list[float]], x: list[float]) -> None:
+        """Move whole runs to where their neighbours pull them, as far as there is room."""
+        runs = self._runs()
+        pulls = []
+        for run in runs:
+            inside = set(run)
+            pulls.append([
+                (j, self._weight(i, j)) for i in run for j in (*self.above[i], *self.below[i])
+                if j not in inside
+            ])  # fmt: skip
+        for turn in range(40):
+            order = range(len(runs)) if turn % 2 == 0 else range(len(runs) - 1, -1, -1)
+            for k in order:
+                rooms = [self._room(i, offsets, x) for i in runs[k]]
+                low, high = max(r[0] for r in rooms), min(r[1] for r in rooms)
+                if low > high:
+                    continue
+                total = sum(weight for _, weight in pulls[k])
+                wish = (
+                    sum(weight * x[j] for j, weight in pulls[k]) / total
+                    if total
+                    else sum(x[i] for i in runs[k]) / len(runs[k])
+                )
+                for i in runs[k]:
+                    x[i] = min(max(wish, low), high)
+
+    def _room(self, i: int, offsets: list[list[float]], x: list[float]) -> tuple[float, float]:
+        """How far left and right an item can go without coming too near its neighbours."""
+        layer, k = self.layer[i], self.place_in_row[i]
+        row, offset = self.rows[layer], offsets[layer]
+        low = x[row[k - 1]] + offset[k] - offset[k - 1] if k else -inf
+        high = x[row[k + 1]] - offset[k + 1] + offset[k] if k + 1 < len(row) else inf
+        return low, high
 
     # ── Curves ──────────────────────────────────────────────────────────────────────────
 
@@ -276,11 +354,19 @@ class _Layout:
             arriving.setdefault(b, []).append(number)
         shift = [0.0] * len(self.links)
         for b, numbers in arriving.items():
-            room = max(0, self.sizes[b].width - 14)
-            step = min(16.0, room / len(numbers))
             numbers.sort(key=lambda n: self.x[self.chains[n][-2]])
+            before = [self.chains[n][-2] for n in numbers]
+            last = len(numbers) - 1
+            # A straight line ends in the middle, whatever arrives beside it.
+            middle: float = next(
+                (k for k, i in enumerate(before)
+                 if self.next_in_run.get(i) == b and self.x[i] == self.x[b]),
+                last / 2,
+            )  # fmt: skip
+            room = max(0, self.sizes[b].width / 2 - 7)
+            step = min(10.0, room / max(middle, last - middle, 1))
             for k, n in enumerate(numbers):
-                shift[n] = (k - (len(numbers) - 1) / 2) * step
+                shift[n] = (k - middle) * step
         return shift
 
     def _piece(

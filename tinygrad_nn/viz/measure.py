@@ -6,8 +6,6 @@ faces; a text in a narrower face leaves a little air.
 
 from __future__ import annotations
 
-import unicodedata
-
 __all__ = ["FONT", "known", "text_width", "wrapped"]
 
 FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"
@@ -34,7 +32,7 @@ _GROUPS = {
 _ADVANCE = {c: advance for advance, group in _GROUPS.items() for c in group}
 # No bold glyph of these is wider than this many times the regular one's entry.
 _BOLD = 1.2
-_WIDE, _OTHER = 2000, 1200
+_UNKNOWN = 1200
 
 
 def known(text: str) -> bool:
@@ -44,12 +42,8 @@ def known(text: str) -> bool:
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Upper bound of the width of one line, in the unit of `size`."""
-    total = sum(_ADVANCE.get(c) or _guess(c) for c in text)
+    total = sum(_ADVANCE.get(c, _UNKNOWN) for c in text)
     return total * size / 1000 * (_BOLD if bold else 1.0)
-
-
-def _guess(c: str) -> int:
-    return _WIDE if unicodedata.east_asian_width(c) in "WF" else _OTHER
 
 
 def wrapped(text: str, size: float, width: float) -> list[str]:

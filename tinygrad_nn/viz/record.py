@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.core.sweep import observe, pull, reverse_order
+from tinygrad_nn.core.observe import Observer, observe
+from tinygrad_nn.core.sweep import pull, reverse_order
 from tinygrad_nn.errors import GradientError, OperandError, OptionError
 from tinygrad_nn.tensor import Parameter
 from tinygrad_nn.value import Value
@@ -66,7 +67,7 @@ def _stored(order: Sequence[Node]) -> dict[Node, Any]:
     return {n: _payload(g) if isinstance(g, Node) else g for n, g in found if g is not None}
 
 
-class _Collector:
+class _Collector(Observer):
     """Observer that keeps every gradient of a pass."""
 
     def __init__(self) -> None:
@@ -118,7 +119,7 @@ def _shares(node: Node, g: Any) -> list[float | None]:
             found = _pulled(node, g, lambda x: x)
         except ArithmeticError:
             # Python floats raise where arrays give infinity; NumPy's floats do as arrays do.
-            found = _pulled(node, g, Value.ieee)
+            found = _pulled(node, g, np.float64)
     return [None if h is None else np.nan if isinstance(h, complex) else float(h) for h in found]
 
 
@@ -189,7 +190,7 @@ class _Recorder:
             role=self._role(node),
             op=None if op is None else op.name,
             params=tuple((k, _static_text(v)) for k, v in (node.params or {}).items()),
-            arguments=() if op is None or op.variadic else op.names[1:],
+            arguments=() if op is None or op.variadic else op.data,
             value=_summary(_payload(node)),
             gradient=_summary(self.gradients[node]) if node in self.gradients else None,
             missing=self._missing(node),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from tinygrad_nn.viz.measure import text_width
-from tinygrad_nn.viz.snapshot import Edge, Record, Role, Snapshot, Summary
+from tinygrad_nn.viz.snapshot import Edge, Record, Snapshot, Summary
 from tinygrad_nn.viz.wording import (
     arguments,
     array_line,
@@ -199,8 +199,8 @@ def _only(summary: Summary) -> float:
 def _constant_lines(value: Summary) -> list[Line]:
     if value.is_scalar:
         return [Line(middle=Text(number(_only(value))))]
-    return [Line(middle=Text(shape_text(value.shape), "muted")),
-            Line(middle=Text(array_line(value)))]  # fmt: skip
+    return [Line(Text("constant", "muted"), Text(shape_text(value.shape), "muted")),
+            Line(Text(array_line(value)))]  # fmt: skip
 
 
 def _gradient_line(r: Record, snapshot: Snapshot) -> Line:
@@ -208,7 +208,7 @@ def _gradient_line(r: Record, snapshot: Snapshot) -> Line:
         return Line(Text(r.missing, "muted"))
     root, own = clean(snapshot.root.name), clean(r.name)
     # Without a pass of our own nobody knows whose gradient it is that lies in the node.
-    short = snapshot.observed and len(root) <= 6 and len(own) <= 6
+    short = snapshot.observed and len(root) + len(own) <= 16
     label = Text(f"∂{root}/∂{own}" if short else "grad", "muted")
     if not r.gradient.is_scalar:
         return Line(label, Text(array_line(r.gradient)))
@@ -296,9 +296,9 @@ def _notes(snapshot: Snapshot, hidden: int) -> Iterator[str]:
     root = clean(shorten(snapshot.root.name))
     waiting = [r for r in snapshot.records if r.missing == "not yet run backward"]
     if any(e.local is not None for e in snapshot.edges):
-        note = "On an arrow: local = derivative of the result by this input"
+        note = "Arrows: “local” is the derivative of the result by this input"
         if any(e.contribution is not None for e in snapshot.edges):
-            note += "; adds = local × the result's gradient, this arrow's part of the input's"
+            note += "; “adds” is local × the result's gradient, this arrow's share of the input's"
         yield note + "."
     if waiting:
         yield "Not yet run backward: call .backward(), or draw(…, backward=True) for gradients."
@@ -314,6 +314,3 @@ def _notes(snapshot: Snapshot, hidden: int) -> Iterator[str]:
         )
     if hidden:
         yield f"{hidden} constant{'s are' if hidden > 1 else ' is'} not shown."
-
-
-ROLES = {role.value for role in Role}

@@ -53,8 +53,10 @@ def signed(x: float) -> str:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """`2×3`; the empty text for a single number."""
-    return "×".join(map(str, shape)) + ("" if len(shape) != 1 else " elements")
+    """`2×3`, `4 elements`; the empty text for a single number."""
+    if len(shape) == 1:
+        return f"{shape[0]} element{'' if shape[0] == 1 else 's'}"
+    return "×".join(map(str, shape))
 
 
 def array_line(summary: Summary) -> str:
@@ -65,6 +67,8 @@ def array_line(summary: Summary) -> str:
         return "empty"
     odd = [f"{count} {word}" for word, count in (("NaN", summary.nans), ("Inf", summary.infs))
            if count]
+    if summary.low == summary.high and summary.is_finite:
+        return f"all {number(summary.low)}"
     if summary.nans + summary.infs < summary.size:
         odd.append(
             f"≈{number(summary.mean, 2)} ±{number(summary.deviation, 2)} "

@@ -1,0 +1,18 @@
+"""Every operation that JAX has too: value, gradient, second order."""
+
+import pytest
+
+pytest.importorskip("jax", reason="JAX is not installed")
+
+from tests.oracle.jax_judge import JaxJudge  # noqa: E402
+from tests.oracle.judge import compare, differentiable  # noqa: E402
+from tinygrad_nn.core.op import Op  # noqa: E402
+
+JUDGE = JaxJudge()
+SHARED = [r for r in differentiable() if JUDGE.find(r)]
+
+
+@pytest.mark.parametrize("record", SHARED, ids=lambda r: r.name)
+def test_same_numbers(record: Op):
+    if refusals := compare(JUDGE, record):
+        pytest.skip(f"JAX judges no sample of {record.name}: {refusals[0]}")

@@ -1,0 +1,13 @@
+"""The benchmarks, in the order of the table."""
+
+from tests.speed.workload import Workload
+from tests.speed.workloads.curvature import HESSIAN, HVP
+from tests.speed.workloads.elementwise import ELEMENTWISE
+from tests.speed.workloads.imports import IMPORTS
+from tests.speed.workloads.moons import MOONS
+from tests.speed.workloads.network import NETWORK
+from tests.speed.workloads.scalars import SCALARS
+
+WORKLOADS: dict[str, Workload] = {
+    w.key: w for w in (ELEMENTWISE, NETWORK, MOONS, SCALARS, IMPORTS, HESSIAN, HVP)
+}

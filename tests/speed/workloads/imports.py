@@ -1,0 +1,75 @@
+"""W7: what `import` costs, in a fresh process each time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import partial
+
+from tests.speed.workload import Contender, Goal, Workload
+
+PROBE = """
+import sys, time
+from tests.speed.memory import resident
+start = time.process_time()
+__import__(sys.argv[1])
+spent = time.process_time() - start
+import json
+print(json.dumps({"time": spent, "rss": resident()}))
+"""
+
+
+class Import:
+    """Runner that imports one module; its first import, which may compile, is not counted."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._probe()
+
+    def answer(self) -> list[float]:
+        return []
+
+    def round(self, seconds: float) -> dict[str, float]:
+        return self._probe()
+
+    def once(self) -> dict[str, float]:
+        return {}
+
+    def _probe(self) -> dict[str, float]:
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE, self._module],
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=120,
+        )
+        return dict(json.loads(done.stdout))
+
+
+def standard() -> list[float]:
+    """There is no mathematics here."""
+    return []
+
+
+CASE = "fresh process"
+
+IMPORTS = Workload(
+    key="W7",
+    title="Import in a fresh process",
+    cases={CASE: {}},
+    contenders=(
+        Contender("ours", partial(Import, "tinygrad_nn")),
+        Contender("numpy", partial(Import, "numpy")),
+        Contender("PyTorch", partial(Import, "torch"), "torch"),
+        Contender("jax", partial(Import, "jax"), "jax"),
+        Contender("HIPS autograd", partial(Import, "autograd"), "autograd"),
+    ),
+    standard=standard,
+    reference="numpy",
+    goals=(
+        Goal(CASE, "excess", 0.030, "numpy"),
+        Goal(CASE, "excess", 6e6, "numpy", measure="rss"),
+    ),
+    units={"time": ("ms", 1e3), "rss": ("MB", 1e-6)},
+    note="`import tinygrad_nn` contains `import numpy`. `rss` is the whole process.",
+)

@@ -1,0 +1,170 @@
+"""The record of an operation: everything that the engine, tests and documents know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any, cast
+
+from tinygrad_nn.backends.table import namespace_of_type
+from tinygrad_nn.core.bind import FREED, heaviest, reverser_of
+from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.samples import Domain, Draw, Sample, elementwise
+from tinygrad_nn.errors import OperandError
+
+__all__ = ["LEAF", "OPS", "Kind", "Op", "Rule", "family", "register_family"]
+
+Rule = Callable[..., Any]
+
+
+class Kind(Enum):
+    """What the derivative looks like; forward mode follows from it."""
+
+    ELEMENTWISE = "elementwise"
+    LINEAR = "linear"
+    MULTILINEAR = "multilinear"
+    GENERAL = "general"
+    CONSTANT = "constant"
+    COMPOSED = "composed"
+
+
+class Op:
+    """Record of one operation: everything that the engine, tests and documents know of it."""
+
+    __slots__ = (
+        "arity",
+        "body",
+        "call",
+        "data",
+        "defaults",
+        "doc",
+        "domains",
+        "freed",
+        "jvp",
+        "kernel",
+        "kernels",
+        "key",
+        "kind",
+        "name",
+        "numpy",
+        "pullback",
+        "reverse",
+        "rules",
+        "samples",
+        "static",
+        "variadic",
+    )
+
+    def __init__(self, name: str, arity: int) -> None:
+        self.name = self.key = name
+        self.data: tuple[str, ...] = ()
+        self.arity = arity
+        self.rules: tuple[Rule | None, ...] = ()
+        self.pullback: Rule | None = None
+        self.jvp: Rule | None = None
+        self.kind = Kind.GENERAL
+        self.body: Callable[..., Any] | None = None
+        self.kernel: str | None = None
+        self.kernels = _Kernels(self)
+        self.domains: tuple[Domain, ...] = ()
+        self.samples: Callable[[Draw], Sample] | None = None
+        self.defaults: dict[str, Any] | None = None
+        self.static: tuple[str, ...] = ()
+        self.numpy: tuple[str, ...] = ()
+        self.variadic = False
+        self.reverse: Callable[[Node, Any], Any] = reverser_of(self)
+        self.doc = ""
+        self.call: Callable[..., Any] = _uncallable
+        # What the nodes of a freed graph point to; it keeps the name.
+        self.freed: Op = Op(name, FREED) if arity != FREED else self
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether its result is recorded when an input requires a gradient."""
+        return self.kind is not Kind.CONSTANT
+
+    def compute(self, *args: Any, **params: Any) -> Any:
+        """Apply the kernel to payloads; nothing is recorded."""
+        return self.kernels[heaviest(args)][0](*args, **params)
+
+    def complete(self, args: Sequence[Any], given: dict[str, Any]) -> dict[str, Any]:
+        """Static arguments with the defaults filled in."""
+        params = dict(self.defaults or ())
+        if len(args) > len(self.static):
+            raise OperandError(
+                f"{self.name}: got {len(args)} positional static arguments, expected at most "
+                f"{len(self.static)} ({', '.join(self.static) or 'none'})"
+            )
+        for name, value in zip(self.static, args, strict=False):
+            if name in given:
+                raise OperandError(f"{self.name}: got two values for {name!r}")
+            params[name] = value
+        for name, value in given.items():
+            if name not in self.static:
+                raise OperandError(
+                    f"{self.name}: got the keyword {name!r}, expected one of "
+                    f"{', '.join(self.static) or 'none'}"
+                )
+            params[name] = value
+        for name in self.static:
+            if name not in params:
+                raise OperandError(f"{self.name}: the argument {name!r} is missing")
+            if isinstance(params[name], list):
+                params[name] = tuple(params[name])
+        return params
+
+    def sample(self, draw: Draw) -> Sample:
+        """Valid arguments drawn with `draw`."""
+        if self.samples is not None:
+            return self.samples(draw)
+        return elementwise(draw, self.domains)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def _uncallable(*args: Any) -> Any:
+    raise OperandError("a leaf is no operation: expected an entry of OPS")
+
+
+class _Kernels(dict[type, tuple[Callable[..., Any], Any]]):
+    """Payload type to (kernel, node class); an entry is filled when first asked for."""
+
+    __slots__ = ("op",)
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+
+    def __missing__(self, payload_type: type) -> tuple[Callable[..., Any], Any]:
+        functions = namespace_of_type(payload_type)
+        if self.op.body is not None:
+            kernel = self.op.body
+        else:
+            try:
+                kernel = getattr(functions, cast(str, self.op.kernel))
+            except AttributeError:
+                raise OperandError(
+                    f"{self.op.name}: not defined for {payload_type.__name__}, expected an array; "
+                    "convert a Value with tinygrad_nn.tensor(value.data)"
+                ) from None
+        entry = self[payload_type] = (kernel, _FAMILIES.get(payload_type))
+        return entry
+
+
+OPS: dict[str, Op] = {}
+"""Every registered operation by name, in order of registration."""
+
+LEAF = Op("leaf", 0)
+"""What `node.op` is for a leaf that requires a gradient."""
+
+_FAMILIES: dict[type, type[Node]] = {}
+
+
+def register_family(payload_type: type, node: type[Node]) -> None:
+    """Let operations on payloads of `payload_type` give nodes of class `node`."""
+    _FAMILIES[payload_type] = node
+
+
+def family(payload: Any) -> type[Node] | None:
+    """Node class around such a payload, None where there is none."""
+    return next((_FAMILIES[t] for t in type(payload).__mro__ if t in _FAMILIES), None)

@@ -1,0 +1,156 @@
+"""Losses of classifiers: cross-entropy and negative log-likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygrad_nn.backends import namespace
+from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.nn.losses import as_array, class_indices, raw, reduced
+from tinygrad_nn.ops.neural import one_hot, softmax_cross_entropy
+from tinygrad_nn.ops.reduce import log_softmax
+from tinygrad_nn.ops.reduce import sum as total
+from tinygrad_nn.ops.rearrange import moveaxis
+from tinygrad_nn.ops.select import where
+
+__all__ = ["cross_entropy", "nll_loss"]
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """Cross-entropy −Σ tⱼ ln softmax(x)ⱼ of logits x, at class indices or probabilities t.
+
+    Logits `(N, classes)`, `(classes,)` or `(N, classes, …)`. The target has class indices, in
+    the logits' shape without the classes, or a probability for each class, in the logits'
+    shape. The mean weighs each sample by its class; ignored samples do not count.
+
+    Args:
+        input: Logits, not probabilities: softmax is part of the loss.
+        target: Class indices or probabilities.
+        weight: One number for each class.
+        ignore_index: Samples of this class index are left out.
+        reduction: "mean", "sum" or "none".
+        label_smoothing: ε: the target becomes (1 − ε) t + ε / classes.
+
+    Raises:
+        ShapeError: The shapes do not fit.
+        DTypeError: Class indices are not integers.
+        OptionError: A class index or an option is out of range.
+    """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise OptionError(
+            f"cross_entropy: got label_smoothing={label_smoothing!r}, expected a number in [0, 1]"
+        )
+    x = _classes_last(as_array(input))
+    if _are_probabilities(input, target):
+        return _soft(x, _classes_last(as_array(target)), weight, reduction, label_smoothing)
+    index = class_indices("cross_entropy", target)
+    _check_index("cross_entropy", input, x, index)
+    if weight is None and not label_smoothing and not _ignored(index, ignore_index):
+        return softmax_cross_entropy(x, index, reduction)
+    return _indexed(
+        "cross_entropy", log_softmax(x), index, weight, ignore_index, reduction, label_smoothing
+    )
+
+
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Any:
+    """Negative log-likelihood −x[t] of log-probabilities x at class indices t.
+
+    Shapes and options as for `cross_entropy`, which is this after `log_softmax`.
+
+    Raises:
+        ShapeError: The shapes do not fit.
+        DTypeError: Class indices are not integers.
+        OptionError: A class index is out of range.
+    """
+    x = _classes_last(as_array(input))
+    index = class_indices("nll_loss", target)
+    _check_index("nll_loss", input, x, index)
+    return _indexed("nll_loss", x, index, weight, ignore_index, reduction, 0.0)
+
+
+def _classes_last(x: Any) -> Any:
+    return moveaxis(x, 1, -1) if x.ndim > 2 else x
+
+
+def _are_probabilities(input: Any, target: Any) -> bool:
+    target = as_array(target)
+    return tuple(target.shape) == tuple(as_array(input).shape) and target.dtype.kind == "f"
+
+
+def _check_index(name: str, input: Any, x: Any, index: Any) -> None:
+    if x.ndim and tuple(index.shape) == tuple(x.shape[:-1]):
+        return
+    shape, wanted = tuple(index.shape), tuple(x.shape[:-1])
+    hint = "or one probability for each class"
+    if shape == (*wanted, 1):
+        hint = "drop the last axis: target[:, 0]"
+    raise ShapeError(
+        f"{name}: got logits {tuple(as_array(input).shape)} and a target {shape}, expected class "
+        f"indices {wanted}; {hint}"
+    )
+
+
+def _ignored(index: Any, ignore_index: int) -> bool:
+    if ignore_index < 0 and (not index.size or index.min() >= 0):
+        return False
+    return bool((index == ignore_index).any())
+
+
+def _indexed(
+    name: str, logp: Any, index: Any, weight: Any, ignore_index: int, reduction: str, smooth: float
+) -> Any:
+    """The loss of log-probabilities at class indices, from a table of what each class counts."""
+    classes = logp.shape[-1]
+    keep = index != ignore_index
+    safe = namespace(index).where(keep, index, 0)
+    weights = _class_weights(name, weight, classes, logp)
+    chosen = one_hot(safe, classes)
+    table = chosen * ((1 - smooth) * weights)
+    if smooth:
+        table = table + (smooth / classes) * weights
+    counts = namespace(index).where(keep, weights[safe], 0)
+    # A log-probability of -inf counts nothing where its weight is 0.
+    losses = -total(where((table != 0) & keep[..., None], logp, 0.0) * table, -1)
+    if reduction == "mean":
+        return total(losses) / counts.sum(dtype=logp.dtype)
+    return reduced(name, losses, reduction)
+
+
+def _soft(x: Any, t: Any, weight: Any, reduction: str, smooth: float) -> Any:
+    """The loss of logits at probabilities."""
+    classes = x.shape[-1]
+    if smooth:
+        t = (1 - smooth) * t + smooth / classes
+    if weight is not None:
+        t = t * _class_weights("cross_entropy", weight, classes, x)
+    logp = log_softmax(x)
+    losses = -total(where(t == 0, 0.0, logp) * t, -1)
+    return reduced("cross_entropy", losses, reduction)
+
+
+def _class_weights(name: str, weight: Any, classes: int, x: Any) -> Any:
+    payload = raw(x)
+    if weight is None:
+        return namespace(payload).ones(classes, payload.dtype)
+    weights = raw(weight)
+    if tuple(weights.shape) != (classes,):
+        raise ShapeError(
+            f"{name}: got class weights of shape {tuple(weights.shape)}, expected ({classes},): one "
+            "for each class"
+        )
+    return weights.astype(payload.dtype)

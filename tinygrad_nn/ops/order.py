@@ -1,0 +1,174 @@
+"""Sorting, and what is found by it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.op import Kind, composed, op
+from tinygrad_nn.core.samples import Domain, Draw, Sample
+from tinygrad_nn.errors import OptionError
+from tinygrad_nn.ops.axis import along_axis, normal
+from tinygrad_nn.ops.gather import add_along_axis, take_along_axis
+from tinygrad_nn.ops.shape import ravel, reshape
+
+__all__ = [
+    "argpartition",
+    "argsort",
+    "digitize",
+    "partition",
+    "searchsorted",
+    "sort",
+    "topk",
+    "unique",
+]
+
+T = TypeVar("T")
+DISTINCT = Domain(distinct=True)
+
+
+def _sorted_samples(draw: Draw) -> Sample:
+    (x,), static = along_axis(draw, DISTINCT, flat=True)
+    return (x,), {**static, "descending": draw.choice([False, True])}
+
+
+def _sort_slope(g: Any, y: Any, x: Any, axis: int | None, descending: bool, stable: bool) -> Any:
+    if axis is None:
+        return reshape(_sort_slope(g, y, ravel(x), 0, descending, stable), x.shape)
+    return add_along_axis(g, argsort(x, axis=axis, descending=descending), axis, x.shape)
+
+
+@op(vjp=_sort_slope, samples=_sorted_samples, numpy="sort")
+def sort(x: T, /, axis: int | None = -1, descending: bool = False, stable: bool = True) -> T:
+    """Elements in order along `axis` (of the flattened array if None); NaN counts as largest.
+
+    Each gradient goes to where its element came from; equal elements keep their order. Only
+    the gradient depends on that, so `stable`, as the array API has it, changes nothing.
+
+    Raises:
+        ShapeError: The axis is out of range.
+    """
+    functions = namespace(x)
+    y = functions.sort(x, axis=axis)
+    return functions.flip(y, -1 if axis is None else axis) if descending else y
+
+
+@op(kind=Kind.CONSTANT, samples=_sorted_samples, numpy="argsort")
+def argsort(x: Any, /, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Positions along `axis` that put its elements in order; integers, no gradient.
+
+    Equal elements keep their order, also with `descending`. `take_along_axis(x, order,
+    axis)` are the sorted elements.
+
+    Raises:
+        ShapeError: The axis is out of range.
+    """
+    functions = namespace(x)
+    if not descending:
+        return functions.argsort(x, axis=axis, stable=True)
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    last = x.shape[axis] - 1
+    backwards = functions.argsort(functions.flip(x, axis), axis=axis, stable=True)
+    return last - functions.flip(backwards, axis)
+
+
+def _highest(draw: Draw) -> Sample:
+    (x,), static = along_axis(draw, DISTINCT, min_side=1)
+    k = draw.integer(0, x.shape[static["axis"]])
+    return (x,), {"k": k, **static, "largest": draw.choice([False, True])}
+
+
+@composed(samples=_highest)
+def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any]:
+    """The `k` largest elements along `axis` (smallest if not `largest`), in order.
+
+    Returns:
+        Values, and their positions (integers without a gradient).
+
+    Raises:
+        OptionError: `k` is negative or more than there are elements.
+        ShapeError: The axis is out of range.
+    """
+    axis = normal("topk", axis, x.ndim)
+    if not 0 <= k <= x.shape[axis]:
+        raise OptionError(
+            f"topk: got k={k} for axis {axis} of shape {tuple(x.shape)}, "
+            f"expected 0 to {x.shape[axis]}"
+        )
+    order = argsort(x, axis=axis, descending=largest)
+    positions = order[(*[slice(None)] * axis, slice(0, k))]
+    return take_along_axis(x, positions, axis=axis), positions
+
+
+def _partitions(draw: Draw) -> Sample:
+    (x,), static = along_axis(draw, DISTINCT, min_side=1)
+    return (x,), {"kth": draw.integer(0, x.shape[static["axis"]] - 1), **static}
+
+
+@op(kernel="argpartition", kind=Kind.CONSTANT, samples=_partitions, numpy="argpartition")
+def argpartition(x: Any, /, kth: int | tuple[int, ...], axis: int | None = -1) -> Any:
+    """Positions along `axis` of what `partition` gives; integers, no gradient."""
+
+
+@composed(samples=_partitions, numpy="partition")
+def partition(x: Any, kth: int | tuple[int, ...], axis: int | None = -1) -> Any:
+    """Elements along `axis` reordered: at `kth` the one of the sorted order, smaller ones before.
+
+    Each gradient goes to where its element came from. Quicker than `sort` for long axes.
+
+    Raises:
+        ShapeError: `kth` or the axis is out of range.
+    """
+    return take_along_axis(x, argpartition(x, kth=kth, axis=axis), axis=axis)
+
+
+# ── Places in an order ──────────────────────────────────────────────────────────────────
+
+
+def _edges_and_values(draw: Draw) -> Sample:
+    edges = sorted(draw.array((draw.integer(0, 4),)).tolist())
+    values = draw.array(draw.shape())
+    return (namespace(values).asarray(edges, dtype=values.dtype), values), {}
+
+
+@op(kind=Kind.CONSTANT, samples=_edges_and_values, numpy="searchsorted")
+def searchsorted(a: Any, v: Any, /, side: str = "left") -> Any:
+    """Where each of `v` would be inserted into the sorted vector `a`; integers, no gradient.
+
+    Before equal elements with `side="left"`, behind them with "right".
+    """
+    return namespace(a).searchsorted(a, v, side=side)
+
+
+def _values_and_edges(draw: Draw) -> Sample:
+    (edges, values), _ = _edges_and_values(draw)
+    return (values, edges), {"right": draw.choice([False, True])}
+
+
+@op(kind=Kind.CONSTANT, samples=_values_and_edges, numpy="digitize")
+def digitize(x: Any, bins: Any, /, right: bool = False) -> Any:
+    """Number of the interval between the monotonic `bins` that holds `x`; no gradient.
+
+    An interval includes its lower edge, or with `right` its upper one.
+    """
+    return namespace(bins).digitize(x, bins, right=right)
+
+
+def _some(draw: Draw) -> Sample:
+    return (draw.array(draw.shape(), DISTINCT),), {}
+
+
+@op(kind=Kind.CONSTANT, samples=_some)
+def _first_places(x: Any, /) -> Any:
+    """Positions in the flattened array at which each different element first stands."""
+    return namespace(x).unique(x, return_index=True)[1]
+
+
+@composed(samples=_some, numpy="unique")
+def unique(x: Any) -> Any:
+    """The different elements of the flattened array, in order.
+
+    The gradient goes to the first of equal elements.
+    """
+    return ravel(x)[_first_places(x)]

@@ -1,0 +1,86 @@
+"""Snapshot to DOT, the language of Graphviz.
+
+Labels are plain quoted strings: no records and no HTML-like labels, whose texts are
+languages of their own. Names of nodes are ours, never the user's.
+"""
+
+from __future__ import annotations
+
+from tinygrad_nn.viz.measure import FONT
+from tinygrad_nn.viz.scene import Box, Scene, compose
+from tinygrad_nn.viz.snapshot import Snapshot
+from tinygrad_nn.viz.style import LIGHT
+
+__all__ = ["POINTS_PER_INCH", "quoted", "to_dot"]
+
+POINTS_PER_INCH = 72
+_FACE = FONT.split(",", maxsplit=1)[0]
+
+_P = LIGHT
+_SHAPES = {
+    "input": f'style="rounded,filled" fillcolor="{_P.input_fill}" color="{_P.input_line}"',
+    "parameter": f'style="rounded,filled" fillcolor="{_P.parameter_fill}" '
+    f'color="{_P.parameter_line}" penwidth=2.5',
+    "constant": f'style="dashed,filled" fillcolor="{_P.ground}" color="{_P.line}"',
+    "intermediate value": f'style="rounded,filled" fillcolor="{_P.value_fill}" color="{_P.line}"',
+    "result": f'style="rounded,filled" fillcolor="{_P.result_fill}" color="{_P.result_fill}" '
+    f'fontcolor="{_P.result_text}"',
+    "operation": f'style="rounded,filled" fillcolor="{_P.ground}" color="{_P.edge}"',
+    "left out": f'style="dotted" color="{_P.edge}" fontcolor="{_P.muted}"',
+}
+
+
+def to_dot(snapshot: Snapshot, *, constants: bool = True, direction: str = "TB") -> str:
+    """DOT text of a snapshot, to be drawn by any Graphviz program.
+
+    Args:
+        snapshot: What to draw.
+        constants: Draw the constants too.
+        direction: "TB" for downward, "LR" for rightward.
+    """
+    scene = compose(snapshot, constants=constants)
+    return "\n".join([
+        f"digraph {quoted([scene.title])} {{",
+        f'  graph [rankdir={direction} nodesep=0.3 ranksep=0.3 bgcolor="{_P.ground}" '
+        f'fontname="{_FACE}" fontsize=11 fontcolor="{_P.muted}" '
+        f'labelloc=b labeljust=l label={quoted(scene.notes, end=chr(92) + "l")}]',
+        f'  node [shape=box fontname="{_FACE}" fontsize=12 fontcolor="{_P.text}" margin="0.12,0.06"]',
+        f'  edge [fontname="{_FACE}" fontsize=11 fontcolor="{_P.text}" color="{_P.edge}" '
+        "arrowsize=0.7]",
+        *(f"  {box.key} [{_attributes(box)}]" for box in scene.boxes),
+        *_edges(scene),
+        "}",
+        "",
+    ])  # fmt: skip
+
+
+def _attributes(box: Box) -> str:
+    size = f"width={box.width / POINTS_PER_INCH:.3f} height={box.height / POINTS_PER_INCH:.3f}"
+    alarm = f' color="{_P.alarm}" penwidth=4' if box.alarm else ""
+    shape = " shape=circle fontsize=16 margin=0" if box.is_round else ""
+    return f"label={quoted(_texts(box))} {size} {_SHAPES[box.kind]}{shape}{alarm}"
+
+
+def _texts(box: Box) -> list[str]:
+    return ["  ".join(t.words for t in line.texts) for line in box.lines]
+
+
+def _edges(scene: Scene) -> list[str]:
+    found = []
+    for arrow in scene.arrows:
+        label = "" if arrow.label is None else f" [label={quoted(_texts(arrow.label))}]"
+        found.append(f"  {arrow.source} -> {arrow.target}{label}")
+    return found
+
+
+def quoted(lines: list[str] | tuple[str, ...], end: str = "\\n") -> str:
+    r"""DOT string of several lines, in which nothing is special any more.
+
+    In a string only `\"` is an escape; a label then reads `\n`, `\N` and their like, and
+    entities such as `&lt;`.
+    """
+    safe = (
+        line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in lines
+    )
+    text = end.join(safe)
+    return f'"{text}{end if end != chr(92) + "n" and lines else ""}"'
