@@ -60,7 +60,6 @@ class Array:
     any = ops.any
     argmax = ops.argmax
     argmin = ops.argmin
-    argpartition = ops.argpartition
     argsort = ops.argsort
     astype = ops.astype
     broadcast_to = ops.broadcast_to
@@ -85,7 +84,6 @@ class Array:
     min = ops.min
     moveaxis = ops.moveaxis
     pad = ops.pad
-    partition = ops.partition
     percentile = ops.percentile
     prod = ops.prod
     ptp = ops.ptp

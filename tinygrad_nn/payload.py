@@ -15,7 +15,7 @@ from tinygrad_nn.errors import DTypeError, OperandError, ShapeError
 
 __all__ = ["default_dtype", "payload_of", "same_bits"]
 
-_DEFAULT: ContextVar[Any] = ContextVar("tinygrad_nn_dtype", default=np.dtype(np.float32))
+_DEFAULT: ContextVar[str] = ContextVar("tinygrad_nn_dtype", default="float32")
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def default_dtype(dtype: Any) -> Iterator[None]:
     chosen = np.dtype(dtype)
     if chosen.kind != "f":
         raise DTypeError(f"default_dtype: got {chosen}, expected float16, float32 or float64")
-    token = _DEFAULT.set(chosen)
+    token = _DEFAULT.set(chosen.name)
     try:
         yield
     finally:

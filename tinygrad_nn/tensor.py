@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -180,6 +180,22 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
         view.flags.writeable = False
         return view
 
+    # ── Comparisons: elementwise, as NumPy's ────────────────────────────────────────────
+
+    # A tensor is a place in a graph, so it hashes by identity although == compares numbers.
+    __hash__ = Node.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        return ops.equal(self, other) if _comparable(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return ops.not_equal(self, other) if _comparable(other) else NotImplemented
+
+    __lt__ = ops.less
+    __le__ = ops.less_equal
+    __gt__ = ops.greater
+    __ge__ = ops.greater_equal
+
     # ── Gradients ───────────────────────────────────────────────────────────────────────
 
     @property
@@ -265,6 +281,11 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
         """Constant with the same numbers."""
         return Tensor.wrap(self.synced().copy())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For pickle and deepcopy: a leaf with the same numbers, which shares nothing.
+        grad = self._grad._data if isinstance(self._grad, Node) else self._grad
+        return _restored, (type(self), self.synced(), self.requires_grad, self.name, grad)
+
     # ── What the engine needs to know of arrays ─────────────────────────────────────────
 
     __array_ufunc__ = array_ufunc
@@ -280,7 +301,7 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
         return g
 
     @classmethod
-    def wrap(cls, payload: Any, op: Op | None = None) -> Tensor:
+    def wrap(cls, payload: Any, op: Op | None = None) -> Self:
         """Tensor around an array; rules on 0-d arrays give NumPy scalars."""
         return super().wrap(np.asarray(payload) if isinstance(payload, np.generic) else payload, op)
 
@@ -359,11 +380,22 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad, **options)
 
 
+def _restored(cls: type[Tensor], data: Any, on: bool, name: str | None, grad: Any) -> Tensor:
+    """What `Tensor.__reduce__` took apart."""
+    node = cls(data, on, name=name)
+    node._grad = grad
+    return node
+
+
 def tensor(
     data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
 ) -> Tensor:
     """Make a `Tensor`; see there. The data is copied."""
     return Tensor(data, requires_grad, dtype=dtype, name=name)
+
+
+def _comparable(other: object) -> bool:
+    return isinstance(other, (Tensor, np.ndarray, np.generic, int, float, list, tuple))
 
 
 def _written(node: Tensor) -> OperandError:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_nn.core.op import OPS, Op, op
+from tinygrad_nn.core.op import describe_op, give_rules
+from tinygrad_nn.core.record import Kind, Op
+from tinygrad_nn.core.samples import REAL
 
 
 def _one(x: Any, /) -> Any:
@@ -14,19 +16,24 @@ def _two(a: Any, b: Any, /) -> Any:
     """Two arguments."""
 
 
-def planted(function: Callable[..., Any] | None = None, **parts: Any) -> Op:
-    """Record of an operation made of `parts` that `OPS` does not keep.
+def planted(
+    function: Callable[..., Any] | None = None,
+    *,
+    vjp: Any,
+    kernel: str | None = None,
+    kind: Kind = Kind.GENERAL,
+    domain: Any = REAL,
+    samples: Any = None,
+    numpy: str | tuple[str, ...] = (),
+    jvp: Any = None,
+) -> Op:
+    """Record of an operation that `OPS` does not know; the arguments are those of `op`.
 
     The signature follows from the number of rules unless `function` has one.
     """
-    rules = parts.get("vjp")
-    function = function or (_two if isinstance(rules, tuple) else _one)
-    name = function.__name__.strip("_")
-    before = OPS.pop(name, None)
-    try:
-        record: Op = op(**parts)(function).op  # type: ignore[attr-defined]
-    finally:
-        del OPS[name]
-        if before is not None:
-            OPS[name] = before
+    function = function or (_two if isinstance(vjp, tuple) else _one)
+    record = describe_op(function, kind, domain, samples, numpy)
+    record.kernel = kernel
+    record.body = None if kernel else function
+    give_rules(record, function, vjp, None, jvp)
     return record

@@ -40,7 +40,7 @@ CHECKS_CALL = (
 )
 CHECKS_ORDER = (checks.check_second_order, checks.check_forward)
 
-every_op = pytest.mark.parametrize("record", list(OPS.values()), ids=lambda r: r.name)
+every_op = pytest.mark.parametrize("record", list(OPS.values()), ids=lambda r: r.key)
 
 
 def share(percent: int) -> Any:
@@ -76,7 +76,7 @@ def test_second_order_and_forward_mode(record: Op, data: Any):
         check(record, sample)
 
 
-@pytest.mark.parametrize("record", ELEMENTWISE, ids=lambda r: r.name)
+@pytest.mark.parametrize("record", ELEMENTWISE, ids=lambda r: r.key)
 def test_every_pattern_of_broadcasting(record: Op):
     """Chance may miss the one pattern that is wrong: all of them, 0-d and empty included."""
     for shapes in patterns(len(record.domains)):
@@ -85,7 +85,7 @@ def test_every_pattern_of_broadcasting(record: Op):
         checks.check_gradient(record, sample)
 
 
-@pytest.mark.parametrize("record", ON_VALUES, ids=lambda r: r.name)
+@pytest.mark.parametrize("record", ON_VALUES, ids=lambda r: r.key)
 def test_values(record: Op):
     """On numbers it is what it is on arrays without axes."""
     for seed in range(12):
@@ -95,7 +95,7 @@ def test_values(record: Op):
 
 
 @pytest.mark.parametrize(
-    "record", [r for r in ON_VALUES if r.kernel and not r.static], ids=lambda r: r.name
+    "record", [r for r in ON_VALUES if r.kernel and not r.static], ids=lambda r: r.key
 )
 @share(100)
 @given(data=st.data())

@@ -12,7 +12,7 @@ from tinygrad_nn.ops import exp
 WITH_RULES = [r for r in OPS.values() if rules_of(r)]
 
 
-@pytest.mark.parametrize("record", WITH_RULES, ids=lambda r: r.name)
+@pytest.mark.parametrize("record", WITH_RULES, ids=lambda r: r.key)
 def test_rules_use_only_operations(record: Op):
     assert not (found := breaches(record)), found
 

@@ -12,7 +12,7 @@ JUDGE = TorchJudge()
 SHARED = [r for r in differentiable() if JUDGE.find(r)]
 
 
-@pytest.mark.parametrize("record", SHARED, ids=lambda r: r.name)
+@pytest.mark.parametrize("record", SHARED, ids=lambda r: r.key)
 def test_same_numbers(record: Op):
     if refusals := compare(JUDGE, record):
         pytest.skip(f"PyTorch judges no sample of {record.name}: {refusals[0]}")

@@ -137,23 +137,22 @@ class Workload:
         return next(c for c in self.contenders if c.name == name)
 
 
-class Disagreement(AssertionError):
+class DisagreementError(AssertionError):
     """A contender does other mathematics, so that its time means nothing."""
 
 
-def check(
-    got: Sequence[float], expected: Sequence[float], tolerance: float, who: str
-) -> None:
+def check(got: Sequence[float], expected: Sequence[float], tolerance: float, who: str) -> None:
     """Hold the numbers of a contender against the standard.
 
     Raises:
-        Disagreement: They differ by more than `tolerance` times the largest expected number.
+        DisagreementError: They differ by more than `tolerance` times the largest expected number.
     """
     if len(got) != len(expected):
-        raise Disagreement(f"{who}: got {len(got)} numbers, expected {len(expected)}")
+        raise DisagreementError(f"{who}: got {len(got)} numbers, expected {len(expected)}")
     size = max((abs(x) for x in expected), default=0.0)
     for place, (x, y) in enumerate(zip(got, expected, strict=True)):
         if not abs(x - y) <= tolerance * size:  # NaN fails too
-            raise Disagreement(
-                f"{who}: number {place} is {x:.9g}, expected {y:.9g} within {tolerance:g} of {size:.3g}"
+            raise DisagreementError(
+                f"{who}: number {place} is {x:.9g}, expected {y:.9g} within {tolerance:g} of "
+                f"{size:.3g}"
             )

@@ -122,14 +122,13 @@ def copy(x: Any) -> Any:
     return x.copy()
 
 
-def pad_constant(x: Any, widths: tuple[tuple[int, int], ...], value: float = 0) -> Any:
-    """`x` inside a margin of `value`; `np.pad` takes ten times as long for small arrays."""
-    if any(n < 0 for pair in widths for n in pair):
-        raise ValueError("a width is negative, expected 0 or more; cut with x[...]")
-    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths, strict=True))
-    out = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)
-    inner = tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True))
-    out[inner] = x
+def pad_constant(
+    x: Any, pad_width: tuple[tuple[int, int], ...], constant_values: float = 0
+) -> Any:
+    """`x` inside a margin; `np.pad` takes ten times as long for small arrays."""
+    sides = tuple(a + n + b for n, (a, b) in zip(x.shape, pad_width, strict=True))
+    out = np.full(sides, constant_values, x.dtype) if constant_values else np.zeros(sides, x.dtype)
+    out[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, pad_width, strict=True))] = x
     return out
 
 

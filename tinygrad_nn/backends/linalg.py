@@ -123,6 +123,18 @@ def expm(x: Any) -> Any:
     return out
 
 
+@_widened
+def expm_along(x: Any, t: Any) -> Any:
+    """Corner of the exponential of [[x, t], [0, x]], with t of size one: linear in t."""
+    size = np.abs(t).max(initial=0.0)
+    size = size if np.isfinite(size) and size else 1.0
+    n = x.shape[-1]
+    block = np.zeros((*np.broadcast_shapes(x.shape, t.shape)[:-2], 2 * n, 2 * n), np.result_type(x, t))
+    block[..., :n, :n] = block[..., n:, n:] = x
+    block[..., :n, n:] = t / size
+    return expm(block)[..., :n, n:] * size
+
+
 # The integers of the table divided by the first: scaled alike, the quotient is the same,
 # and single precision does not overflow.
 _PADE = [

@@ -90,11 +90,6 @@ def sigmoid(x: float) -> float:
     return 0.5 * (1.0 + math.tanh(0.5 * x))
 
 
-def astype(x: float, dtype: object) -> float:
-    """Floats have one dtype."""
-    return x
-
-
 def _guarded(function: Callable[[float], float]) -> Callable[[float], float]:
     def call(x: float) -> float:
         try:
@@ -110,3 +105,8 @@ def _guarded(function: Callable[[float], float]) -> Callable[[float], float]:
 def relu(x: float) -> float:
     """max(x, 0); NaN stays NaN."""
     return 0.0 if x <= 0 else x
+
+
+def contract(*operands: float, subscripts: str) -> float:
+    """Product: numbers have no axes to sum over."""
+    return math.prod(operands)

@@ -43,6 +43,7 @@ def heaviest(args: Sequence[Any]) -> type:
 
 
 def caller_of(record: Op) -> Callable[..., Any]:
+    """What takes the place of the decorated function."""
     if record.variadic and not record.static:
         return _bind_many(record)
     if record.variadic or record.arity not in (1, 2) or (record.static and record.arity != 1):
@@ -128,7 +129,7 @@ def _bind_binary(op: Op) -> Callable[..., Any]:
     """Caller of two inputs."""
     kernels, mode, differentiable = op.kernels, MODE.get, op.differentiable
 
-    def call(a: Any, b: Any, /) -> Any:
+    def call(a: Any, b: Any, /) -> Any:  # noqa: PLR0912  (hot: one branch for each kind of operand)
         if isinstance(a, Node):
             x = a._data if a.extra is None else a.synced()
             if isinstance(b, Node):

@@ -66,7 +66,7 @@ def _tangent(node: Node, moving: list[Any], create_graph: bool) -> Any:
             if t is not None
         )
     else:
-        out = _double_pull(node, op, moving, y, args, create_graph)
+        out = _double_pull(node, moving, y, args, create_graph)
     return None if out is None else type(node).spread(out, node._data)
 
 
@@ -82,10 +82,11 @@ def _raw(x: Any) -> Any:
 
 
 def _double_pull(
-    node: Node, op: Op, moving: list[Any], y: Any, args: Sequence[Any], create_graph: bool
+    node: Node, moving: list[Any], y: Any, args: Sequence[Any], create_graph: bool
 ) -> Any:
     """Transpose of the gradient rule: d/dg of <rule(g), tangents>."""
     cls = type(node)
+    op: Op = node.op  # type: ignore[assignment]
     g = cls.wrap(cls.one(node._data), LEAF)
     params = node.params or {}
     needs = tuple(t is not None for t in moving)

@@ -37,7 +37,7 @@ class Freed:
         self.line = line
 
 
-def pull(  # noqa: PLR0912  (the engine's hot loop: a call for a branch costs more than the branch)
+def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it would hide)
     roots: Sequence[Node],
     seeds: Sequence[Any],
     targets: Sequence[Node] | None = None,
@@ -58,6 +58,7 @@ def pull(  # noqa: PLR0912  (the engine's hot loop: a call for a branch costs mo
         Gradient of each leaf or target that was reached; it may alias other arrays.
     """
     needed = None if targets is None else _between(roots, targets)
+    wanted = frozenset(targets or ())
     uses = _uses(roots, needed)
     partial = _partial(roots, seeds) if len(roots) > 1 else {roots[0]: seeds[0]}
     ready = [(root, partial.pop(root)) for root in tuple(partial) if not uses[root]]
@@ -71,9 +72,9 @@ def pull(  # noqa: PLR0912  (the engine's hot loop: a call for a branch costs mo
     while ready:
         node, g = ready.pop()
         if node.extra is not None or observers:
-            g = _watched(node, g, observers)
+            g = _watched(node, g, observers, create_graph)
         op = node.op
-        if node.a is None or (targets is not None and node in targets):
+        if node.a is None or node in wanted:
             result[node] = g
             if node.a is None:
                 continue
@@ -189,13 +190,13 @@ def _failed(node: Node, g: Any, error: Exception) -> Iterable[tuple[Node, Any]]:
     raise error
 
 
-def _watched(node: Node, g: Any, observers: Sequence[Observer]) -> Any:
+def _watched(node: Node, g: Any, observers: Sequence[Observer], create_graph: bool) -> Any:
     """Gradient after the hooks of `node`; tells the observers and keeps it on request."""
     if node.extra is not None:
         for hook in tuple(node.extra.hooks):
             replacement = hook(g if isinstance(g, Node) else type(node).wrap(g))
             if replacement is not None:
-                g = _replaced(node, replacement, g)
+                g = _replaced(node, replacement, g, create_graph)
         if node.extra.retains and not node.is_leaf:
             node._grad = g
     for observer in observers:
@@ -203,13 +204,11 @@ def _watched(node: Node, g: Any, observers: Sequence[Observer]) -> Any:
     return g
 
 
-def _replaced(node: Node, replacement: Any, g: Any) -> Any:
+def _replaced(node: Node, replacement: Any, g: Any, create_graph: bool) -> Any:
     """A hook's answer in the form in which the sweep carries gradients."""
     new = replacement
-    if isinstance(g, Node):
-        new = replacement if isinstance(replacement, Node) else type(node).wrap(replacement)
-    elif isinstance(replacement, Node):
-        new = replacement._data
+    if isinstance(replacement, Node) and not create_graph:
+        new = replacement.synced()
     got, expected = getattr(new, "shape", ()), getattr(g, "shape", ())
     if got != expected:
         raise ShapeError(
@@ -226,7 +225,7 @@ def accumulate(leaf: Node, g: Any) -> None:
         leaf._grad = g if isinstance(g, Node) else leaf.own(g)
         return
     if isinstance(old, Node) and old.op is None and not isinstance(g, Node):
-        old = old._data
+        old = old.synced()
     leaf._grad = old + g
 
 

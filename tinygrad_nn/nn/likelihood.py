@@ -8,7 +8,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.losses import as_array, class_indices, raw, reduced
 from tinygrad_nn.ops.neural import one_hot, softmax_cross_entropy
-from tinygrad_nn.ops.reduce import log_softmax
+from tinygrad_nn.ops.softmax import log_softmax
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.rearrange import moveaxis
 from tinygrad_nn.ops.select import where

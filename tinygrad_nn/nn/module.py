@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OperandError
@@ -42,6 +42,8 @@ class Module:
     """
 
     training: bool
+    one_row: ClassVar[bool] = False
+    """Whether the summary shows the module as one row, not its parts."""
 
     # Parameters, buffers and submodules live in the ordinary `__dict__`: there is no second
     # register that could disagree with it, and reading one costs what any attribute does.

@@ -123,6 +123,8 @@ class Layer(Module):
         neurons: The neurons; empty in a layer of tensors.
     """
 
+    one_row = True
+
     def __init__(self, nin: int, nout: int, *, tensor: bool = False, **options: Any) -> None:
         super().__init__()
         features("Layer", "nout", nout)

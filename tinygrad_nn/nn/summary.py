@@ -15,12 +15,18 @@ _SHAPES_MAX = 48
 
 def _rows(model: Module) -> list[tuple[str, str, str, int]]:
     """Name, text, shapes and number of parameters of each module that is or has no part."""
-    rows = []
+    rows: list[tuple[str, str, str, int]] = []
     counted: set[int] = set()
+    inside: tuple[str, ...] = ()
     for name, module in model.named_modules():
-        new = [p for p in module.parameters(recurse=False) if id(p) not in counted]
+        if inside and name.startswith(inside):
+            continue
+        if module.one_row:
+            inside = (*inside, f"{name}." if name else "")
+        whole = module.named_parameters(recurse=module.one_row)
+        new = [p for _, p in whole if id(p) not in counted]
         counted.update(map(id, new))
-        inner = next(module.children(), None) is not None
+        inner = not module.one_row and next(module.children(), None) is not None
         if not new and inner:
             continue
         shapes = [p.shape if hasattr(p, "shape") else () for p in new]

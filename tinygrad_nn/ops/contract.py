@@ -25,7 +25,7 @@ def _texts(draw: Draw) -> Sample:
     text = draw.choice(_TEXTS)
     sides = {c: draw.integer(1, 3) for c in "bijk"}
     sides["j"] = draw.integer(0, 3)
-    extra = [(), (2,), (2, 3), (1, 3)]
+    extra: list[tuple[int, ...]] = [(), (2,), (1,), (3, 2), (1, 2), (3, 1)]
     operands = []
     for term in text.split("->")[0].split(","):
         before, dots, after = term.partition("...")
@@ -73,8 +73,11 @@ def _gradient(
     # is the same all along the first, and the sum along the second.
     target = "".join(c for c in own if c in known and own[c] == sides[c])
     h = contract(g, *others, subscripts=f"{','.join([output, *other_terms])}->{target}")
-    found = dict(zip(target, h.shape, strict=True))
-    h = broadcast_to(reshape(h, tuple(found.get(c, 1) for c in own)), tuple(own.values()))
+    found = dict(zip(target, _shape(h), strict=True))
+    if tuple(found) != tuple(own):
+        h = reshape(h, tuple(found.get(c, 1) for c in own))
+    if _shape(h) != tuple(own.values()):
+        h = broadcast_to(h, tuple(own.values()))
     if len(own) == len(term):
         return h
     return uncontract(h, subscripts=f"{term}->{''.join(own)}", shape=_shape(x))

@@ -11,6 +11,7 @@ infinite for equal values are taken as 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tinygrad_nn.backends import namespace
@@ -20,11 +21,12 @@ from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.ops.diagonal import tril, triu
 from tinygrad_nn.ops.join import concat
 from tinygrad_nn.ops.linalg import STACKS, eye_like, solve, square
-from tinygrad_nn.ops.select import where
+from tinygrad_nn.ops.select import equal, where
 from tinygrad_nn.ops.shape import expand_dims
 
 __all__ = [
     "cholesky",
+    "cholesky_lower",
     "eigh",
     "eigh_packed",
     "eigvalsh",
@@ -47,13 +49,15 @@ def _matrix(name: str, x: Any) -> Any:
 
 def _inverse_or_zero(x: Any) -> Any:
     """1 / x, and 0 where x is 0."""
-    nothing = x == 0
+    nothing = equal(x, 0.0)
     return where(nothing, 0.0, 1.0 / where(nothing, 1.0, x))
 
 
-def spaced(draw: Draw, m: int, n: int) -> Any:
+def spaced(
+    draw: Draw, m: int, n: int, stacks: Sequence[tuple[int, ...]] = tuple(STACKS)
+) -> Any:
     """Matrices whose factors are smooth nearby, with their signs: distinct diagonal, positive."""
-    noise = draw.array((*draw.choice(STACKS), m, n), SMALL)
+    noise = draw.array((*draw.choice(stacks), m, n), SMALL)
     functions = namespace(noise)
     return noise + functions.eye(m, n) * (1.5 * functions.arange(1, n + 1))
 
@@ -80,11 +84,12 @@ def _cholesky_slope(g: Any, y: Any, x: Any) -> Any:
 
 
 @op(vjp=_cholesky_slope, samples=_positive)
-def _cholesky(x: Any, /) -> Any:
-    """Lower Cholesky factor of the symmetric part."""
+def cholesky_lower(x: Any, /) -> Any:
+    """Lower Cholesky factor of the symmetric part (x + xᵀ) / 2."""
     return namespace(x).linalg.cholesky(square("cholesky", x))
 
 
+@composed(samples=_positive, numpy="linalg.cholesky")
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     """Lower triangular L with L Lᵀ = x, for positive definite symmetric matrices.
 
@@ -98,7 +103,7 @@ def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     Raises:
         numpy.linalg.LinAlgError: `x` is not positive definite.
     """
-    factor = _cholesky(x)
+    factor = cholesky_lower(x)
     return factor.mT if upper else factor
 
 
@@ -237,18 +242,13 @@ def _svd_slope(g: Any, y: Any, x: Any) -> Any:
     f = _inverse_or_zero((s - column) * (s + column))
     turn_u, turn_v = u.mT @ gu, v.mT @ gv
     inside = (f * (turn_u - turn_u.mT)) * s + column * (f * (turn_v - turn_v.mT))
-    h = u @ (inside + gs * _eye_of(s)) @ v.mT
+    h = u @ (inside + gs * eye_like(s)) @ v.mT
     safe = _inverse_or_zero(s)
     if m > n:
         h = h + ((gu - u @ turn_u) * safe) @ v.mT
     if n > m:
         h = h + (u * safe) @ (gv - v @ turn_v).mT
     return h
-
-
-def _eye_of(s: Any) -> Any:
-    """Identity with as many columns as the row `s`."""
-    return eye_like(s)
 
 
 @op(vjp=_svd_slope, samples=_any_sides)
@@ -265,7 +265,11 @@ class SVDResult(NamedTuple):
     Vh: Any
 
 
-@composed(samples=_any_sides)
+def _reduced(draw: Draw) -> Sample:
+    return _any_sides(draw)[0], {"full_matrices": False}
+
+
+@composed(samples=_reduced, numpy="linalg.svd")
 def svd(x: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:
     """U `(..., m, k)`, singular values S `(..., k)`, descending, and Vh `(..., k, n)`.
 

@@ -17,13 +17,14 @@ from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.ops.diagonal import tril, triu
 from tinygrad_nn.ops.join import concat
 from tinygrad_nn.ops.reduce import sum as total
-from tinygrad_nn.ops.select import where
+from tinygrad_nn.ops.select import less, where
 from tinygrad_nn.ops.shape import expand_dims, zeros_like
 
 __all__ = [
     "cofactors",
     "det",
     "expm",
+    "expm_along",
     "inv",
     "log_abs_det",
     "logdet",
@@ -120,7 +121,7 @@ def solve_triangular(
 
 
 def eye_like(x: Any) -> Any:
-    """Identity of the size and dtype of the square matrices `x`; a constant."""
+    """Identity with as many columns as `x`, and of its dtype; a constant."""
     payload = x._data if isinstance(x, Node) else x
     return namespace(payload).eye(payload.shape[-1], dtype=payload.dtype)
 
@@ -198,7 +199,7 @@ def slogdet(x: Any) -> SlogdetResult:
 @composed(samples=squares)
 def logdet(x: Any) -> Any:
     """Logarithm of the determinant: -inf where it is 0, NaN where it is negative."""
-    return where(sign_det(x) < 0, float("nan"), log_abs_det(x))
+    return where(less(sign_det(x), 0.0), float("nan"), log_abs_det(x))
 
 
 # ── Functions of matrices ───────────────────────────────────────────────────────────────
@@ -228,24 +229,47 @@ def matrix_power(x: Any, n: int) -> Any:
     return out
 
 
-def _direction(x: Any, t: Any) -> Any:
-    """Derivative of expm at `x` along `t`: the corner of expm([[x, t], [0, x]])."""
+def _block(x: Any, corner: Any, y: Any) -> Any:
+    """[[x, corner], [0, y]]."""
+    upper = concat((x, corner), axis=-1)
+    return concat((upper, concat((zeros_like(x), y), axis=-1)), axis=-2)
+
+
+def _along_back(g: Any, y: Any, x: Any, t: Any, needs: Any) -> tuple[Any, Any]:
+    """From the definition: the derivative of expm at the block matrix, transposed."""
     n = x.shape[-1]
-    upper = concat((x, t), axis=-1)
-    lower = concat((zeros_like(x), x), axis=-1)
-    return expm(concat((upper, lower), axis=-2))[..., :n, n:]
+    nothing = zeros_like(x)
+    h = expm_along(_block(x, t, x).mT, _block(nothing, g, nothing))
+    return h[..., :n, :n] + h[..., n:, n:], h[..., :n, n:]
+
+
+def _matrix_and_direction(draw: Draw) -> Sample:
+    (x,), _ = squares(draw)
+    return (x / 4, draw.array(x.shape)), {}
+
+
+@op(pullback=_along_back, samples=_matrix_and_direction)
+def expm_along(x: Any, t: Any, /) -> Any:
+    """Derivative of expm at `x` along `t`: the upper right block of expm([[x, t], [0, x]]).
+
+    N. J. Higham, "Functions of Matrices" (2008), equation 3.16.
+    """
+    return namespace(x).linalg.expm_along(square("expm_along", x), t)
+
+
+def _exponents(draw: Draw) -> Sample:
+    (x,), _ = squares(draw)
+    return (x / 2,), {}
 
 
 @op(
-    vjp=lambda g, y, x: _direction(x.mT, g),
-    jvp=lambda t, y, x: _direction(x, t[0]),
-    samples=squares,
+    vjp=lambda g, y, x: expm_along(x.mT, g),
+    jvp=lambda t, y, x: expm_along(x, t[0]),
+    samples=_exponents,
 )
 def expm(x: Any, /) -> Any:
     """Matrix exponential Σ Xᵏ / k! of square matrices.
 
-    With G the gradient that arrives, X gets the derivative of expm at Xᵀ along G, which is
-    the upper right block of expm([[Xᵀ, G], [0, Xᵀ]]): N. J. Higham, "Functions of Matrices"
-    (2008), equation 3.16.
+    With G the gradient that arrives, X gets the derivative of expm at Xᵀ along G.
     """
     return namespace(x).linalg.expm(square("expm", x))

@@ -11,7 +11,7 @@ from tinygrad_nn.ops.axis import Axes, over_axes
 from tinygrad_nn.ops.elementwise import sqrt
 from tinygrad_nn.ops.reduce import all as every
 from tinygrad_nn.ops.reduce import count, max, min, prod, sum
-from tinygrad_nn.ops.select import equal, not_equal, where
+from tinygrad_nn.ops.select import equal, greater, not_equal, where
 from tinygrad_nn.ops.shape import astype
 
 __all__ = ["nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
@@ -79,7 +79,7 @@ def nanvar(x: Any, axis: Axes = None, keepdims: bool = False, ddof: float = 0) -
     """
     centred = where(_missing(x), 0.0, x - nanmean(x, axis, True))
     free = _present(x, axis, keepdims) - ddof
-    free = where(free > 0, free, nan)
+    free = where(greater(free, 0), free, nan)
     return sum(centred * centred, axis, keepdims) / free
 
 

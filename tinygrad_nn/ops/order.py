@@ -13,10 +13,8 @@ from tinygrad_nn.ops.gather import add_along_axis, take_along_axis
 from tinygrad_nn.ops.shape import ravel, reshape
 
 __all__ = [
-    "argpartition",
     "argsort",
     "digitize",
-    "partition",
     "searchsorted",
     "sort",
     "topk",
@@ -28,8 +26,8 @@ DISTINCT = Domain(distinct=True)
 
 
 def _sorted_samples(draw: Draw) -> Sample:
-    (x,), static = along_axis(draw, DISTINCT, flat=True)
-    return (x,), {**static, "descending": draw.choice([False, True])}
+    # NumPy has no `descending`; it has tests of its own.
+    return along_axis(draw, DISTINCT, flat=True)
 
 
 def _sort_slope(g: Any, y: Any, x: Any, axis: int | None, descending: bool, stable: bool) -> Any:
@@ -99,28 +97,6 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any
     order = argsort(x, axis=axis, descending=largest)
     positions = order[(*[slice(None)] * axis, slice(0, k))]
     return take_along_axis(x, positions, axis=axis), positions
-
-
-def _partitions(draw: Draw) -> Sample:
-    (x,), static = along_axis(draw, DISTINCT, min_side=1)
-    return (x,), {"kth": draw.integer(0, x.shape[static["axis"]] - 1), **static}
-
-
-@op(kernel="argpartition", kind=Kind.CONSTANT, samples=_partitions, numpy="argpartition")
-def argpartition(x: Any, /, kth: int | tuple[int, ...], axis: int | None = -1) -> Any:
-    """Positions along `axis` of what `partition` gives; integers, no gradient."""
-
-
-@composed(samples=_partitions, numpy="partition")
-def partition(x: Any, kth: int | tuple[int, ...], axis: int | None = -1) -> Any:
-    """Elements along `axis` reordered: at `kth` the one of the sorted order, smaller ones before.
-
-    Each gradient goes to where its element came from. Quicker than `sort` for long axes.
-
-    Raises:
-        ShapeError: `kth` or the axis is out of range.
-    """
-    return take_along_axis(x, argpartition(x, kth=kth, axis=axis), axis=axis)
 
 
 # ── Places in an order ──────────────────────────────────────────────────────────────────

@@ -11,7 +11,13 @@ from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Domain, Draw, Sample
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.ops.axis import (
-    Axes, lined_up, normals, over_axes, restored, set_back, spread,
+    Axes,
+    lined_up,
+    normals,
+    over_axes,
+    restored,
+    set_back,
+    spread,
 )
 from tinygrad_nn.ops.elementwise import abs, sign
 from tinygrad_nn.ops.scan import products_of_others

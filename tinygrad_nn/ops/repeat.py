@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, TypeVar
 
-from tinygrad_nn.core.op import Kind, composed, op
+from tinygrad_nn.core.op import composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.ops.axis import normal
@@ -16,6 +16,7 @@ from tinygrad_nn.ops.shape import broadcast_to, common_shape, expand_dims, ravel
 __all__ = ["meshgrid", "pad", "repeat", "tile"]
 
 T = TypeVar("T")
+Widths = tuple[tuple[int, int], ...]
 
 
 def _tiled(draw: Draw) -> Sample:
@@ -125,25 +126,25 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 def _margins(draw: Draw) -> Sample:
     shape = draw.shape()
     widths = tuple((draw.integer(0, 2), draw.integer(0, 2)) for _ in shape)
-    return (draw.array(shape),), {"widths": widths, "value": draw.choice([0, 1.5])}
+    return (draw.array(shape),), {"pad_width": widths, "constant_values": draw.choice([0, 1.5])}
 
 
-def _cut_out(g: Any, y: Any, x: Any, widths: Any, value: float) -> Any:
-    return g[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True))]
+def _cut_out(g: Any, y: Any, x: Any, pad_width: Widths, constant_values: float) -> Any:
+    return g[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, pad_width, strict=True))]
 
 
 @op(
     kernel="pad_constant",
     vjp=_cut_out,
-    jvp=lambda t, y, x, widths, value: _pad(t[0], widths=widths),
+    jvp=lambda t, y, x, pad_width, constant_values: _pad(t[0], pad_width=pad_width),
     samples=_margins,
 )
-def _pad(x: T, /, widths: tuple[tuple[int, int], ...], value: float = 0) -> T:
-    """`x` inside a margin of `value`; the gradient is that of the inside."""
+def _pad(x: T, /, pad_width: Widths, constant_values: float = 0) -> T:
+    """`x` inside a margin of a constant; the gradient is that of the inside."""
 
 
 def _padded(draw: Draw) -> Sample:
-    shape = draw.shape(min_side=1)
+    shape = draw.shape(min_dims=1, min_side=1)
     each = tuple((draw.integer(0, 5), draw.integer(0, 5)) for _ in shape)
     static = {"pad_width": draw.choice([1, (2, 1), each]), "mode": draw.choice(MODES)}
     return (draw.array(shape),), static
@@ -168,7 +169,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     """
     widths = _widths(x, pad_width)
     if mode == "constant":
-        return _pad(x, widths=widths, value=constant_values)
+        return _pad(x, pad_width=widths, constant_values=constant_values)
     if mode not in MODES:
         raise OptionError(f"pad: got mode={mode!r}, expected one of {', '.join(MODES)}")
     for axis, (before, after) in enumerate(widths):
@@ -195,7 +196,7 @@ def _source(i: int, n: int, mode: str) -> int:
     return min(i, 2 * (n - 1) - i)
 
 
-def _widths(x: Any, pad_width: Any) -> tuple[tuple[int, int], ...]:
+def _widths(x: Any, pad_width: Any) -> Widths:
     """Widths before and after each axis."""
     if hasattr(pad_width, "tolist"):
         pad_width = pad_width.tolist()
@@ -211,7 +212,7 @@ def _widths(x: Any, pad_width: Any) -> tuple[tuple[int, int], ...]:
     return widths
 
 
-def _pairs(given: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+def _pairs(given: Any, ndim: int) -> Widths:
     if not isinstance(given, (list, tuple)):
         n = operator.index(given)
         return ((n, n),) * ndim

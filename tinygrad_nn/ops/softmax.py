@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any, TypeVar
 
-from tinygrad_nn.core.op import Kind, op
+from tinygrad_nn.core.op import op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.ops.axis import Axes, over_axes, restored
 from tinygrad_nn.ops.elementwise import exp

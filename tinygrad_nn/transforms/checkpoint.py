@@ -46,10 +46,11 @@ def checkpoint(f: Callable[..., Any], *xs: Any) -> Any:
     tracked = [x for x in leaves if isinstance(x, Node) and x.op is not None]
     twins = [type(x).wrap(x.synced(), LEAF) for x in tracked]
     roots, back = _run(f, leaves, rebuild, twins)
+    own = frozenset(twins)
     besides = [
         n
         for n in reverse_order([r for r in roots if r.op is not None])
-        if n.is_leaf and n not in twins
+        if n.is_leaf and n not in own
     ]
     packed = _pack(roots)
     node = type(packed).wrap(packed._data)

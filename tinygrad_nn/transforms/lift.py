@@ -121,6 +121,7 @@ def _fresh(g: Any) -> Any:
 
 
 def scalar(y: Any, name: str) -> Node:
+    """`y`, if it is one number in the graph."""
     if not isinstance(y, Node):
         raise GradientError(
             f"{name}: the function returned {type(y).__name__}, expected a Tensor or Value; "
@@ -149,6 +150,7 @@ def split(args: tuple[Any, ...], argnums: int | Sequence[int], name: str) -> Any
 
 
 def joined(args: tuple[Any, ...], argnums: int | Sequence[int], varying: Any) -> list[Any]:
+    """`args` with the varying ones replaced."""
     joined = list(args)
     if isinstance(argnums, int):
         joined[argnums] = varying
@@ -166,6 +168,7 @@ def kept_result(y: Any, lifted: Lifted) -> Any:
 
 
 def result_of(x: Any, raw: bool, create_graph: bool) -> Any:
+    """A result in the kind of the arguments: raw for raw, unless it is in a graph."""
     if not isinstance(x, Node):
         return x
     if create_graph:
@@ -177,6 +180,7 @@ def result_of(x: Any, raw: bool, create_graph: bool) -> Any:
 
 
 def node_of(y: Any, name: str) -> Node:
+    """`y`, if it is a node."""
     if not isinstance(y, Node):
         raise GradientError(
             f"{name}: the function returned {type(y).__name__}, expected Tensors or Values"
@@ -210,4 +214,5 @@ def _payload(x: Any) -> Any:
 
 
 def as_node(payload: Any, like: Node) -> Node:
+    """`payload` as a constant of the kind of `like`."""
     return payload if isinstance(payload, Node) else _wrapped(payload, like)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import floor, inf, sqrt
+from math import floor, sqrt
 
 __all__ = ["Placement", "Point", "Size", "place", "straight"]
 
@@ -117,7 +117,6 @@ class _Layout:
                 self.below[a].append(b)
                 self.above[b].append(a)
         self.rows = self._ordered()
-        self.place_in_row = {i: k for row in self.rows for k, i in enumerate(row)}
         self.next_in_run: dict[int, int] = {}
         for chain, is_straight in zip(self.chains, straight(self.boxes, links), strict=True):
             self.next_in_run.update(pairwise(chain if is_straight else chain[1:-1]))
@@ -272,7 +271,7 @@ class _Layout:
                 k += 1
 
     def _runs(self) -> list[list[int]]:
-        """Items to be set one below the other, the longest runs first."""
+        """All items, those that are to be one below the other together."""
         starts = set(range(len(self.sizes))) - set(self.next_in_run.values())
         runs = []
         for i in sorted(starts):
@@ -280,41 +279,71 @@ class _Layout:
             while run[-1] in self.next_in_run:
                 run.append(self.next_in_run[run[-1]])
             runs.append(run)
-        return sorted(runs, key=len, reverse=True)
+        return runs
 
     def _straighten(self, offsets: list[list[float]], x: list[float]) -> None:
-        """Move whole runs to where their neighbours pull them, as far as there is room."""
-        runs = self._runs()
-        pulls = []
-        for run in runs:
-            inside = set(run)
-            pulls.append([
-                (j, self._weight(i, j)) for i in run for j in (*self.above[i], *self.below[i])
-                if j not in inside
-            ])  # fmt: skip
-        for turn in range(40):
-            order = range(len(runs)) if turn % 2 == 0 else range(len(runs) - 1, -1, -1)
-            for k in order:
-                rooms = [self._room(i, offsets, x) for i in runs[k]]
-                low, high = max(r[0] for r in rooms), min(r[1] for r in rooms)
-                if low > high:
-                    continue
-                total = sum(weight for _, weight in pulls[k])
-                wish = (
-                    sum(weight * x[j] for j, weight in pulls[k]) / total
-                    if total
-                    else sum(x[i] for i in runs[k]) / len(runs[k])
-                )
-                for i in runs[k]:
-                    x[i] = min(max(wish, low), high)
+        """Make the runs straight, and move them to where their neighbours pull them.
 
-    def _room(self, i: int, offsets: list[list[float]], x: list[float]) -> tuple[float, float]:
-        """How far left and right an item can go without coming too near its neighbours."""
-        layer, k = self.layer[i], self.place_in_row[i]
-        row, offset = self.rows[layer], offsets[layer]
-        low = x[row[k - 1]] + offset[k] - offset[k - 1] if k else -inf
-        high = x[row[k + 1]] - offset[k + 1] + offset[k] if k + 1 < len(row) else inf
-        return low, high
+        Each turn pushes the runs off one another once rightward and once leftward. Both answers
+        keep the distances, thus so does their mean, which favours no side.
+        """
+        runs = self._runs()
+        while len(order := self._left_to_right(runs)) < len(runs):
+            runs = self._split(runs, set(order))
+        runs = [runs[k] for k in order]
+        number = {i: k for k, run in enumerate(runs) for i in run}
+        lefts: list[list[tuple[int, float]]] = [[] for _ in runs]
+        for row, offset in zip(self.rows, offsets, strict=True):
+            for k, (a, b) in enumerate(pairwise(row)):
+                lefts[number[b]].append((number[a], offset[k + 1] - offset[k]))
+        pulls = [
+            [number[j] for i in run for j in (*self.above[i], *self.below[i])
+             if number[j] != number[i]]
+            for run in runs
+        ]  # fmt: skip
+        at = [sum(x[i] for i in run) / len(run) for run in runs]
+        for _ in range(80 if len(x) < 800 else 20):
+            wish = [
+                (at[k] + sum(at[j] for j in pull) / len(pull)) / 2 if pull else at[k]
+                for k, pull in enumerate(pulls)
+            ]
+            low, high = list(wish), list(wish)
+            for k, near in enumerate(lefts):
+                for j, distance in near:
+                    low[k] = max(low[k], low[j] + distance)
+            for k in range(len(runs) - 1, -1, -1):
+                for j, distance in lefts[k]:
+                    high[j] = min(high[j], high[k] - distance)
+            at = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
+        for k, run in enumerate(runs):
+            for i in run:
+                x[i] = at[k]
+
+    def _left_to_right(self, runs: list[list[int]]) -> list[int]:
+        """Runs so that each follows all on its left; without those that cross one another."""
+        number = {i: k for k, run in enumerate(runs) for i in run}
+        rights: list[list[int]] = [[] for _ in runs]
+        waiting = [0] * len(runs)
+        for row in self.rows:
+            for a, b in pairwise(row):
+                rights[number[a]].append(number[b])
+                waiting[number[b]] += 1
+        order = []
+        ready = [k for k in range(len(runs)) if not waiting[k]]
+        while ready:
+            k = ready.pop()
+            order.append(k)
+            for j in rights[k]:
+                waiting[j] -= 1
+                if not waiting[j]:
+                    ready.append(j)
+        return order
+
+    def _split(self, runs: list[list[int]], done: set[int]) -> list[list[int]]:
+        """Take one run apart that may cross another: rather a bent link than a bent computation."""
+        crossing = [k for k in range(len(runs)) if k not in done and len(runs[k]) > 1]
+        worst = min(crossing, key=lambda k: (sum(i < self.boxes for i in runs[k]), len(runs[k])))
+        return [*runs[:worst], *([i] for i in runs[worst]), *runs[worst + 1 :]]
 
     # ── Curves ──────────────────────────────────────────────────────────────────────────
 

@@ -85,15 +85,10 @@ def _skeleton(sizes: Sequence[Size], links: Sequence[tuple[int, int]], direction
         shape = " shape=circle" if s.is_round else ""
         lines.append(f"{i} [width={s.width / _INCH:.5f} height={s.height / _INCH:.5f}{shape}]")
     lines += [
-        f"{a} -> {b} [weight={30 if is_straight else 1}{_ports(sizes[b], direction)}]"
+        f"{a} -> {b} [weight={30 if is_straight else 1}]"
         for (a, b), is_straight in zip(links, straight(len(sizes), links), strict=True)
     ]
     return "\n".join([*lines, "}", ""])
-
-
-def _ports(end: Size, direction: str) -> str:
-    leave, arrive = ("s", "n") if direction == "TB" else ("e", "w")
-    return f" tailport={leave}" + ("" if end.is_round else f" headport={arrive}")
 
 
 def _read(answer: str, count: int, links: Sequence[tuple[int, int]]) -> Placement:

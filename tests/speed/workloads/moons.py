@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,14 @@ def moons() -> tuple[list[list[float]], list[int]]:
 def weights() -> list[float]:
     """For each neuron its weights and bias, as `parameters()` lists them."""
     rng = np.random.default_rng(4)
-    count = sum((n + 1) * m for n, m in zip(LAYERS, LAYERS[1:], strict=False))
+    count = sum((n + 1) * m for n, m in pairwise(LAYERS))
     return rng.uniform(-1, 1, count).tolist()
 
 
 def matrices() -> list[Any]:
     """The same by layer, (out, in + 1) with the bias last."""
     flat, found = np.asarray(weights()), []
-    for n, m in zip(LAYERS, LAYERS[1:], strict=False):
+    for n, m in pairwise(LAYERS):
         found.append(flat[: m * (n + 1)].reshape(m, n + 1).copy())
         flat = flat[m * (n + 1) :]
     return found
@@ -46,7 +47,7 @@ def vectorised(layers: list[Any], x: Any, y: Any) -> float:
         outputs.append(np.maximum(z, 0) if i < len(layers) - 1 else z)
     margins = 1 - y * outputs[-1][:, 0]
     loss = np.maximum(margins, 0).mean() + DECAY * sum((w * w).sum() for w in layers)
-    g = (-(margins > 0) * y / len(y))[:, None]
+    g = ((margins > 0) * -y / len(y))[:, None]
     for i in reversed(range(len(layers))):
         w, h = layers[i], outputs[i]
         slope = 2 * DECAY * w
@@ -111,7 +112,7 @@ CASE = "100 points"
 
 MOONS = Workload(
     key="W1",
-    title="micrograd's moons: MLP 2-16-16-1 of single numbers, 100 points, max-margin + L2, one update",
+    title="micrograd's moons: MLP 2-16-16-1 of numbers, 100 points, max-margin + L2, one update",
     cases={CASE: {}},
     contenders=(
         Contender("ours", partial(ours, fused=False)),

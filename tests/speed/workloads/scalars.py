@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,7 +63,6 @@ def build_chain(leaf: Callable[[float], Any], ops: int) -> tuple[Any, Any]:
         x = x * a
         x = x + b
     return x, first
-
 
 
 class Graph(Timed):

@@ -1,0 +1,52 @@
+"""One contender in a process of its own, told what to do by lines on its standard input.
+
+`python -m tests.speed.worker WORKLOAD CASE CONTENDER`; started by `rounds.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from tests.speed.workloads import WORKLOADS
+
+
+def main(key: str, case: str, name: str) -> None:
+    # Answers go out by a channel of their own: what a library prints must not mix with them.
+    channel, sys.stdout = sys.stdout, sys.stderr
+    warnings.simplefilter("ignore")
+    workload = WORKLOADS[key]
+
+    def reply(work: Callable[[], Any]) -> bool:
+        try:
+            text = json.dumps({"result": work()})
+        except Exception as error:
+            text = json.dumps({"error": f"{type(error).__name__}: {error}"[:300]})
+        print(text, file=channel, flush=True)
+        return "result" in text[:10]
+
+    made: list[Any] = []
+
+    def prepare() -> None:
+        made.append(workload.contender(name).make(**workload.cases[case]))
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(1)
+
+    if not reply(prepare):
+        return
+    runner = made[0]
+    for line in sys.stdin:
+        command = json.loads(line)
+        do = {
+            "answer": runner.answer,
+            "once": runner.once,
+            "round": lambda c=command: runner.round(c["seconds"]),
+        }[command["do"]]
+        reply(do)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

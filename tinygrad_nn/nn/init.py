@@ -1,0 +1,190 @@
+"""First numbers of parameters, written in place; every function returns its tensor.
+
+Why not zeros? If the weights of a hidden layer are all equal, its neurons compute the same,
+receive the same gradient and stay equal for ever: a layer of 16 learns no more than one
+neuron. Random numbers break this symmetry. Their size matters too: the variance of a
+layer's output is fan_in · var(weight) times that of its input, so that through many layers
+signals die out or explode unless var(weight) is near 1 / fan_in (Xavier), or 2 / fan_in
+for ReLU, which drops half of it (Kaiming). Biases may start at zero.
+
+`rng=` takes a seed or a generator; without it the numbers differ on each run.
+"""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+from typing import Any
+
+from tinygrad_nn.backends import namespace
+from tinygrad_nn.errors import OperandError, OptionError, ShapeError
+from tinygrad_nn.generator import generator
+from tinygrad_nn.tensor import Tensor
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+_GAINS = {"linear": 1.0, "identity": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0), "selu": 0.75}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """Factor for the standard deviation that makes up for what an activation takes away.
+
+    Args:
+        nonlinearity: "linear", "sigmoid", "tanh", "relu", "leaky_relu" or "selu".
+        param: Negative slope of "leaky_relu", 0.01 if left away.
+
+    Raises:
+        OptionError: The activation is unknown.
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        return sqrt(2.0 / (1 + slope * slope))
+    if nonlinearity not in _GAINS:
+        raise OptionError(
+            f"calculate_gain: got {nonlinearity!r}, expected one of leaky_relu, {', '.join(_GAINS)}"
+        )
+    return _GAINS[nonlinearity]
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with 0: right for biases. Weights that start so never differ; see above."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill with 1."""
+    return constant_(tensor, 1.0)
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with `val`."""
+    payload = _payload("constant_", tensor)
+    return _filled(tensor, namespace(payload).full(tensor.shape, val, payload.dtype))
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, rng: Any = None) -> Tensor:
+    """Draw uniformly from [a, b)."""
+    _payload("uniform_", tensor)
+    if not b >= a:
+        raise OptionError(f"uniform_: got a={a!r} and b={b!r}, expected a <= b")
+    return _filled(tensor, generator(rng).uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Any = None) -> Tensor:
+    """Draw from the normal distribution."""
+    _payload("normal_", tensor)
+    if not std >= 0:
+        raise OptionError(f"normal_: got std={std!r}, expected at least 0")
+    return _filled(tensor, generator(rng).normal(mean, std, tensor.shape))
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Any = None) -> Tensor:
+    """Uniform in ±gain · √(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16)."""
+    bound = gain * sqrt(6.0 / _total_fan("xavier_uniform_", tensor))
+    return uniform_(tensor, -bound, bound, rng=rng)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, rng: Any = None) -> Tensor:
+    """Normal with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    return normal_(tensor, 0.0, gain * sqrt(2.0 / _total_fan("xavier_normal_", tensor)), rng=rng)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    *,
+    rng: Any = None,
+) -> Tensor:
+    """Uniform with standard deviation gain / √fan (He, Zhang, Ren and Sun 2015).
+
+    Args:
+        tensor: Weight to fill.
+        a: Negative slope, for "leaky_relu".
+        mode: "fan_in" keeps the size of signals, "fan_out" that of gradients.
+        nonlinearity: Activation that follows; see `calculate_gain`.
+        rng: Seed or generator.
+    """
+    bound = sqrt(3.0) * _kaiming("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, rng=rng)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    *,
+    rng: Any = None,
+) -> Tensor:
+    """Normal with standard deviation gain / √fan (He, Zhang, Ren and Sun 2015, eq. 10).
+
+    Args:
+        tensor: Weight to fill.
+        a: Negative slope, for "leaky_relu".
+        mode: "fan_in" keeps the size of signals, "fan_out" that of gradients.
+        nonlinearity: Activation that follows; see `calculate_gain`.
+        rng: Seed or generator.
+    """
+    return normal_(tensor, 0.0, _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity), rng=rng)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: Any = None) -> Tensor:
+    """A random matrix of orthonormal rows or columns, whichever are fewer, times gain.
+
+    The orthogonal factor of a normal matrix, with signs that make it uniformly distributed
+    (Saxe, McClelland and Ganguli 2014). Axes after the first are taken as one.
+    """
+    payload = _payload("orthogonal_", tensor)
+    _fans("orthogonal_", tensor)
+    if not payload.size:
+        return tensor
+    rows, columns = tensor.shape[0], prod(tensor.shape[1:])
+    normal = generator(rng).standard_normal((max(rows, columns), min(rows, columns)))
+    functions = namespace(normal)
+    q, r = functions.linalg.qr(normal)
+    q = q * functions.sign(functions.diagonal(r))
+    return _filled(tensor, gain * (q if rows >= columns else q.mT).reshape(tensor.shape))
+
+
+def _payload(name: str, tensor: Any) -> Any:
+    if not isinstance(tensor, Tensor) or not tensor.is_leaf or tensor.dtype.kind != "f":
+        raise OperandError(f"{name}: got {tensor!r:.60}, expected a parameter or a leaf tensor of floats")
+    return tensor._data
+
+
+def _filled(tensor: Tensor, numbers: Any) -> Tensor:
+    tensor.data = numbers.astype(tensor.dtype)
+    return tensor
+
+
+def _fans(name: str, tensor: Tensor) -> tuple[int, int]:
+    """Numbers that one output sees, and outputs that one input reaches."""
+    _payload(name, tensor)
+    if tensor.ndim < 2:
+        raise ShapeError(f"{name}: got shape {tensor.shape}, expected a weight of at least two axes")
+    field = prod(tensor.shape[2:])
+    return tensor.shape[1] * field, tensor.shape[0] * field
+
+
+def _total_fan(name: str, tensor: Tensor) -> int:
+    return max(sum(_fans(name, tensor)), 1)
+
+
+def _kaiming(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    fan_in, fan_out = _fans(name, tensor)
+    if mode not in ("fan_in", "fan_out"):
+        raise OptionError(f"{name}: got mode={mode!r}, expected 'fan_in' or 'fan_out'")
+    return calculate_gain(nonlinearity, a) / sqrt(max(fan_in if mode == "fan_in" else fan_out, 1))
