@@ -30,15 +30,31 @@ from tinygrad_nn.value import Value as Value
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from tinygrad_nn import data as data
+    from tinygrad_nn import nn as nn
+    from tinygrad_nn import optim as optim
+    from tinygrad_nn import train as train
+    from tinygrad_nn import viz as viz
     from tinygrad_nn.viz.drawing import draw as draw
+
+# Loaded when first used: who only differentiates should not wait for networks and drawings.
+_LATER = {
+    "data": "tinygrad_nn.data",
+    "draw": "tinygrad_nn.viz:draw",
+    "nn": "tinygrad_nn.nn",
+    "optim": "tinygrad_nn.optim",
+    "train": "tinygrad_nn.train",
+    "viz": "tinygrad_nn.viz",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Drawing brings Graphviz's package, which nobody needs who only trains.
-    if name == "draw":
-        return import_module("tinygrad_nn.viz").draw
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _LATER[name].partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
 
 
 def __dir__() -> list[str]:
-    return [*globals(), "draw"]
+    return sorted({*globals(), *_LATER})

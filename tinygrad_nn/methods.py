@@ -55,7 +55,7 @@ class Array:
 
     sum = ops.sum
     T = property(ops.permute_dims)
-    mT = property(ops.matrix_transpose)
+    mT = property(ops.matrix_transpose)  # noqa: N815
     all = ops.all
     any = ops.any
     argmax = ops.argmax

@@ -14,25 +14,17 @@ from tinygrad_nn.backends import linalg as linalg
 
 # What operations need of NumPy, but quicker or wider than its own functions of these names.
 from tinygrad_nn.backends.axes import *  # noqa: F403
+from tinygrad_nn.backends.masks import *  # noqa: F403
 from tinygrad_nn.backends.reduction import *  # noqa: F403
 from tinygrad_nn.backends.product import *  # noqa: F403
 from tinygrad_nn.backends.scatter import add_at as add_at
 from tinygrad_nn.backends.scatter import last_writers as last_writers
+from tinygrad_nn.backends.special import *  # noqa: F403
 
 PAYLOADS = (np.ndarray, np.generic)
 
 
 abs = np.absolute
-
-
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)); through tanh, so that it cannot overflow."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
-
-
-def relu(x: Any) -> Any:
-    """max(x, 0); NaN stays NaN."""
-    return np.maximum(x, 0)
 
 
 def astype(x: Any, dtype: Any) -> Any:

@@ -13,19 +13,19 @@ import numpy as np
 __all__ = [
     "broadcast_to",
     "copy",
+    "embed_diagonal",
     "expand_dims",
     "flip",
     "matrix_transpose",
     "pad_constant",
     "permute_dims",
-    "embed_diagonal",
     "reshape",
     "squeeze",
     "sum_to",
 ]
 
 _ndarray = np.ndarray
-_add = np.add.reduce
+_add: Any = np.add.reduce
 _HALF = np.dtype(np.float16)
 
 
@@ -40,7 +40,7 @@ def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Any:
     if type(axis) is int:
         at = axis if axis >= 0 else axis + len(sides) + 1
         if 0 <= at <= len(sides):
-            return x.reshape(sides[:at] + (1,) + sides[at:])
+            return x.reshape((*sides[:at], 1, *sides[at:]))
     elif not axis:
         return x
     return np.expand_dims(x, axis)
@@ -68,7 +68,7 @@ def broadcast_to(x: Any, shape: int | tuple[int, ...]) -> Any:
     if shape[added:] != sides:
         steps = tuple([0 if n == 1 else s for n, s in zip(sides, steps, strict=True)])
         for n, m in zip(sides, shape[added:], strict=True):
-            if n != m and n != 1:
+            if n not in (m, 1):
                 return np.broadcast_to(x, shape)
     return _ndarray(shape, x.dtype, x, 0, (0,) * added + steps)
 
@@ -122,9 +122,7 @@ def copy(x: Any) -> Any:
     return x.copy()
 
 
-def pad_constant(
-    x: Any, pad_width: tuple[tuple[int, int], ...], constant_values: float = 0
-) -> Any:
+def pad_constant(x: Any, pad_width: tuple[tuple[int, int], ...], constant_values: float = 0) -> Any:
     """`x` inside a margin; `np.pad` takes ten times as long for small arrays."""
     sides = tuple(a + n + b for n, (a, b) in zip(x.shape, pad_width, strict=True))
     out = np.full(sides, constant_values, x.dtype) if constant_values else np.zeros(sides, x.dtype)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+
+from tinygrad_nn.backends.scalar_math import *  # noqa: F403
 
 add = operator.add
 subtract = operator.sub
@@ -26,8 +27,6 @@ greater_equal = operator.ge
 isnan = math.isnan
 isinf = math.isinf
 isfinite = math.isfinite
-maximum = max
-minimum = min
 
 inf = math.inf
 nan = math.nan
@@ -83,28 +82,6 @@ def sign(x: float) -> float:
 def where(condition: bool, a: float, b: float) -> float:
     """`a` if `condition`, else `b`."""
     return a if condition else b
-
-
-def sigmoid(x: float) -> float:
-    """1 / (1 + exp(-x)) without overflow."""
-    return 0.5 * (1.0 + math.tanh(0.5 * x))
-
-
-def _guarded(function: Callable[[float], float]) -> Callable[[float], float]:
-    def call(x: float) -> float:
-        try:
-            return function(x)
-        except (ValueError, OverflowError):
-            return nan
-
-    call.__name__ = function.__name__
-    call.__doc__ = f"math.{function.__name__}, NaN outside its domain."
-    return call
-
-
-def relu(x: float) -> float:
-    """max(x, 0); NaN stays NaN."""
-    return 0.0 if x <= 0 else x
 
 
 def contract(*operands: float, subscripts: str) -> float:

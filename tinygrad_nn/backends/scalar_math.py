@@ -183,9 +183,9 @@ def _rounded(function: Callable[[float], float]) -> Unary:
     return call
 
 
-trunc, rint = _rounded(math.trunc), _rounded(np.rint)
-floor, ceil = _rounded(math.floor), _rounded(math.ceil)
 _nearest = round
+trunc, rint = _rounded(math.trunc), _rounded(_nearest)
+floor, ceil = _rounded(math.floor), _rounded(math.ceil)
 
 
 def round(x: float, decimals: int = 0) -> float:

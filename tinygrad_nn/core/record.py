@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
+from inspect import getdoc
 from typing import Any, cast
 
 from tinygrad_nn.backends.table import namespace_of_type
@@ -37,7 +38,6 @@ class Op:
         "call",
         "data",
         "defaults",
-        "doc",
         "domains",
         "freed",
         "jvp",
@@ -73,10 +73,14 @@ class Op:
         self.numpy: tuple[str, ...] = ()
         self.variadic = False
         self.reverse: Callable[[Node, Any], Any] = reverser_of(self)
-        self.doc = ""
         self.call: Callable[..., Any] = _uncallable
         # What the nodes of a freed graph point to; it keeps the name.
         self.freed: Op = Op(name, FREED) if arity != FREED else self
+
+    @property
+    def doc(self) -> str:
+        """Text of the decorated function."""
+        return getdoc(self.call) or ""
 
     @property
     def differentiable(self) -> bool:

@@ -8,8 +8,7 @@ therefore needs no knowledge of either.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 __all__ = ["NONZERO", "POSITIVE", "REAL", "UNIT", "Domain", "Draw", "Sample"]
 
@@ -19,8 +18,7 @@ Sample = tuple[tuple[Any, ...], dict[str, Any]]
 """Data arguments and static arguments of one call."""
 
 
-@dataclass(frozen=True)
-class Domain:
+class Domain(NamedTuple):
     """Where one argument of an operation is defined and differentiable.
 
     Attributes:

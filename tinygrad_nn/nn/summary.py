@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["summarize"]
 
-_SHAPES_MAX = 48
+_CELL_MAX = 56
 
 
 def _rows(model: Module) -> list[tuple[str, str, str, int]]:
@@ -33,8 +33,13 @@ def _rows(model: Module) -> list[tuple[str, str, str, int]]:
         text = type(module).__name__ if inner else repr(module)
         sizes = " ".join(f"({', '.join(map(str, shape))})" for shape in shapes if shape)
         numbers = sum(map(prod, shapes))
-        rows.append((name or type(module).__name__, text, sizes[:_SHAPES_MAX], numbers))
+        rows.append((name or type(module).__name__, _short(text), _short(sizes), numbers))
     return rows
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _CELL_MAX else line[: _CELL_MAX - 1] + "…"
 
 
 def summarize(model: Module) -> str:

@@ -1,5 +1,6 @@
 """Every operation, by family."""
 
+from tinygrad_nn.ops.align import *
 from tinygrad_nn.ops.arithmetic import *
 from tinygrad_nn.ops.contract import *
 from tinygrad_nn.ops.cut import *
@@ -7,6 +8,7 @@ from tinygrad_nn.ops.diagonal import *
 from tinygrad_nn.ops.difference import *
 from tinygrad_nn.ops.decomposition import *
 from tinygrad_nn.ops.elementwise import *
+from tinygrad_nn.ops.find import *
 from tinygrad_nn.ops.gather import *
 from tinygrad_nn.ops.index import *
 from tinygrad_nn.ops.join import *

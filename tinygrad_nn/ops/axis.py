@@ -24,8 +24,7 @@ def normal(name: str, axis: Any, ndim: int) -> int:
         raise OperandError(f"{name}: got axis={axis!r}, expected an integer") from error
     if not -ndim <= at < ndim:
         raise ShapeError(
-            f"{name}: got axis {at} of an array with {ndim} axes, "
-            f"expected {-ndim} <= axis < {ndim}"
+            f"{name}: got axis {at} of an array with {ndim} axes, expected {-ndim} <= axis < {ndim}"
         )
     return at % ndim
 
@@ -86,9 +85,7 @@ def over_axes(
     return (draw.array(shape, domain),), static
 
 
-def along_axis(
-    draw: Draw, domain: Domain = REAL, min_side: int = 0, flat: bool = False
-) -> Sample:
+def along_axis(draw: Draw, domain: Domain = REAL, min_side: int = 0, flat: bool = False) -> Sample:
     """One array and one `axis` of it, or None where `flat`."""
     shape = draw.shape(min_dims=1, min_side=min_side)
     axes: list[int | None] = [*range(-len(shape), len(shape))]

@@ -56,10 +56,7 @@ def _parts(name: str, x: Any, cuts: Any, axis: int) -> list[Any]:
             raise OptionError(f"{name}: got {count} parts, expected at least one")
         sizes = [n // count + (i < n % count) for i in range(count)]
         at = list(accumulate(sizes))[:-1]
-    return [
-        x[_part(axis, start, stop)]
-        for start, stop in zip([0, *at], [*at, None], strict=True)
-    ]
+    return [x[_part(axis, start, stop)] for start, stop in zip([0, *at], [*at, None], strict=True)]
 
 
 @composed(samples=lambda draw: _to_cut(draw, even=True), numpy="split")

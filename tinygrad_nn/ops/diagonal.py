@@ -23,11 +23,13 @@ def _matrices(draw: Draw) -> Sample:
     return (draw.array(shape),), static
 
 
+def _put_back(g: Any, y: Any, x: Any, *, offset: int, axis1: int, axis2: int) -> Any:
+    return embed_diagonal(g, shape=x.shape, offset=offset, axis1=axis1, axis2=axis2)
+
+
 @op(
     kernel="diagonal",
-    vjp=lambda g, y, x, offset, axis1, axis2: embed_diagonal(
-        g, shape=x.shape, offset=offset, axis1=axis1, axis2=axis2
-    ),
+    vjp=_put_back,
     kind=Kind.LINEAR,
     samples=_matrices,
     numpy="diagonal",
@@ -99,9 +101,13 @@ def _with_offset(draw: Draw) -> Sample:
     return (draw.array(draw.shape(min_dims=1)),), {"k": draw.integer(-2, 2)}
 
 
+def _lower(g: Any, y: Any, x: Any, k: int) -> Any:
+    return tril(g, k)
+
+
 @op(
     kernel="tril",
-    vjp=lambda g, y, x, k: tril(g, k),
+    vjp=_lower,
     kind=Kind.LINEAR,
     samples=_with_offset,
     numpy="tril",
@@ -110,9 +116,13 @@ def tril(x: T, /, k: int = 0) -> T:
     """Matrices with zeros above diagonal k; so has the gradient."""
 
 
+def _upper(g: Any, y: Any, x: Any, k: int) -> Any:
+    return triu(g, k)
+
+
 @op(
     kernel="triu",
-    vjp=lambda g, y, x, k: triu(g, k),
+    vjp=_upper,
     kind=Kind.LINEAR,
     samples=_with_offset,
     numpy="triu",

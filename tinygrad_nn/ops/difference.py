@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from tinygrad_nn.backends import namespace
@@ -139,7 +140,7 @@ def _steps(f: Any, axis: int, spacing: Any) -> list[float]:
         return [float(places)] * (n - 1)
     if len(places) != n:
         raise ShapeError(f"gradient: got {len(places)} places for the {n} samples of axis {axis}")
-    return [float(b - a) for a, b in zip(places, places[1:], strict=False)]
+    return [float(b - a) for a, b in pairwise(places)]
 
 
 def _slope(f: Any, axis: int, h: list[float], edge_order: int) -> Any:
@@ -166,7 +167,7 @@ def _inside(f: Any, axis: int, h: list[float]) -> Any:
     after, before = f[_part(axis, 2, None)], f[_part(axis, None, -2)]
     if len(set(h)) == 1:
         return (after - before) / (2 * h[0])
-    pairs = list(zip(h, h[1:], strict=False))
+    pairs = list(pairwise(h))
     return (
         after * _column(f, axis, [u / (v * (u + v)) for u, v in pairs])
         + f[_part(axis, 1, -1)] * _column(f, axis, [(v - u) / (u * v) for u, v in pairs])

@@ -10,7 +10,8 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import ShapeError
-from tinygrad_nn.ops.shape import atleast_1d, atleast_2d, atleast_3d, ravel, reshape
+from tinygrad_nn.ops.align import atleast_1d, atleast_2d, atleast_3d
+from tinygrad_nn.ops.shape import ravel, reshape
 
 __all__ = [
     "append",
@@ -145,9 +146,7 @@ def dstack(arrays: Arrays, /) -> Any:
 @composed(samples=_pairs, numpy="column_stack")
 def column_stack(arrays: Arrays, /) -> Any:
     """Arrays joined as columns: along axis 1, those with one axis as one column."""
-    xs = [
-        x if x.ndim > 1 else reshape(x, (-1, 1)) for x in _listed("column_stack", arrays)
-    ]
+    xs = [x if x.ndim > 1 else reshape(x, (-1, 1)) for x in _listed("column_stack", arrays)]
     return _concat(*xs, axis=1)
 
 

@@ -9,7 +9,7 @@ from tinygrad_nn.core.op import composed
 from tinygrad_nn.core.samples import Domain, Draw, Sample
 from tinygrad_nn.ops.axis import Axes, over_axes
 from tinygrad_nn.ops.elementwise import sqrt
-from tinygrad_nn.ops.reduce import all as every
+from tinygrad_nn.ops.find import all as every
 from tinygrad_nn.ops.reduce import count, max, min, prod, sum
 from tinygrad_nn.ops.select import equal, greater, not_equal, where
 from tinygrad_nn.ops.shape import astype

@@ -225,11 +225,16 @@ def _errors_pull(g: Any, y: Any, x: Any, index: Any) -> Any:
 def class_errors(x: Any, index: Any, /) -> Any:
     """softmax(x) − onehot(index): the slope of the cross-entropy, and nearly all of its cost."""
     functions = namespace(x)
-    p = functions.exp(x - functions.max(x, axis=-1, keepdims=True))
+    rows = _rows(x, index)
+    p = functions.exp(rows - functions.max(rows, axis=-1, keepdims=True))
     p /= functions.sum(p, axis=-1, keepdims=True)
-    rows = p.reshape(index.size, p.shape[-1])
-    rows[functions.arange(index.size), index.reshape(-1)] -= 1
-    return p
+    p[functions.arange(index.size), index.reshape(-1)] -= 1
+    return p.reshape(x.shape)
+
+
+def _rows(x: Any, index: Any) -> Any:
+    """`x` as a table (samples, classes); the usual case is one already."""
+    return x if x.ndim == 2 else x.reshape(index.size, x.shape[-1])
 
 
 def _entropy_pull(g: Any, y: Any, x: Any, index: Any, reduction: str) -> Any:
@@ -259,13 +264,12 @@ def softmax_cross_entropy(x: Any, index: Any, /, reduction: str = "mean") -> Any
         )
     _check_classes("softmax_cross_entropy", index, x.shape[-1])
     functions = namespace(x)
-    shifted = x - functions.max(x, axis=-1, keepdims=True)
+    rows = _rows(x, index)
+    shifted = rows - functions.max(rows, axis=-1, keepdims=True)
     sums = functions.sum(functions.exp(shifted), axis=-1)
-    rows = shifted.reshape(index.size, x.shape[-1])
-    chosen = rows[functions.arange(index.size), index.reshape(-1)].reshape(index.shape)
-    losses = functions.log(sums) - chosen
+    losses = functions.log(sums) - shifted[functions.arange(index.size), index.reshape(-1)]
     if reduction == "none":
-        return losses
+        return losses.reshape(index.shape)
     if reduction == "mean":
         return functions.sum(losses) / index.size
     if reduction == "sum":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.op import Kind, composed, op
@@ -21,7 +21,6 @@ __all__ = [
     "unique",
 ]
 
-T = TypeVar("T")
 DISTINCT = Domain(distinct=True)
 
 
@@ -30,14 +29,16 @@ def _sorted_samples(draw: Draw) -> Sample:
     return along_axis(draw, DISTINCT, flat=True)
 
 
-def _sort_slope(g: Any, y: Any, x: Any, axis: int | None, descending: bool, stable: bool) -> Any:
+def _sort_slope(g: Any, y: Any, x: Any, *, axis: int | None, descending: bool, stable: bool) -> Any:
     if axis is None:
-        return reshape(_sort_slope(g, y, ravel(x), 0, descending, stable), x.shape)
+        return reshape(
+            _sort_slope(g, y, ravel(x), axis=0, descending=descending, stable=stable), x.shape
+        )
     return add_along_axis(g, argsort(x, axis=axis, descending=descending), axis, x.shape)
 
 
 @op(vjp=_sort_slope, samples=_sorted_samples, numpy="sort")
-def sort(x: T, /, axis: int | None = -1, descending: bool = False, stable: bool = True) -> T:
+def sort(x: Any, /, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Any:
     """Elements in order along `axis` (of the flattened array if None); NaN counts as largest.
 
     Each gradient goes to where its element came from; equal elements keep their order. Only

@@ -25,13 +25,8 @@ from tinygrad_nn.ops.select import equal, greater, less, where
 from tinygrad_nn.ops.shape import astype, broadcast_to
 
 __all__ = [
-    "all",
     "amax",
     "amin",
-    "any",
-    "argmax",
-    "argmin",
-    "count_nonzero",
     "max",
     "mean",
     "min",
@@ -124,7 +119,7 @@ def _freedom(name: str, x: Any, axis: Axes, ddof: float, correction: float | Non
 
 
 def _var_slope(
-    g: Any, y: Any, x: Any, axis: Axes, keepdims: bool, ddof: float, correction: float | None
+    g: Any, y: Any, x: Any, *, axis: Axes, keepdims: bool, ddof: float, correction: float | None
 ) -> Any:
     scaled = g * 2.0 / _freedom("var", x, axis, ddof, correction)
     return restored(scaled, axis, keepdims) * (x - mean(x, axis, True))
@@ -139,7 +134,11 @@ def _spread_samples(draw: Draw) -> Sample:
 
 @op(vjp=_var_slope, samples=_spread_samples, numpy="var")
 def var(
-    x: T, /, axis: Axes = None, keepdims: bool = False, ddof: float = 0,
+    x: T,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    ddof: float = 0,
     correction: float | None = None,
 ) -> T:
     """Variance Σ (x - mean)² / (n - ddof) over `axis` (all axes if None).
@@ -155,7 +154,7 @@ def var(
 
 
 def _std_slope(
-    g: Any, y: Any, x: Any, axis: Axes, keepdims: bool, ddof: float, correction: float | None
+    g: Any, y: Any, x: Any, *, axis: Axes, keepdims: bool, ddof: float, correction: float | None
 ) -> Any:
     level = equal(y, 0)
     free = _freedom("std", x, axis, ddof, correction)
@@ -173,7 +172,11 @@ def _std_samples(draw: Draw) -> Sample:
 
 @op(vjp=_std_slope, samples=_std_samples, numpy="std")
 def std(
-    x: T, /, axis: Axes = None, keepdims: bool = False, ddof: float = 0,
+    x: T,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    ddof: float = 0,
     correction: float | None = None,
 ) -> T:
     """Standard deviation √var over `axis` (all axes if None); see `var`.
@@ -244,7 +247,7 @@ def ptp(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
 # ── Vector norms ────────────────────────────────────────────────────────────────────────
 
 
-def _norm_slope(g: Any, y: Any, x: Any, axis: Axes, keepdims: bool, ord: Any) -> Any:
+def _norm_slope(g: Any, y: Any, x: Any, *, axis: Axes, keepdims: bool, ord: Any) -> Any:
     g, y = restored(g, axis, keepdims), restored(y, axis, keepdims)
     if ord in (2, None):
         zero = equal(y, 0)
@@ -267,9 +270,7 @@ def _norm_samples(draw: Draw) -> Sample:
 
 
 @op(kernel="vector_norm", vjp=_norm_slope, samples=_norm_samples, numpy="linalg.vector_norm")
-def vector_norm(
-    x: T, /, axis: Axes = None, keepdims: bool = False, ord: float | None = 2
-) -> T:
+def vector_norm(x: T, /, axis: Axes = None, keepdims: bool = False, ord: float | None = 2) -> T:
     """(Σ |x|^ord)^(1/ord) over `axis` (all axes if None); `ord` may be ±inf and 0 too.
 
     dy/dx = sign x (|x| / y)^(ord - 1): x / y for 2, sign x for 1, the sign of the greatest
@@ -280,38 +281,3 @@ def vector_norm(
         OperandError: `ord` is no number.
         ShapeError: An axis is out of range, or empty with ±inf.
     """
-
-
-# ── Without a gradient ──────────────────────────────────────────────────────────────────
-
-
-@op(kernel="any", kind=Kind.CONSTANT, samples=over_axes, numpy="any")
-def any(x: Any, /, axis: Axes = None, *, keepdims: bool = False) -> Any:
-    """Whether an element over `axis` is not zero; bool, no gradient."""
-
-
-@op(kernel="all", kind=Kind.CONSTANT, samples=over_axes, numpy="all")
-def all(x: Any, /, axis: Axes = None, *, keepdims: bool = False) -> Any:
-    """Whether all elements over `axis` are not zero; bool, no gradient."""
-
-
-@op(kernel="count_nonzero", kind=Kind.CONSTANT, samples=over_axes, numpy="count_nonzero")
-def count_nonzero(x: Any, /, axis: Axes = None, *, keepdims: bool = False) -> Any:
-    """Number of elements over `axis` that are not zero; integer, no gradient."""
-
-
-def _positions(draw: Draw) -> Sample:
-    shape = draw.shape(min_side=1)
-    axes: list[int | None] = [None, *range(-len(shape), len(shape))]
-    static = {"axis": draw.choice(axes), "keepdims": draw.choice([False, True])}
-    return (draw.array(shape, DISTINCT),), static
-
-
-@op(kernel="argmax", kind=Kind.CONSTANT, samples=_positions, numpy="argmax")
-def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    """Position of the first largest element along `axis` (of all if None); no gradient."""
-
-
-@op(kernel="argmin", kind=Kind.CONSTANT, samples=_positions, numpy="argmin")
-def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    """Position of the first smallest element along `axis` (of all if None); no gradient."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from math import prod
 from typing import Any, TypeVar
 
 from tinygrad_nn.core.op import composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.ops.align import common_shape
 from tinygrad_nn.ops.axis import normal
-from tinygrad_nn.ops.shape import broadcast_to, common_shape, expand_dims, ravel, reshape
+from tinygrad_nn.ops.shape import broadcast_to, expand_dims, ravel, reshape
 
 __all__ = ["meshgrid", "pad", "repeat", "tile"]
 
@@ -25,7 +25,7 @@ def _tiled(draw: Draw) -> Sample:
 
 
 @composed(samples=_tiled, numpy="tile")
-def tile(x: Any, reps: int | Sequence[int]) -> Any:
+def tile(x: Any, reps: Any) -> Any:
     """Copies of `x` side by side, `reps[i]` along axis i, counted from the last.
 
     The gradient is the sum over the copies.
@@ -54,7 +54,7 @@ def _repeated(draw: Draw) -> Sample:
 
 
 @composed(samples=_repeated, numpy="repeat")
-def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element along `axis` (of the flattened array if None) `repeats` times in a row.
 
     `repeats` is one number, or one for each element. The gradient is the sum over copies.
@@ -70,12 +70,13 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     if isinstance(times, (list, tuple)) and len(times) == 1:
         times = times[0]
     several = isinstance(times, (list, tuple))
-    if min(times if several else (times,), default=0) < 0:  # type: ignore[type-var]
+    if min(times if several else (times,), default=0) < 0:
         raise OptionError(f"repeat: got repeats={repeats!r}, expected 0 or more")
     n, sides = x.shape[axis], tuple(x.shape)
     if not several:
-        wide = broadcast_to(expand_dims(x, axis + 1), (*sides[: axis + 1], times, *sides[axis + 1 :]))
-        return reshape(wide, (*sides[:axis], n * times, *sides[axis + 1 :]))
+        before, after = sides[:axis], sides[axis + 1 :]
+        wide = broadcast_to(expand_dims(x, axis + 1), (*before, n, times, *after))
+        return reshape(wide, (*before, n * times, *after))
     if len(times) != n:
         raise ShapeError(f"repeat: got {len(times)} numbers for the {n} elements of axis {axis}")
     return x[(*[slice(None)] * axis, [i for i, k in enumerate(times) for _ in range(k)])]
@@ -133,10 +134,14 @@ def _cut_out(g: Any, y: Any, x: Any, pad_width: Widths, constant_values: float) 
     return g[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, pad_width, strict=True))]
 
 
+def _pushed(t: Any, y: Any, x: Any, pad_width: Widths, constant_values: float) -> Any:
+    return _pad(t[0], pad_width=pad_width)
+
+
 @op(
     kernel="pad_constant",
     vjp=_cut_out,
-    jvp=lambda t, y, x, pad_width, constant_values: _pad(t[0], pad_width=pad_width),
+    jvp=_pushed,
     samples=_margins,
 )
 def _pad(x: T, /, pad_width: Widths, constant_values: float = 0) -> T:

@@ -8,14 +8,9 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
-from tinygrad_nn.errors import ShapeError
 
 __all__ = [
     "astype",
-    "atleast_1d",
-    "atleast_2d",
-    "atleast_3d",
-    "broadcast_arrays",
     "broadcast_to",
     "copy",
     "empty_like",
@@ -50,9 +45,13 @@ def _reshaped(draw: Draw) -> Sample:
     return (draw.array(shape),), {"shape": draw.choice([(-1,), shape[::-1], (*shape, 1)])}
 
 
+def _reshaped_back(g: Any, y: Any, x: Any, shape: Any) -> Any:
+    return reshape(g, x.shape)
+
+
 @op(
     kernel="reshape",
-    vjp=lambda g, y, x, shape: reshape(g, x.shape),
+    vjp=_reshaped_back,
     kind=Kind.LINEAR,
     samples=_reshaped,
     numpy="reshape",
@@ -73,9 +72,13 @@ def _broadcast(draw: Draw) -> Sample:
     return (array,), {"shape": (array + draw.array(large)).shape}
 
 
+def _gathered(g: Any, y: Any, x: Any, shape: Any) -> Any:
+    return sum_to(g, x.shape)
+
+
 @op(
     kernel="broadcast_to",
-    vjp=lambda g, y, x, shape: sum_to(g, x.shape),
+    vjp=_gathered,
     kind=Kind.LINEAR,
     samples=_broadcast,
     numpy="broadcast_to",
@@ -164,7 +167,7 @@ flatten = ravel
 
 def _permuted(draw: Draw) -> Sample:
     shape = draw.shape(max_dims=3)
-    orders = {
+    orders: dict[int, list[Any]] = {
         0: [None, ()],
         1: [None, (0,), (-1,)],
         2: [None, (1, 0), (0, -1)],
@@ -204,9 +207,13 @@ def _matrices(draw: Draw) -> Sample:
     return (draw.array(draw.shape(min_dims=2)),), {}
 
 
+def _transposed_back(g: Any, y: Any, x: Any) -> Any:
+    return matrix_transpose(g)
+
+
 @op(
     kernel="matrix_transpose",
-    vjp=lambda g, y, x: matrix_transpose(g),
+    vjp=_transposed_back,
     kind=Kind.LINEAR,
     samples=_matrices,
     numpy=("matrix_transpose", "linalg.matrix_transpose"),
@@ -219,69 +226,6 @@ def matrix_transpose(x: T, /) -> T:
     """
 
 
-def _atleast(n: int, xs: tuple[Any, ...]) -> Any:
-    made = tuple(_with_axes(x, n) for x in xs)
-    return made[0] if len(made) == 1 else made
-
-
-def _with_axes(x: Any, n: int) -> Any:
-    if x.ndim >= n:
-        return x
-    if n == 3 and x.ndim:
-        # One axis becomes the middle one, two the first two, as in NumPy.
-        return expand_dims(x, (0, 2) if x.ndim == 1 else 2)
-    return reshape(x, (1,) * (n - x.ndim) + tuple(x.shape))
-
-
-@composed(samples=_one, numpy="atleast_1d")
-def atleast_1d(*xs: Any) -> Any:
-    """`x` with at least one axis; a tuple for several."""
-    return _atleast(1, xs)
-
-
-@composed(samples=_one, numpy="atleast_2d")
-def atleast_2d(*xs: Any) -> Any:
-    """`x` with at least two axes, new ones in front; a tuple for several."""
-    return _atleast(2, xs)
-
-
-@composed(samples=_one, numpy="atleast_3d")
-def atleast_3d(*xs: Any) -> Any:
-    """`x` with at least three axes: (n,) becomes (1, n, 1), (n, m) becomes (n, m, 1)."""
-    return _atleast(3, xs)
-
-
-def common_shape(name: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
-    """What `shapes` broadcast to."""
-    ndim = max(map(len, shapes), default=0)
-    sides: list[int] = [1] * ndim
-    for shape in shapes:
-        for i, n in enumerate(shape, ndim - len(shape)):
-            if sides[i] == 1:
-                sides[i] = n
-            elif n not in (1, sides[i]):
-                raise ShapeError(
-                    f"{name}: got the shapes {', '.join(map(str, shapes))}, expected sides "
-                    "that are equal or 1, counted from the last"
-                )
-    return tuple(sides)
-
-
-def _together(draw: Draw) -> Sample:
-    return tuple(draw.array(shape) for shape in draw.shapes(2)), {}
-
-
-@composed(samples=_together, numpy="broadcast_arrays")
-def broadcast_arrays(*xs: Any) -> tuple[Any, ...]:
-    """Each of `xs` repeated to the shape that they broadcast to.
-
-    Raises:
-        ShapeError: They do not broadcast.
-    """
-    shape = common_shape("broadcast_arrays", [tuple(x.shape) for x in xs])
-    return tuple(broadcast_to(x, shape) for x in xs)
-
-
 # ── Same sides, other elements ──────────────────────────────────────────────────────────
 
 
@@ -289,9 +233,13 @@ def _cast_samples(draw: Draw) -> Sample:
     return (draw.array(draw.shape()),), {"dtype": "float64"}
 
 
+def _cast_back(g: Any, y: Any, x: Any, dtype: Any) -> Any:
+    return astype(g, x.dtype)
+
+
 @op(
     kernel="astype",
-    vjp=lambda g, y, x, dtype: astype(g, x.dtype),
+    vjp=_cast_back,
     kind=Kind.LINEAR,
     samples=_cast_samples,
 )
@@ -313,7 +261,7 @@ def astype(x: T, dtype: Any) -> T:
     if not isinstance(x, Node):
         return namespace(x).astype(x, dtype)  # type: ignore[no-any-return]
     kind = getattr(dtype, "kind", None) or namespace(x._data).dtype(dtype).kind
-    return _astype(x, dtype) if kind == "f" else _to_whole(x, dtype)  # type: ignore[return-value]
+    return _astype(x, dtype) if kind == "f" else _to_whole(x, dtype)
 
 
 @op(kernel="copy", vjp=lambda g, y, x: g, kind=Kind.LINEAR, samples=_one, numpy="copy")
@@ -331,13 +279,21 @@ def ones_like(x: T, /, dtype: Any = None, *, shape: Any = None) -> T:
     """Ones with the shape and dtype of `x`, or those given; no gradient."""
 
 
-@op(kernel="empty_like", kind=Kind.CONSTANT, numpy="empty_like", samples=lambda draw: (
-    _one(draw)[0], {"shape": (0,)}))
+@op(
+    kernel="empty_like",
+    kind=Kind.CONSTANT,
+    numpy="empty_like",
+    samples=lambda draw: (_one(draw)[0], {"shape": (0,)}),
+)
 def empty_like(x: T, /, dtype: Any = None, *, shape: Any = None) -> T:
     """Any numbers, with the shape and dtype of `x`, or those given; no gradient."""
 
 
-@op(kernel="full_like", kind=Kind.CONSTANT, numpy="full_like", samples=lambda draw: (
-    _one(draw)[0], {"fill_value": 2.5}))
+@op(
+    kernel="full_like",
+    kind=Kind.CONSTANT,
+    numpy="full_like",
+    samples=lambda draw: (_one(draw)[0], {"fill_value": 2.5}),
+)
 def full_like(x: T, /, fill_value: float, dtype: Any = None, *, shape: Any = None) -> T:
     """`fill_value` everywhere, with the shape and dtype of `x`, or those given; no gradient."""

@@ -127,7 +127,7 @@ def quantile(
         OptionError: `q` is outside [0, 1] or the method is unknown.
         ShapeError: An axis is out of range, or there are no elements.
     """
-    return _quantile("quantile", x, q, 1.0, axis, method, keepdims)
+    return _quantile("quantile", x, q, 1.0, axis=axis, method=method, keepdims=keepdims)
 
 
 def _percentiles(draw: Draw) -> Sample:
@@ -140,7 +140,7 @@ def percentile(
     x: Any, q: Any, axis: Axes = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """`quantile` of `q` / 100."""
-    return _quantile("percentile", x, q, 100.0, axis, method, keepdims)
+    return _quantile("percentile", x, q, 100.0, axis=axis, method=method, keepdims=keepdims)
 
 
 def _medians(draw: Draw) -> Sample:
@@ -153,11 +153,11 @@ def median(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
 
     Each of these gets its share of the gradient; see `quantile`.
     """
-    return _quantile("median", x, 0.5, 1.0, axis, "linear", keepdims)
+    return _quantile("median", x, 0.5, 1.0, axis=axis, method="linear", keepdims=keepdims)
 
 
 def _quantile(
-    name: str, x: Any, q: Any, whole: float, axis: Axes, method: str, keepdims: bool
+    name: str, x: Any, q: Any, whole: float, *, axis: Axes, method: str, keepdims: bool
 ) -> Any:
     if method not in PLACES and method not in ROUNDED and method != "inverted_cdf":
         raise OptionError(
@@ -206,7 +206,11 @@ def _variables(draw: Draw) -> Sample:
 
 @composed(samples=_variables, numpy="cov")
 def cov(
-    x: Any, rowvar: bool = True, bias: bool = False, ddof: float | None = None, *,
+    x: Any,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: float | None = None,
+    *,
     dtype: Any = "float64",
 ) -> Any:
     """Covariance matrix of variables: the mean product of their distances from their means.
