@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_nn import autograd as autograd
+from tinygrad_nn import linalg as linalg
+from tinygrad_nn import random as random
 from tinygrad_nn.core.anomaly import detect_anomaly as detect_anomaly
 from tinygrad_nn.core.node import enable_grad as enable_grad
 from tinygrad_nn.core.node import is_grad_enabled as is_grad_enabled
@@ -11,6 +13,18 @@ from tinygrad_nn.core.node import no_grad as no_grad
 from tinygrad_nn.core.observe import Observer as Observer
 from tinygrad_nn.core.observe import observe as observe
 from tinygrad_nn.core.sweep import reverse_order as reverse_order
+from tinygrad_nn.creation import arange as arange
+from tinygrad_nn.creation import asarray as asarray
+from tinygrad_nn.creation import empty as empty
+from tinygrad_nn.creation import eye as eye
+from tinygrad_nn.creation import full as full
+from tinygrad_nn.creation import geomspace as geomspace
+from tinygrad_nn.creation import identity as identity
+from tinygrad_nn.creation import linspace as linspace
+from tinygrad_nn.creation import logspace as logspace
+from tinygrad_nn.creation import ones as ones
+from tinygrad_nn.creation import tri as tri
+from tinygrad_nn.creation import zeros as zeros
 from tinygrad_nn.custom import custom_op as custom_op
 from tinygrad_nn.ops import *
 from tinygrad_nn.payload import default_dtype as default_dtype
@@ -35,14 +49,18 @@ if TYPE_CHECKING:
     from tinygrad_nn import optim as optim
     from tinygrad_nn import train as train
     from tinygrad_nn import viz as viz
+    from tinygrad_nn.serialize import load as load
+    from tinygrad_nn.serialize import save as save
     from tinygrad_nn.viz.drawing import draw as draw
 
 # Loaded when first used: who only differentiates should not wait for networks and drawings.
 _LATER = {
     "data": "tinygrad_nn.data",
     "draw": "tinygrad_nn.viz:draw",
+    "load": "tinygrad_nn.serialize:load",
     "nn": "tinygrad_nn.nn",
     "optim": "tinygrad_nn.optim",
+    "save": "tinygrad_nn.serialize:save",
     "train": "tinygrad_nn.train",
     "viz": "tinygrad_nn.viz",
 }

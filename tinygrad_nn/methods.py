@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn import ops
-from tinygrad_nn.ops.index import rows, setitem
+from tinygrad_nn.ops.assign import rows, setitem
 
 __all__ = ["Arithmetic", "Array", "Elementwise"]
 
@@ -23,6 +23,18 @@ class Arithmetic:
     __neg__ = ops.negative
     __pos__ = ops.positive
     __abs__ = ops.abs
+    __floordiv__ = ops.floor_divide
+    __mod__ = ops.remainder
+    __divmod__ = ops.divmod
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return ops.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Any:
+        return ops.remainder(other, self)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return ops.divmod(other, self)
 
     def __rsub__(self, other: Any) -> Any:
         return ops.subtract(other, self)
@@ -40,12 +52,106 @@ class Elementwise:
     __slots__ = ()
 
     abs = ops.abs
+    absolute = ops.absolute
+    arccos = ops.arccos
+    arccosh = ops.arccosh
+    arcsin = ops.arcsin
+    arcsinh = ops.arcsinh
+    arctan = ops.arctan
+    arctan2 = ops.arctan2
+    arctanh = ops.arctanh
+    cbrt = ops.cbrt
+    ceil = ops.ceil
+    celu = ops.celu
+    clamp = ops.clamp
+    clip = ops.clip
+    copysign = ops.copysign
+    cos = ops.cos
+    cosh = ops.cosh
+    deg2rad = ops.deg2rad
+    digamma = ops.digamma
+    divide = ops.divide
+    elu = ops.elu
+    entr = ops.entr
+    erf = ops.erf
+    erfc = ops.erfc
+    erfcx = ops.erfcx
+    erfinv = ops.erfinv
     exp = ops.exp
+    exp2 = ops.exp2
+    expm1 = ops.expm1
+    fix = ops.fix
+    floor = ops.floor
+    floor_divide = ops.floor_divide
+    fmax = ops.fmax
+    fmin = ops.fmin
+    fmod = ops.fmod
+    gelu = ops.gelu
+    hardsigmoid = ops.hardsigmoid
+    hardswish = ops.hardswish
+    hardtanh = ops.hardtanh
+    heaviside = ops.heaviside
+    hypot = ops.hypot
+    isclose = ops.isclose
+    isfinite = ops.isfinite
+    isinf = ops.isinf
+    isnan = ops.isnan
+    leaky_relu = ops.leaky_relu
+    lerp = ops.lerp
+    lgamma = ops.lgamma
     log = ops.log
+    log10 = ops.log10
+    log1p = ops.log1p
+    log2 = ops.log2
+    log_ndtr = ops.log_ndtr
+    logaddexp = ops.logaddexp
+    logaddexp2 = ops.logaddexp2
+    logical_and = ops.logical_and
+    logical_not = ops.logical_not
+    logical_or = ops.logical_or
+    logical_xor = ops.logical_xor
+    logit = ops.logit
+    logsigmoid = ops.logsigmoid
+    masked = ops.masked
+    maximum = ops.maximum
+    minimum = ops.minimum
+    mish = ops.mish
+    nan_to_num = ops.nan_to_num
+    ndtr = ops.ndtr
+    ndtri = ops.ndtri
+    negative = ops.negative
+    positive = ops.positive
+    pow = ops.pow
+    psi = ops.psi
+    rad2deg = ops.rad2deg
+    reciprocal = ops.reciprocal
     relu = ops.relu
+    relu6 = ops.relu6
+    remainder = ops.remainder
+    rint = ops.rint
+    round = ops.round
+    selu = ops.selu
     sigmoid = ops.sigmoid
+    sign = ops.sign
+    signbit = ops.signbit
+    silu = ops.silu
+    sin = ops.sin
+    sinc = ops.sinc
+    sinc_derivative = ops.sinc_derivative
+    sinh = ops.sinh
+    softplus = ops.softplus
+    softshrink = ops.softshrink
+    softsign = ops.softsign
     sqrt = ops.sqrt
+    square = ops.square
+    step = ops.step
+    tan = ops.tan
     tanh = ops.tanh
+    tanhshrink = ops.tanhshrink
+    trigamma = ops.trigamma
+    trunc = ops.trunc
+    xlog1py = ops.xlog1py
+    xlogy = ops.xlogy
 
 
 class Array:
@@ -119,6 +225,19 @@ class Array:
     masked_select = ops.masked_select
     nonzero = ops.nonzero
     __matmul__ = ops.matmul
+    __and__ = __rand__ = ops.bitwise_and
+    __or__ = __ror__ = ops.bitwise_or
+    __xor__ = __rxor__ = ops.bitwise_xor
+    __invert__ = ops.invert
+    det = ops.det
+    dot = ops.dot
+    inv = ops.inv
+    logdet = ops.logdet
+    matmul = ops.matmul
+    norm = ops.norm
+    outer = ops.outer
+    slogdet = ops.slogdet
+    take_along_axis = ops.take_along_axis
 
     def __rmatmul__(self, other: Any) -> Any:
         return ops.matmul(other, self)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from tinygrad_nn import ops
 from tinygrad_nn.core.op import Op
 
 # Attributes that lead from a node to its bare numbers, or into the engine.
@@ -41,8 +42,8 @@ def _breaches(function: Any, seen: set[Any]) -> Iterator[str]:
     if not isinstance(function, FunctionType) or function in seen:
         return
     seen.add(function)
-    if hasattr(function, "op"):
-        return  # an operation: its own body computes on payloads
+    if hasattr(function, "op") or getattr(ops, function.__name__, None) is function:
+        return  # an operation, or the public function around one: its own rules are looked at
     values = {**vars(builtins), **function.__globals__, **_captured(function)}
     used: list[Any] = [*_captured(function).values(), *(function.__defaults__ or ())]
     for name, kind in _names(function.__code__):

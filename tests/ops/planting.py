@@ -8,11 +8,11 @@ from tinygrad_nn.core.record import Kind, Op
 from tinygrad_nn.core.samples import REAL
 
 
-def _one(x: Any, /) -> Any:
+def _planted(x: Any, /) -> Any:
     """One argument."""
 
 
-def _two(a: Any, b: Any, /) -> Any:
+def _planted_pair(a: Any, b: Any, /) -> Any:
     """Two arguments."""
 
 
@@ -31,7 +31,7 @@ def planted(
 
     The signature follows from the number of rules unless `function` has one.
     """
-    function = function or (_two if isinstance(vjp, tuple) else _one)
+    function = function or (_planted_pair if isinstance(vjp, tuple) else _planted)
     record = describe_op(function, kind, domain, samples, numpy)
     record.kernel = kernel
     record.body = None if kernel else function

@@ -21,6 +21,8 @@ from tests.speed.rounds import FULL, QUICK, ROOT, Effort, Entry, environment, me
 from tests.speed.workloads import WORKLOADS
 
 OPERATIONS = "ops"
+# Rounds, and seconds for each function of an operation in a round.
+FULL_OPERATIONS, QUICK_OPERATIONS = (9, 0.002), (3, 0.0005)
 PAGE, NUMBERS = ROOT / "docs" / "speed.md", ROOT / "docs" / "speed.json"
 
 
@@ -49,11 +51,11 @@ def run(options: argparse.Namespace, effort: Effort) -> dict[str, dict[str, list
     return found
 
 
-def operations(quick: bool) -> list[dict[str, Any]]:
+def operations(rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """Costs of every operation, measured in a process of their own."""
     print("operations ...", file=sys.stderr, flush=True)
-    rounds, seconds = ("3", "0.0005") if quick else ("9", "0.002")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.speed.operations", rounds, seconds],
+        [sys.executable, "-m", "tests.speed.operations", str(rounds), str(seconds)],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     results = run(options, QUICK if options.quick else FULL)
     wanted = not options.case if not options.only else OPERATIONS in options.only
-    costs = operations(options.quick) if wanted else []
+    costs = operations(*(QUICK_OPERATIONS if options.quick else FULL_OPERATIONS)) if wanted else []
     facts = machine()
     text = page(facts, results, WORKLOADS, costs)
     print(text)

@@ -14,8 +14,10 @@ from tinygrad_nn.backends import linalg as linalg
 
 # What operations need of NumPy, but quicker or wider than its own functions of these names.
 from tinygrad_nn.backends.axes import *  # noqa: F403
+from tinygrad_nn.backends.gamma import *  # noqa: F403
 from tinygrad_nn.backends.masks import *  # noqa: F403
 from tinygrad_nn.backends.reduction import *  # noqa: F403
+from tinygrad_nn.backends.noise import noise as noise
 from tinygrad_nn.backends.product import *  # noqa: F403
 from tinygrad_nn.backends.scatter import add_at as add_at
 from tinygrad_nn.backends.scatter import last_writers as last_writers

@@ -16,17 +16,17 @@ def _widened(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, **params: Any) -> Any:
-        half = any(getattr(x, "dtype", None) == _HALF for x in args)
-        wide = [np.asarray(x, np.float32) if getattr(x, "dtype", None) == _HALF else x for x in args]
+        halves = [getattr(x, "dtype", None) == _HALF for x in args]
+        wide = [x.astype(np.float32) if h else x for x, h in zip(args, halves, strict=True)]
         try:
             out = function(*wide, **params)
         except np.linalg.LinAlgError as error:
             raise np.linalg.LinAlgError(
-                f"{function.__name__}: {error}; expected a matrix for which it exists (invertible, "
-                "for cholesky positive definite, all finite); add a multiple of the identity, or "
+                f"{function.__name__}: {error}; expected an invertible matrix (a positive definite "
+                "one for cholesky); add a multiple of the identity, or "
                 "use pinv or lstsq"
             ) from error
-        return out.astype(np.result_type(*args)) if half and out.dtype.kind == "f" else out
+        return out.astype(np.result_type(*args)) if any(halves) and out.dtype.kind == "f" else out
 
     return call
 
@@ -129,7 +129,8 @@ def expm_along(x: Any, t: Any) -> Any:
     size = np.abs(t).max(initial=0.0)
     size = size if np.isfinite(size) and size else 1.0
     n = x.shape[-1]
-    block = np.zeros((*np.broadcast_shapes(x.shape, t.shape)[:-2], 2 * n, 2 * n), np.result_type(x, t))
+    stack = np.broadcast_shapes(x.shape, t.shape)[:-2]
+    block = np.zeros((*stack, 2 * n, 2 * n), np.result_type(x, t))
     block[..., :n, :n] = block[..., n:, n:] = x
     block[..., :n, n:] = t / size
     return expm(block)[..., :n, n:] * size

@@ -48,8 +48,8 @@ def contract(*operands: Any, subscripts: str) -> Any:
     dtype = np.result_type(*operands)
     if dtype == _HALF:
         operands = tuple(np.asarray(x, dtype=np.float32) for x in operands)
-    search = len(operands) > 2 or (  # noqa: PLR2004
-        len(operands) == 2 and np.size(operands[0]) + np.size(operands[1]) > LARGE  # noqa: PLR2004
+    search = len(operands) > 2 or (
+        len(operands) == 2 and np.size(operands[0]) + np.size(operands[1]) > LARGE
     )
     return np.einsum(subscripts, *operands, optimize=search).astype(dtype, copy=False)
 

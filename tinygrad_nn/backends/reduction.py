@@ -117,6 +117,8 @@ def vector_norm(x: Any, axis: Axes = None, keepdims: bool = False, ord: float | 
     wide = _widened(x)
     if ord in (2, None):
         return _narrowed(np.sqrt(_add(wide * wide, axis, None, None, keepdims)), x)
+    if isinstance(ord, str):
+        raise TypeError("expected a number for ord; tinygrad_nn.linalg.norm has those of matrices")
     size = np.absolute(wide)
     if ord == inf:
         y = _maximum(size, axis, None, None, keepdims)

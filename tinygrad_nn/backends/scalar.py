@@ -87,3 +87,10 @@ def where(condition: bool, a: float, b: float) -> float:
 def contract(*operands: float, subscripts: str) -> float:
     """Product: numbers have no axes to sum over."""
     return math.prod(operands)
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(
+        f"{name}: not defined for numbers, expected an array; convert a Value with "
+        "tinygrad_nn.tensor(value.data)"
+    )

@@ -8,7 +8,7 @@ from functools import wraps
 
 import numpy as np
 
-from tinygrad_nn.backends import special
+from tinygrad_nn.backends import gamma, special
 
 __all__ = [
     "arccos",
@@ -128,7 +128,7 @@ def floor_divide(a: float, b: float) -> float:
     """Floor of a / b; ±inf or NaN for b = 0."""
     if b:
         return a // b
-    return nan if not a or a != a else math.copysign(inf, a) * math.copysign(1.0, b)
+    return nan if not a or math.isnan(a) else math.copysign(inf, a) * math.copysign(1.0, b)
 
 
 # ── Of two numbers ──────────────────────────────────────────────────────────────────────
@@ -136,22 +136,22 @@ def floor_divide(a: float, b: float) -> float:
 
 def maximum(a: float, b: float) -> float:
     """The larger; NaN if one is."""
-    return a if a >= b or a != a else b
+    return a if a >= b or math.isnan(a) else b
 
 
 def minimum(a: float, b: float) -> float:
     """The smaller; NaN if one is."""
-    return a if a <= b or a != a else b
+    return a if a <= b or math.isnan(a) else b
 
 
 def fmax(a: float, b: float) -> float:
     """The larger; the other one if one is NaN."""
-    return a if a >= b or b != b else b
+    return a if a >= b or math.isnan(b) else b
 
 
 def fmin(a: float, b: float) -> float:
     """The smaller; the other one if one is NaN."""
-    return a if a <= b or b != b else b
+    return a if a <= b or math.isnan(b) else b
 
 
 def logaddexp(a: float, b: float) -> float:
@@ -170,7 +170,7 @@ def logaddexp2(a: float, b: float) -> float:
 
 def heaviside(x: float, h0: float) -> float:
     """0 below 0, `h0` at 0, 1 above."""
-    return x if x != x else h0 if x == 0 else float(x > 0)
+    return x if math.isnan(x) else h0 if x == 0 else float(x > 0)
 
 
 # ── Rounding, masks, logic ──────────────────────────────────────────────────────────────
@@ -208,7 +208,7 @@ def nan_to_num(
 ) -> float:
     """`x` with numbers in place of NaN and infinities."""
     largest = 1.7976931348623157e308
-    if x != x:
+    if math.isnan(x):
         return nan
     if x == inf:
         return largest if posinf is None else posinf
@@ -226,8 +226,8 @@ def isclose(
     a: float, b: float, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether |a - b| ≤ atol + rtol |b|."""
-    if a != a or b != b:
-        return equal_nan and a != a and b != b
+    if math.isnan(a) or math.isnan(b):
+        return equal_nan and math.isnan(a) is math.isnan(b)
     return a == b or (math.isfinite(b) and math.fabs(a - b) <= atol + rtol * math.fabs(b))
 
 
@@ -273,9 +273,7 @@ def sinc(x: float) -> float:
     return sin(t) / t if t else 1.0
 
 
-def _from_arrays(name: str) -> Callable[..., float]:
-    function = getattr(special, name)
-
+def _from_arrays(function: Callable[..., object]) -> Callable[..., float]:
     @wraps(function)
     def call(*args: float, **static: float) -> float:
         return float(function(*map(np.float64, args), **static))
@@ -283,18 +281,19 @@ def _from_arrays(name: str) -> Callable[..., float]:
     return call
 
 
-entr, erfcx, erfinv = (_from_arrays(name) for name in ("entr", "erfcx", "erfinv"))
-log_ndtr, logit, ndtr, ndtri = map(_from_arrays, ("log_ndtr", "logit", "ndtr", "ndtri"))
-psi, sinc_derivative = map(_from_arrays, ("psi", "sinc_derivative"))
+entr, erfcx, erfinv = map(_from_arrays, (special.entr, special.erfcx, special.erfinv))
+log_ndtr, logit = map(_from_arrays, (special.log_ndtr, special.logit))
+ndtr, ndtri, psi = map(_from_arrays, (special.ndtr, special.ndtri, gamma.psi))
+sinc_derivative = _from_arrays(special.sinc_derivative)
 
 
 def xlogy(x: float, y: float) -> float:
     """x ln y, and 0 where x is 0."""
-    if x == 0 and y == y:
+    if x == 0 and not math.isnan(y):
         return 0.0
     return x * (math.log(y) if y > 0 else -inf if y == 0 else nan)
 
 
 def xlog1py(x: float, y: float) -> float:
     """x ln(1 + y), and 0 where x is 0."""
-    return 0.0 if x == 0 and y == y else x * log1p(y)
+    return 0.0 if x == 0 and not math.isnan(y) else x * log1p(y)

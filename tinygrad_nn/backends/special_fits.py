@@ -6,6 +6,7 @@ were solved in 60 digits; `tests/backends/test_special_fits.py` holds the target
 them again and compares. The error named is the largest relative one of p / q itself.
 """
 
+# fmt: off
 ERF = (
     (
         1.1283791670955128, 0.22625915907901975, 0.06876446258965835, 0.007546163095987178,

@@ -37,7 +37,8 @@ _PLAIN = (float, int, bool)
 def heaviest(args: Sequence[Any]) -> type:
     """Type of the argument whose library computes: the first that is no plain number."""
     for x in args:
-        if not isinstance(x, _PLAIN):
+        # By type, since NumPy's float64 is a Python float too, and its library computes.
+        if type(x) not in _PLAIN:
             return type(x)
     return float
 
@@ -179,19 +180,29 @@ def _bind_binary(op: Op) -> Callable[..., Any]:
 def _bind_general(op: Op) -> Callable[..., Any]:
     """Caller of any number of inputs, with static arguments."""
     count = None if op.variadic else len(op.data)
+    complete = len(op.static) == len(op.defaults or ())
 
     def call(*args: Any, **given: Any) -> Any:
         data = args[:count]
-        params = (
-            op.defaults
-            if len(data) == len(args) and not given and len(op.static) == len(op.defaults or ())
-            else op.complete(args[len(data) :], given)
-        )
+        params = op.defaults
+        if given or not complete or len(data) != len(args):
+            params = op.complete(args[len(data) :], given)
         lead = next((x for x in data if isinstance(x, Node)), None)
         if lead is None:
             return op.compute(*data, **params) if params else op.compute(*data)
-        values = [_payload(op, lead, x) for x in data]
         payload = type(lead._data)
+        # Plain loops, since a generator costs more than what it loops over here.
+        values, tracked = [], False
+        for x in data:
+            if isinstance(x, Node):
+                value = x._data if x.extra is None else x.synced()
+                if type(value) is not payload:
+                    raise _mixed(op, lead, x)
+                if x.op is not None:
+                    tracked = True
+            else:
+                value = lead.operand(x, op)
+            values.append(value)
         try:
             kernel, cls = op.kernels[payload]
             out = kernel(*values, **params) if params else kernel(*values)
@@ -201,14 +212,16 @@ def _bind_general(op: Op) -> Callable[..., Any]:
             out = cls.coerce(out)
         node = cls.wrap(out)
         mode = MODE.get()
-        if mode & RECORD and op.differentiable and any(_tracked(x) for x in data):
-            kept = tuple(
-                x if _tracked(x) else v if isinstance(x, Node) else cls.constant(v)
-                for x, v in zip(data, values, strict=True)
-            )
+        if tracked and mode & RECORD and op.differentiable:
+            kept = []
+            for x, value in zip(data, values, strict=True):
+                if not isinstance(x, Node):
+                    kept.append(cls.constant(value))
+                else:
+                    kept.append(value if x.op is None else x)
             node.op, node.params = op, params
             if op.arity == VARIADIC:
-                node.a = kept
+                node.a = tuple(kept)
             else:
                 node.a, node.b = kept[0], kept[1] if op.arity == 2 else None
         if mode & WATCH:
@@ -243,19 +256,6 @@ def _bind_many(op: Op) -> Callable[..., Any]:
         return node
 
     return call
-
-
-def _tracked(x: Any) -> bool:
-    return isinstance(x, Node) and x.op is not None
-
-
-def _payload(op: Op, lead: Node, x: Any) -> Any:
-    """Payload of one data argument beside `lead`, a node."""
-    if not isinstance(x, Node):
-        return lead.operand(x, op)
-    if type(x._data) is not type(lead._data):
-        raise _mixed(op, lead, x)
-    return x._data if x.extra is None else x.synced()
 
 
 def _tell(op: Op, node: Node, args: tuple[Any, ...]) -> None:
@@ -358,8 +358,11 @@ def _reverse_binary(rule_a: Callable[..., Any], rule_b: Callable[..., Any]) -> C
 def general_gradients(op: Op, node: Node, g: Any, *, create_graph: bool) -> Iterable[Any]:
     """The same for any operation; with `create_graph` the rules are given nodes."""
     inputs, params = node.inputs, node.params or {}
-    y, args = (node, inputs) if create_graph else (node._data, node.values)
-    needs = tuple(isinstance(p, Node) for p in inputs)
+    needs = [isinstance(p, Node) for p in inputs]
+    if create_graph:
+        y, args = node, inputs
+    else:
+        y, args = node._data, [p._data if need else p for p, need in zip(inputs, needs, strict=True)]
     if op.pullback is not None:
         found = op.pullback(g, y, *args, needs=needs, **params)
     else:

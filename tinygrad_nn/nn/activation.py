@@ -32,11 +32,23 @@ __all__ = [
 
 
 class Step(Module):
-    """1 where x > 0, else 0: the neuron fires or does not. Its slope is 0, so nothing learns below it."""
+    """1 where x ≥ threshold, else 0: the neuron fires or does not. Slope 0, so nothing below learns.
+
+    Args:
+        threshold: Where the neuron begins to fire.
+    """
+
+    def __init__(self, threshold: float = 0.0) -> None:
+        super().__init__()
+        self.threshold = threshold
 
     def forward(self, x: Any) -> Any:
         """step(x), elementwise."""
-        return step(x)
+        return step(x, self.threshold)
+
+    def extra_repr(self) -> str:
+        """Threshold, where it is not 0."""
+        return f"threshold={self.threshold}" if self.threshold else ""
 
 
 class Sigmoid(Module):

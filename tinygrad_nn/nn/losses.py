@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from tinygrad_nn.backends import namespace
@@ -12,6 +13,7 @@ from tinygrad_nn.ops.arithmetic import negative
 from tinygrad_nn.ops.elementwise import abs as absolute
 from tinygrad_nn.ops.elementwise import log, relu
 from tinygrad_nn.ops.neural import one_hot
+from tinygrad_nn.ops.reduce import mean
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.select import where
 from tinygrad_nn.ops.shape import expand_dims
@@ -50,7 +52,7 @@ def reduced(name: str, losses: Any, reduction: str) -> Any:
         OptionError: The reduction is unknown.
     """
     if reduction == "mean":
-        return total(losses) / losses.size
+        return mean(losses)
     if reduction == "sum":
         return total(losses)
     if reduction == "none":
@@ -187,9 +189,10 @@ def binary_cross_entropy_with_logits(
     """
     x, t = pair("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
-        losses = softplus(x) - t * x
+        losses = softplus(x, 1.0, inf) - t * x
     else:
-        losses = as_array(pos_weight) * t * softplus(negative(x)) + (1 - t) * softplus(x)
+        positive = as_array(pos_weight) * t * softplus(negative(x), 1.0, inf)
+        losses = positive + (1 - t) * softplus(x, 1.0, inf)
     return reduced("binary_cross_entropy_with_logits", _weighted(losses, weight), reduction)
 
 

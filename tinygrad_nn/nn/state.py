@@ -68,6 +68,8 @@ def load(owner: str, entries: Mapping[str, Any], state: Any, strict: bool) -> Mi
 
 def _fitting(entry: Any, numbers: Any) -> Any:
     """`numbers` as payload for `entry`."""
+    if hasattr(numbers, "numpy") and not isinstance(numbers, Tensor):
+        numbers = numbers.numpy()  # PyTorch's tensors
     given = tensor(numbers.data if isinstance(numbers, Value) else numbers)
     shape = entry.shape if isinstance(entry, Tensor) else ()
     if given.shape != shape:

@@ -16,7 +16,8 @@ __all__ = ["contract", "einsum", "uncontract"]
 _TEXTS = (
     "ij,jk->ik", "ij,jk", "i,i", "i,j->ji", "ii->i", "ii", "iij->ij", "ij->", "ij->ji",
     "ij,ij->", "ij,kj,k->i", "bij,bjk->bik", "ijk,ki,jj->k", ",ij->j", "ij,i->", "iji,j->ij",
-    "ij,ij,ij->i", "...ij,...jk->...ik", "i...,i...->...", "...i->i...", "...ii->...i", "i...j->j...",
+    "ij,ij,ij->i", "...ij,...jk->...ik",
+    "i...,i...->...", "...i->i...", "...ii->...i", "i...j->j...",
 )
 
 
@@ -190,7 +191,7 @@ def _explicit(text: str, dims: Sequence[int]) -> tuple[list[str], str]:
             )
     if {*output} - letters - {"."} or len({*output} - {"."}) != len(output.replace("...", "")):
         raise OperandError(
-            f"einsum: got the output {output!r} in {text!r}, expected labels of the terms, each once"
+            f"einsum: got the output {output!r} in {text!r}, expected labels of the terms, once"
         )
     widest = max((w for w, term in zip(widths, terms, strict=True) if "..." in term), default=0)
     spare = [c for c in ascii_letters if c not in letters][:widest]

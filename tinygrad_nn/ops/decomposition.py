@@ -1,4 +1,4 @@
-"""Factorisations of matrices: Cholesky, QR, eigenvalues, singular values; and the pseudo-inverse.
+"""Factorisations of matrices: Cholesky, QR, eigenvalues, singular values.
 
 One operation computes a factorisation and returns its factors in one array, from which the
 public function slices them; so it is done once, and one rule sees all gradients.
@@ -19,8 +19,8 @@ from tinygrad_nn.core.op import composed, op
 from tinygrad_nn.core.samples import UNIT, Domain, Draw, Sample
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.ops.diagonal import tril, triu
+from tinygrad_nn.ops.inverse import STACKS, solve, square
 from tinygrad_nn.ops.join import concat
-from tinygrad_nn.ops.linalg import STACKS, eye_like, solve, square
 from tinygrad_nn.ops.select import equal, where
 from tinygrad_nn.ops.shape import expand_dims
 
@@ -30,7 +30,6 @@ __all__ = [
     "eigh",
     "eigh_packed",
     "eigvalsh",
-    "pinv",
     "qr",
     "qr_packed",
     "svd",
@@ -41,7 +40,7 @@ __all__ = [
 SMALL = Domain(0.1, 0.4)
 
 
-def _matrix(name: str, x: Any) -> Any:
+def matrix(name: str, x: Any) -> Any:
     if x.ndim < 2:
         raise ShapeError(f"{name}: got shape {tuple(x.shape)}, expected matrices (..., m, n)")
     return x
@@ -118,8 +117,7 @@ def _eigh_slope(g: Any, y: Any, x: Any) -> Any:
     w, v = y[..., 0, :], y[..., 1:, :]
     gw, gv = g[..., :1, :], g[..., 1:, :]
     gaps = _inverse_or_zero(expand_dims(w, -2) - expand_dims(w, -1))
-    inner = v.mT @ gv * gaps + gw * eye_like(v)
-    h = v @ inner @ v.mT
+    h = (v @ (v.mT @ gv * gaps) + v * gw) @ v.mT
     return (h + h.mT) / 2
 
 
@@ -175,7 +173,7 @@ def _tall(draw: Draw) -> Sample:
     return (spaced(draw, draw.integer(n, 4), n),), {}
 
 
-def _any_sides(draw: Draw) -> Sample:
+def any_sides(draw: Draw) -> Sample:
     return (spaced(draw, draw.integer(0, 3), draw.integer(0, 3)),), {}
 
 
@@ -196,7 +194,7 @@ def _qr_slope(g: Any, y: Any, x: Any) -> Any:
 @op(vjp=_qr_slope, samples=_tall)
 def qr_packed(x: Any, /) -> Any:
     """Q above R, for matrices not wider than high: `(..., m + n, n)`."""
-    return namespace(x).linalg.qr_packed(_matrix("qr", x))
+    return namespace(x).linalg.qr_packed(matrix("qr", x))
 
 
 class QRResult(NamedTuple):
@@ -206,7 +204,7 @@ class QRResult(NamedTuple):
     R: Any
 
 
-@composed(samples=_any_sides, numpy="linalg.qr")
+@composed(samples=any_sides, numpy="linalg.qr")
 def qr(x: Any, mode: str = "reduced") -> Any:
     """Orthonormal Q `(..., m, k)` and upper triangular R `(..., k, n)`, k = min(m, n).
 
@@ -217,7 +215,7 @@ def qr(x: Any, mode: str = "reduced") -> Any:
     """
     if mode not in ("reduced", "r"):
         raise OptionError(f"qr: got mode {mode!r}, expected 'reduced' or 'r'")
-    m, n = _matrix("qr", x).shape[-2:]
+    m, n = matrix("qr", x).shape[-2:]
     packed = qr_packed(x if m >= n else x[..., :m])
     q, r = packed[..., :m, :], packed[..., m:, :]
     if m < n:
@@ -242,7 +240,7 @@ def _svd_slope(g: Any, y: Any, x: Any) -> Any:
     f = _inverse_or_zero((s - column) * (s + column))
     turn_u, turn_v = u.mT @ gu, v.mT @ gv
     inside = (f * (turn_u - turn_u.mT)) * s + column * (f * (turn_v - turn_v.mT))
-    h = u @ (inside + gs * eye_like(s)) @ v.mT
+    h = (u @ inside + u * gs) @ v.mT
     safe = _inverse_or_zero(s)
     if m > n:
         h = h + ((gu - u @ turn_u) * safe) @ v.mT
@@ -251,10 +249,10 @@ def _svd_slope(g: Any, y: Any, x: Any) -> Any:
     return h
 
 
-@op(vjp=_svd_slope, samples=_any_sides)
+@op(vjp=_svd_slope, samples=any_sides)
 def svd_packed(x: Any, /) -> Any:
     """Singular values in the first row, U below, V below that: `(..., 1 + m + n, k)`."""
-    return namespace(x).linalg.svd_packed(_matrix("svd", x))
+    return namespace(x).linalg.svd_packed(matrix("svd", x))
 
 
 class SVDResult(NamedTuple):
@@ -266,7 +264,7 @@ class SVDResult(NamedTuple):
 
 
 def _reduced(draw: Draw) -> Sample:
-    return _any_sides(draw)[0], {"full_matrices": False}
+    return any_sides(draw)[0], {"full_matrices": False}
 
 
 @composed(samples=_reduced, numpy="linalg.svd")
@@ -282,35 +280,19 @@ def svd(x: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:
             and V are not determined by `x`. True is accepted for square matrices.
         compute_uv: False gives the values alone.
     """
-    m, n = _matrix("svd", x).shape[-2:]
+    m, n = matrix("svd", x).shape[-2:]
     packed = svd_packed(x)
     if not compute_uv:
         return packed[..., 0, :]
     if full_matrices and m != n:
         raise OptionError(
-            f"svd: got full_matrices=True for shape {tuple(x.shape)}, expected False unless square: "
-            "the further columns have no gradient"
+            f"svd: got full_matrices=True for shape {tuple(x.shape)}, expected False unless "
+            "square: the further columns have no gradient"
         )
     return SVDResult(packed[..., 1 : m + 1, :], packed[..., 0, :], packed[..., m + 1 :, :].mT)
 
 
-@composed(samples=_any_sides, numpy="linalg.svdvals")
+@composed(samples=any_sides, numpy="linalg.svdvals")
 def svdvals(x: Any) -> Any:
     """Singular values, descending; d s_i / dX = u_i v_iᵀ."""
     return svd_packed(x)[..., 0, :]
-
-
-def _pinv_slope(g: Any, y: Any, x: Any, rcond: Any) -> Any:
-    """G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10 (1973), equation 4.12, transposed."""
-    first = g.mT @ y @ y.mT
-    second = y.mT @ y @ g.mT
-    return (first - x @ (y @ first)) + (second - (second @ y) @ x) - y.mT @ g @ y.mT
-
-
-@op(vjp=_pinv_slope, samples=_any_sides, numpy="linalg.pinv")
-def pinv(x: Any, /, rcond: Any = None) -> Any:
-    """Moore-Penrose pseudo-inverse; singular values up to `rcond` times the largest count as 0.
-
-    The gradient is that at constant rank, which is also what lstsq follows.
-    """
-    return namespace(x).linalg.pinv(_matrix("pinv", x), rcond=rcond)

@@ -12,8 +12,9 @@ from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.ops.assign import index_put
 from tinygrad_nn.ops.axis import normal
-from tinygrad_nn.ops.index import add_at, getitem, index_put
+from tinygrad_nn.ops.index import add_at, getitem
 from tinygrad_nn.ops.shape import reshape
 
 __all__ = [
@@ -43,8 +44,8 @@ def _mesh(name: str, index: Any, axis: int, shape: tuple[int, ...]) -> tuple[Any
     """Key that selects, for each element, `index` on one axis and its own place on the others."""
     if len(index.shape) != len(shape):
         raise ShapeError(
-            f"{name}: got an index of shape {tuple(index.shape)} for shape {tuple(shape)}, expected "
-            "as many axes; add some with index[..., None]"
+            f"{name}: got an index of shape {tuple(index.shape)} for shape {tuple(shape)}, "
+            "expected as many axes; add some with index[..., None]"
         )
     functions = namespace(_payload(index))
     return tuple(

@@ -1,4 +1,4 @@
-"""Indexing, its transpose, and its functional counterpart of assignment.
+"""Indexing and its transpose. `assign` has the counterparts of `x[key] = values`.
 
 A key is split into arrays, which are inputs of the operation (so they may be Tensors, and
 are copied), and a template, in which `HERE` stands for each array.
@@ -11,13 +11,12 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.bind import describe
-from tinygrad_nn.core.node import CLOCK, Node
-from tinygrad_nn.core.op import Kind, composed, op
+from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.op import Kind, op
 from tinygrad_nn.core.samples import Draw, Sample
-from tinygrad_nn.errors import OperandError, PositionError
-from tinygrad_nn.ops.select import where
+from tinygrad_nn.errors import PositionError
 
-__all__ = ["add_at", "getitem", "index_put", "last_writers", "put_at", "select_at", "unslice"]
+__all__ = ["add_at", "getitem", "select_at", "unslice"]
 
 HERE = "index"
 """Stands in a template for the next index array."""
@@ -36,11 +35,11 @@ def getitem(x: Any, key: Any) -> Any:
     """
     if type(key) is int:
         return _getitem(x, key=key)
-    template, indices = _split(x, key)
+    template, indices = split_key(x, key)
     return select_at(x, *indices, key=template) if indices else _getitem(x, key=template)
 
 
-def _split(x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+def split_key(x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """Template and index arrays of a key."""
     entries = key if type(key) is tuple else (key,)
     template: list[Any] = []
@@ -93,19 +92,20 @@ def _entry(x: Any, entry: Any) -> Any:
             kind = type(entry).__name__
     if kind not in ("b", "i", "u"):
         raise PositionError(
-            f"getitem: got the index {describe(entry)}, expected integers or booleans; convert "
-            "with astype(int), or compare (x > 0) for a mask"
+            f"getitem: got the index {describe(entry)}, expected integers or booleans; make it "
+            "with tensor([0, 2], dtype=int), convert with index.astype(int), or compare (x > 0) "
+            "for a mask"
         )
     return entry
 
 
-def _filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
+def filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
     """The key that a template and its index arrays stand for."""
     arrays = iter(indices)
     return tuple(next(arrays) if isinstance(entry, str) else entry for entry in key)
 
 
-def _refused(name: str, x: Any, key: Any, error: Exception) -> PositionError:
+def refused(name: str, x: Any, key: Any, error: Exception) -> PositionError:
     return PositionError(
         f"{name}: {error}; got shape {tuple(x.shape)} and the key {key!r:.200}, expected "
         "-size <= index < size on each axis, and at most one index for each"
@@ -113,6 +113,9 @@ def _refused(name: str, x: Any, key: Any, error: Exception) -> PositionError:
 
 
 # ── Basic indexing ──────────────────────────────────────────────────────────────────────
+
+
+_SLICES: list[Any] = [slice(None), slice(1, None), slice(None, None, -1), slice(-2, None, 2)]
 
 
 def _basic(draw: Draw) -> Sample:
@@ -125,26 +128,24 @@ def _basic_key(draw: Draw, shape: tuple[int, ...]) -> tuple[Any, ...]:
     for side in shape[: draw.integer(0, len(shape))]:
         if draw.choice([False, False, True]):
             key.append(None)
-        options: list[Any] = [slice(None), slice(1, None), slice(None, None, -1), slice(-2, None, 2)]
-        if side:
-            options.append(draw.integer(-side, side - 1))
-        key.append(draw.choice(options))
+        number = [draw.integer(-side, side - 1)] if side else []
+        key.append(draw.choice([*_SLICES, *number]))
     if draw.choice([False, True]):
         key.append(...)
     return tuple(key)
 
 
-@op(
-    vjp=lambda g, y, x, key: unslice(g, key=key, shape=x.shape),
-    kind=Kind.LINEAR,
-    samples=_basic,
-)
+def _slice_back(g: Any, y: Any, x: Any, key: Any) -> Any:
+    return unslice(g, key=key, shape=x.shape)
+
+
+@op(vjp=_slice_back, kind=Kind.LINEAR, samples=_basic)
 def _getitem(x: Any, /, key: Any) -> Any:
     """View `x[key]` for integers, slices, None and Ellipsis."""
     try:
         return x[key]
     except IndexError as error:
-        raise _refused("getitem", x, key, error) from error
+        raise refused("getitem", x, key, error) from error
 
 
 def _unsliced(draw: Draw) -> Sample:
@@ -167,12 +168,12 @@ def unslice(x: Any, /, key: Any, shape: tuple[int, ...]) -> Any:
 # ── Advanced indexing ───────────────────────────────────────────────────────────────────
 
 
-def _advanced(draw: Draw) -> Sample:
+def advanced(draw: Draw) -> Sample:
     """Integer arrays and masks at any place of a key, with slices and None between them."""
     shape = draw.shape(min_dims=1, min_side=1)
     common = draw.choice([(), (2,), (3, 2), (0,)])
     key: list[Any] = []
-    indices = []
+    indices: list[Any] = []
     for axis, side in enumerate(shape):
         kind = draw.choice(["array", "slice", "int", "none"]) if axis or indices else "array"
         if kind == "array":
@@ -198,35 +199,43 @@ def _index_again(g: Any, y: Any, x: Any, *indices: Any, needs: Any, key: Any, sh
     return (select_at(g, *indices, key=key), *[None] * len(indices))
 
 
+def _select_along(t: Any, y: Any, x: Any, *indices: Any, key: Any) -> Any:
+    return select_at(t[0], *indices, key=key)
+
+
+def _add_along(t: Any, y: Any, x: Any, *indices: Any, key: Any, shape: Any) -> Any:
+    return _add_at(t[0], *indices, key=key, shape=shape)
+
+
 @op(
     pullback=_put_back,
-    jvp=lambda t, y, x, *indices, key: select_at(t[0], *indices, key=key),
+    jvp=_select_along,
     kind=Kind.LINEAR,
-    samples=_advanced,
+    samples=advanced,
 )
 def select_at(x: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
     """Copy of `x[key]`, with the next of `indices` at each `HERE` of `key`."""
     try:
-        return x[_filled(key, indices)]
+        return x[filled(key, indices)]
     except IndexError as error:
-        raise _refused("getitem", x, _filled(key, indices), error) from error
+        raise refused("getitem", x, filled(key, indices), error) from error
 
 
 def _added(draw: Draw) -> Sample:
-    (x, *indices), static = _advanced(draw)
-    chosen = x[_filled(static["key"], tuple(indices))]
+    (x, *indices), static = advanced(draw)
+    chosen = x[filled(static["key"], tuple(indices))]
     return (draw.array(chosen.shape), *indices), {**static, "shape": x.shape}
 
 
 @op(
     pullback=_index_again,
-    jvp=lambda t, y, x, *indices, key, shape: _add_at(t[0], *indices, key=key, shape=shape),
+    jvp=_add_along,
     kind=Kind.LINEAR,
     samples=_added,
 )
 def _add_at(x: Any, /, *indices: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with `x` added at `key`, repeatedly where `key` repeats a position."""
-    return namespace(x).add_at(x, _filled(key, indices), shape)
+    return namespace(x).add_at(x, filled(key, indices), shape)
 
 
 def add_at(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
@@ -234,116 +243,5 @@ def add_at(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
 
     A position that the key repeats gets the sum; `x` broadcasts to what the key selects.
     """
-    template, indices = _split(x, key)
+    template, indices = split_key(x, key)
     return _add_at(x, *indices, key=template, shape=shape)
-
-
-# ── Writing ─────────────────────────────────────────────────────────────────────────────
-
-
-def _puts(draw: Draw) -> Sample:
-    (x, *indices), static = _advanced(draw)
-    chosen = x[_filled(static["key"], tuple(indices))].shape
-    values = draw.choice([(), chosen, chosen[1:]])
-    return (x, draw.array(values), *indices), static
-
-
-def _put_pullback(
-    g: Any, y: Any, x: Any, values: Any, *indices: Any, needs: Any, key: Any
-) -> tuple[Any, ...]:
-    kept = put_at(g, 0.0, *indices, key=key) if needs[0] else None
-    won = last_writers(g, *indices, key=key) if needs[1] else None
-    written = where(won, select_at(g, *indices, key=key), 0.0) if needs[1] else None
-    return (kept, written, *[None] * len(indices))
-
-
-@op(kind=Kind.CONSTANT, samples=_advanced)
-def last_writers(x: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
-    """Which of the elements assigned to `x[key]` are not overwritten by a later one."""
-    return namespace(x).last_writers(_filled(key, indices), x.shape)
-
-
-@op(
-    pullback=_put_pullback,
-    jvp=lambda t, y, x, values, *indices, key: put_at(
-        where(False, x, 0.0) if t[0] is None else t[0],
-        0.0 if t[1] is None else t[1],
-        *indices,
-        key=key,
-    ),
-    kind=Kind.GENERAL,
-    samples=_puts,
-)
-def put_at(x: Any, values: Any, /, *indices: Any, key: tuple[Any, ...]) -> Any:
-    """Copy of `x` with `x[key] = values`."""
-    functions = namespace(x)
-    out = functions.array(x, dtype=functions.result_type(x, values))
-    try:
-        out[_filled(key, indices)] = values
-    except IndexError as error:
-        raise _refused("index_put", x, _filled(key, indices), error) from error
-    return out
-
-
-def _index_puts(draw: Draw) -> Sample:
-    (x, values, *indices), static = _puts(draw)
-    return (x, _filled(static["key"], tuple(indices)), values), {}
-
-
-@composed(samples=_index_puts)
-def index_put(x: Any, key: Any, values: Any) -> Any:
-    """A copy of `x` with `x[key] = values`; `x` itself is not changed.
-
-    The gradient of `x` is 0 at `key`, that of `values` is what arrives there. Of several
-    values for one position the last stays, and it alone gets a gradient.
-
-    Args:
-        x: Array.
-        key: As for `getitem`.
-        values: Number or array that broadcasts to `x[key]`.
-
-    Example:
-        >>> import tinygrad_nn as tg
-        >>> tg.index_put(tg.tensor([1.0, 2.0, 3.0]), slice(1, None), 0.0)
-        tensor([1., 0., 0.])
-    """
-    template, indices = _split(x, key)
-    return put_at(x, values, *indices, key=template)
-
-
-def setitem(x: Any, key: Any, values: Any) -> None:
-    """`x[key] = values` for a tensor without gradient; later operations see the new values.
-
-    The array is replaced by a changed copy, so that what earlier operations used, and views
-    such as `x[0]`, keep the old numbers.
-
-    Raises:
-        OperandError: `x` or `values` is part of a graph.
-    """
-    if x.op is not None or (isinstance(values, Node) and values.op is not None):
-        whose = "x requires" if x.op is not None else "the values require"
-        raise OperandError(
-            f"x[key] = values: {whose} a gradient, which a write would lose; use "
-            "x = index_put(x, key, values), which has one, or write into x.data[key] of a leaf"
-        )
-    template, indices = _split(x, key)
-    payloads = tuple(i._data if isinstance(i, Node) else i for i in indices)
-    out = x.synced().copy()
-    try:
-        out[_filled(template, payloads)] = values._data if isinstance(values, Node) else values
-    except IndexError as error:
-        raise _refused("setitem", x, _filled(template, payloads), error) from error
-    shared = None if x.extra is None else x.extra.shared
-    if shared is not None and shared.flags.writeable:
-        shared[...] = out
-    x._data = out
-    x.epoch = CLOCK.tick()
-
-
-def rows(x: Any) -> Any:
-    """The slices of `x` along its first axis, one after the other."""
-    if not x.ndim:
-        raise OperandError(
-            "iteration over a tensor without axes; expected at least one axis, or use x.item()"
-        )
-    return (getitem(x, i) for i in range(len(x)))

@@ -1,32 +1,27 @@
-"""Norms of vectors and matrices, condition numbers, rank; least squares."""
+"""Norms of vectors and matrices, condition numbers, rank."""
 
 from __future__ import annotations
 
-from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.ops.axis import normals
-from tinygrad_nn.ops.decomposition import pinv, spaced, svdvals
+from tinygrad_nn.ops.decomposition import spaced, svdvals
 from tinygrad_nn.ops.elementwise import abs
-from tinygrad_nn.ops.linalg import inv, regular, solve, square
+from tinygrad_nn.ops.inverse import inv, square
 from tinygrad_nn.ops.rearrange import moveaxis
 from tinygrad_nn.ops.reduce import max, min, vector_norm
 from tinygrad_nn.ops.reduce import sum as total
-from tinygrad_nn.ops.select import greater
-from tinygrad_nn.ops.shape import astype, expand_dims, permute_dims, reshape, squeeze
+from tinygrad_nn.ops.shape import expand_dims, squeeze
 
 __all__ = [
     "cond",
-    "lstsq",
     "matrix_norm",
     "matrix_rank",
     "norm",
-    "tensorinv",
-    "tensorsolve",
 ]
 
 _ORDERS = ("fro", "nuc", 1, -1, 2, -2, float("inf"), float("-inf"))
@@ -128,96 +123,3 @@ def _of_any_rank(draw: Draw) -> Sample:
 def matrix_rank(x: Any, /, tol: Any = None) -> Any:
     """Number of singular values above `tol` (as in NumPy, if None); no gradient."""
     return namespace(x).linalg.matrix_rank(x, tol=tol)
-
-
-# ── Systems with other than square matrices ─────────────────────────────────────────────
-
-
-class LstsqResult(NamedTuple):
-    """What `lstsq` returns; the first is what is usually wanted."""
-
-    x: Any
-    residuals: Any
-    rank: Any
-    s: Any
-
-
-def _fits(draw: Draw) -> Sample:
-    a = spaced(draw, draw.integer(1, 4), draw.integer(1, 3), [()])
-    return (a, draw.array(draw.choice([(a.shape[0],), (a.shape[0], 2)]))), {}
-
-
-@composed(samples=_fits, numpy="linalg.lstsq")
-def lstsq(a: Any, b: Any, rcond: Any = None) -> LstsqResult:
-    """The x that makes |a x - b| least, and of several the shortest.
-
-    Args:
-        a: Matrices `(..., m, n)`.
-        b: One vector `(m,)`, or matrices `(..., m, k)`.
-        rcond: Singular values up to this times the largest count as 0; None: the dtype's
-            epsilon times the longer side.
-
-    Returns:
-        Named tuple: `x`; `residuals`, the sums of squares of a x - b for each column, empty
-        unless m > n; `rank` of `a`; `s`, its singular values. The gradient is that at
-        constant rank.
-    """
-    m, n = a.shape[-2:]
-    if b.shape[-1 if b.ndim == 1 else -2] != m:
-        raise ShapeError(f"lstsq: got shapes {tuple(a.shape)} and {tuple(b.shape)}, expected {m} rows")
-    if rcond is None:
-        rcond = _epsilon(a.dtype) * (m if m > n else n)
-    columns = expand_dims(b, -1) if b.ndim == 1 else b
-    x = pinv(a, rcond=rcond) @ columns
-    rest = a @ x - columns
-    residuals = total(rest * rest, -2) if m > n else reshape(x[..., :0, :0], (0,))
-    s = svdvals(a)
-    rank = astype(total(greater(s, rcond * s[..., :1]), -1), "int32")
-    return LstsqResult(x[..., 0] if b.ndim == 1 else x, residuals, rank, s)
-
-
-def _epsilon(dtype: Any) -> float:
-    """Distance from 1 to the next number of a float dtype."""
-    return {2: 2.0**-10, 4: 2.0**-23}.get(dtype.itemsize, 2.0**-52)
-
-
-def _boxes(draw: Draw) -> Sample:
-    return (regular(draw, (), 6).reshape(draw.choice([(2, 3, 6), (6, 3, 2), (2, 3, 3, 2)])),), {}
-
-
-def _inverted(draw: Draw) -> Sample:
-    (x,), _ = _boxes(draw)
-    return (x,), {"ind": 1 if x.shape[0] == 6 else 2}
-
-
-@composed(samples=_inverted, numpy="linalg.tensorinv")
-def tensorinv(x: Any, ind: int = 2) -> Any:
-    """Inverse for `tensordot(x, y, ind)`: the first `ind` axes count as rows."""
-    rows, columns = tuple(x.shape[:ind]), tuple(x.shape[ind:])
-    if ind < 1 or prod(rows) != prod(columns):
-        raise ShapeError(
-            f"tensorinv: got shape {tuple(x.shape)} with ind={ind}, expected equal products of the "
-            "sides before and after it"
-        )
-    flat = reshape(x, (prod(rows), prod(columns)))
-    return reshape(inv(flat), (*columns, *rows))
-
-
-def _tensor_systems(draw: Draw) -> Sample:
-    (a,), static = _inverted(draw)
-    return (a, draw.array(a.shape[: static["ind"]])), {}
-
-
-@composed(samples=_tensor_systems, numpy="linalg.tensorsolve")
-def tensorsolve(a: Any, b: Any, axes: tuple[int, ...] | None = None) -> Any:
-    """The x with `tensordot(a, x, x.ndim) = b`; `axes` of `a` are moved to its end first."""
-    if axes is not None:
-        last = normals("tensorsolve", tuple(axes), a.ndim)
-        a = permute_dims(a, (*(i for i in range(a.ndim) if i not in last), *last))
-    sides = tuple(a.shape[b.ndim :])
-    if prod(sides) != prod(b.shape):
-        raise ShapeError(
-            f"tensorsolve: got shapes {tuple(a.shape)} and {tuple(b.shape)}, expected as many "
-            "unknowns (further axes of a) as numbers in b"
-        )
-    return reshape(solve(reshape(a, (-1, prod(sides))), reshape(b, (-1,))), sides)

@@ -104,9 +104,8 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any
 
 
 def _edges_and_values(draw: Draw) -> Sample:
-    edges = sorted(draw.array((draw.integer(0, 4),)).tolist())
-    values = draw.array(draw.shape())
-    return (namespace(values).asarray(edges, dtype=values.dtype), values), {}
+    edges = draw.array((draw.integer(0, 4),), DISTINCT)
+    return (namespace(edges).sort(edges), draw.array(draw.shape())), {}
 
 
 @op(kind=Kind.CONSTANT, samples=_edges_and_values, numpy="searchsorted")

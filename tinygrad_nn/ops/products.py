@@ -18,7 +18,6 @@ __all__ = [
     "kron",
     "matmul",
     "matvec",
-    "multi_dot",
     "outer",
     "tensordot",
     "vdot",
@@ -252,8 +251,8 @@ def cross(a: Any, b: Any, axis: int = -1) -> Any:
     """Cross product of vectors of three numbers along `axis`, broadcast over the others."""
     if a.shape[axis] != 3 or b.shape[axis] != 3:
         raise ShapeError(
-            f"cross: got shapes {tuple(a.shape)} and {tuple(b.shape)}, expected three numbers along "
-            f"axis {axis}; append a zero to vectors of two"
+            f"cross: got shapes {tuple(a.shape)} and {tuple(b.shape)}, expected three numbers "
+            f"along axis {axis}; append a zero to vectors of two"
         )
     a, b = (_last(x, axis) for x in (a, b))
     turned = a * b[..., _TURN] - a[..., _TURN] * b
@@ -278,61 +277,3 @@ def _back(x: Any, axis: int) -> Any:
     order = list(range(x.ndim - 1))
     order.insert(axis % x.ndim, x.ndim - 1)
     return permute_dims(x, tuple(order))
-
-
-# ── Chains ──────────────────────────────────────────────────────────────────────────────
-
-
-def _chain(draw: Draw) -> Sample:
-    sides = [draw.integer(1, 4) for _ in range(draw.integer(3, 6))]
-    shapes = list(zip(sides, sides[1:], strict=False))
-    if draw.choice([False, True]):
-        shapes[0] = shapes[0][1:]
-    return ([draw.array(shape) for shape in shapes],), {}
-
-
-@composed(samples=_chain, numpy="linalg.multi_dot")
-def multi_dot(arrays: Any) -> Any:
-    """Product of two or more matrices in the order that takes the fewest multiplications.
-
-    The first may be a row, the last a column vector. The order is found as in Cormen,
-    Leiserson, Rivest and Stein, "Introduction to Algorithms", section 15.2.
-
-    Raises:
-        ShapeError: Fewer than two arrays, or one of them has other than two axes.
-    """
-    arrays = list(arrays)
-    dims = [len(x.shape) for x in arrays]
-    ends = (1, 2)
-    if len(arrays) < 2 or {*dims[1:-1]} - {2} or dims[0] not in ends or dims[-1] not in ends:
-        raise ShapeError(
-            f"multi_dot: got shapes {[tuple(x.shape) for x in arrays]}, expected two or more "
-            "matrices (the first and the last may be vectors)"
-        )
-    sides = [1 if dims[0] == 1 else arrays[0].shape[0], *(x.shape[0] for x in arrays[1:])]
-    if dims[0] == 1:
-        sides[1] = arrays[0].shape[0]
-    sides.append(1 if dims[-1] == 1 else arrays[-1].shape[-1])
-    return _multiplied(arrays, _best_splits(sides), 0, len(arrays) - 1)
-
-
-def _best_splits(sides: list[int]) -> dict[tuple[int, int], int]:
-    """For matrices i to j of a chain, where the last product of the cheapest order splits."""
-    count = len(sides) - 1
-    cost = {(i, i): 0 for i in range(count)}
-    split = {}
-    for length in range(1, count):
-        for i in range(count - length):
-            j = i + length
-            cost[i, j], split[i, j] = min(
-                (cost[i, k] + cost[k + 1, j] + sides[i] * sides[k + 1] * sides[j + 1], k)
-                for k in range(i, j)
-            )
-    return split
-
-
-def _multiplied(arrays: list[Any], split: dict[tuple[int, int], int], i: int, j: int) -> Any:
-    if i == j:
-        return arrays[i]
-    k = split[i, j]
-    return _multiplied(arrays, split, i, k) @ _multiplied(arrays, split, k + 1, j)

@@ -80,7 +80,7 @@ def prod(x: T, /, axis: Axes = None, keepdims: bool = False) -> T:
 
 def count(x: Any, axis: Axes) -> int:
     """Number of elements of `x` that a reduction over `axis` makes one."""
-    if axis is None:
+    if axis is None or not x.shape:
         return product(x.shape)
     return product([x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,))])
 

@@ -115,9 +115,9 @@ def _logcumsumexp_slope(g: Any, y: Any, x: Any, axis: int) -> Any:
     axis = normal("logcumsumexp", axis, x.ndim)
     if not x.shape[axis]:
         return g
-    y = where(equal(y, -inf), 0.0, y)
-    decay = exp(y[_part(axis, None, -1)] - y[_part(axis, 1, None)])
-    return exp(x - y) * suffix_recurrence(decay, g, axis)
+    finite = where(equal(y, -inf), 0.0, y)
+    decay = exp(y[_part(axis, None, -1)] - finite[_part(axis, 1, None)])
+    return exp(x - finite) * suffix_recurrence(decay, g, axis)
 
 
 @op(kernel="logcumsumexp", vjp=_logcumsumexp_slope, samples=_reals_along)

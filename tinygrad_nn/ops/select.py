@@ -199,7 +199,7 @@ bitwise_not = invert
 
 @op(kernel="zeros_like", kind=Kind.CONSTANT, domain=Domain())
 def no_gradient(g: Any, /) -> Any:
-    """Zeros like `g`: the gradient of what does not depend on its input, for an infinite `g` too."""
+    """Zeros like `g`, for an infinite `g` too: the gradient of what ignores its input."""
 
 
 def _masked(draw: Draw) -> Sample:

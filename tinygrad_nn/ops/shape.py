@@ -8,6 +8,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
+from tinygrad_nn.errors import DTypeError
 
 __all__ = [
     "astype",
@@ -257,10 +258,15 @@ def astype(x: T, dtype: Any) -> T:
     """`x` with another dtype.
 
     The gradient is cast back to the dtype of `x`. Integers and bools have none.
+
+    Raises:
+        DTypeError: `dtype` is not one of real numbers.
     """
     if not isinstance(x, Node):
         return namespace(x).astype(x, dtype)  # type: ignore[no-any-return]
     kind = getattr(dtype, "kind", None) or namespace(x._data).dtype(dtype).kind
+    if kind not in "fiub":
+        raise DTypeError(f"astype: got {dtype}, expected a dtype of real numbers or bool")
     return _astype(x, dtype) if kind == "f" else _to_whole(x, dtype)
 
 

@@ -1,0 +1,28 @@
+"""Training: the loop, what to measure, what to keep, and pictures of what was learned.
+
+    loop.py         fit: predict, loss, gradient, adjust
+    history.py      what happened, epoch by epoch
+    metrics.py      accuracy, confusion matrix, worst mistakes
+    pictures.py     the same as SVG; sheet.py and png.py write them
+    settings.py     all that decides how a run comes out
+    experiment.py   a run: data, network, loss, optimiser, and their whole state
+    folder.py       where a run is kept
+"""
+
+from tinygrad_nn.train.experiment import Experiment as Experiment
+from tinygrad_nn.train.experiment import load_images as load_images
+from tinygrad_nn.train.folder import RunFolder as RunFolder
+from tinygrad_nn.train.history import Epoch as Epoch
+from tinygrad_nn.train.history import History as History
+from tinygrad_nn.train.loop import fit as fit
+from tinygrad_nn.train.metrics import Mistake as Mistake
+from tinygrad_nn.train.metrics import accuracy as accuracy
+from tinygrad_nn.train.metrics import confusion_matrix as confusion_matrix
+from tinygrad_nn.train.metrics import confusion_text as confusion_text
+from tinygrad_nn.train.metrics import predict as predict
+from tinygrad_nn.train.metrics import worst_mistakes as worst_mistakes
+from tinygrad_nn.train.pictures import confusion_picture as confusion_picture
+from tinygrad_nn.train.pictures import history_picture as history_picture
+from tinygrad_nn.train.pictures import mistakes_picture as mistakes_picture
+from tinygrad_nn.train.pictures import weights_picture as weights_picture
+from tinygrad_nn.train.settings import Settings as Settings

@@ -44,10 +44,11 @@ class _Columns:
     def _packed(self, row: list[int]) -> list[float]:
         """Centres of a row set as tightly as possible, from 0."""
         centres = [0.0] * len(row)
+        sizes = self.layers.sizes
         for k in range(1, len(row)):
             a, b = row[k - 1], row[k]
             gap = _GAP if a < self.boxes and b < self.boxes else _THIN
-            centres[k] = centres[k - 1] + self.layers.sizes[a].width // 2 + self.layers.sizes[b].width // 2 + gap
+            centres[k] = centres[k - 1] + sizes[a].width // 2 + sizes[b].width // 2 + gap
         return centres
 
     # ── Rows ────────────────────────────────────────────────────────────────────────────
@@ -69,9 +70,7 @@ class _Columns:
                     pulls = [(above if downward else below)[i] for i in rows[k]]
                 self._settle(rows[k], self.offsets[k], pulls)
 
-    def _settle(
-        self, row: list[int], offset: list[float], pulls: list[list[int]]
-    ) -> None:
+    def _settle(self, row: list[int], offset: list[float], pulls: list[list[int]]) -> None:
         """Move a row to where its neighbours pull it, by least squares under its distances.
 
         With the packed position taken off, "not closer than packed" is "not decreasing", and
@@ -129,7 +128,7 @@ class _Columns:
                  for run in runs]  # fmt: skip
         masses = [max(len(pull), 0.01) for pull in pulls]
         at = [sum(self.x[i] for i in run) / len(run) for run in runs]
-        for _ in range(60 if len(runs) < 400 else 12):
+        for _ in range(160 if len(runs) < 200 else 16):
             wish = [(at[k] + sum(at[j] for j in pull) / len(pull)) / 2 if pull else at[k]
                     for k, pull in enumerate(pulls)]  # fmt: skip
             at = _apart(wish, masses, lefts)

@@ -6,6 +6,8 @@ languages of their own. Names of nodes are ours, never the user's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinygrad_nn.viz.measure import FONT
 from tinygrad_nn.viz.scene import Box, Scene, compose
 from tinygrad_nn.viz.snapshot import Snapshot
@@ -43,8 +45,9 @@ def to_dot(snapshot: Snapshot, *, constants: bool = True, direction: str = "TB")
         f"digraph {quoted([scene.title])} {{",
         f'  graph [rankdir={direction} nodesep=0.3 ranksep=0.3 bgcolor="{_P.ground}" '
         f'fontname="{_FACE}" fontsize=11 fontcolor="{_P.muted}" '
-        f'labelloc=b labeljust=l label={quoted(scene.notes, end=chr(92) + "l")}]',
-        f'  node [shape=box fontname="{_FACE}" fontsize=12 fontcolor="{_P.text}" margin="0.12,0.06"]',
+        f'labelloc=b labeljust=l label={quoted(scene.notes, to_the_left=True)}]',
+        f'  node [shape=box fontname="{_FACE}" fontsize=12 fontcolor="{_P.text}" '
+        'margin="0.12,0.06"]',
         f'  edge [fontname="{_FACE}" fontsize=11 fontcolor="{_P.text}" color="{_P.edge}" '
         "arrowsize=0.7]",
         *(f"  {box.key} [{_attributes(box)}]" for box in scene.boxes),
@@ -73,14 +76,13 @@ def _edges(scene: Scene) -> list[str]:
     return found
 
 
-def quoted(lines: list[str] | tuple[str, ...], end: str = "\\n") -> str:
+def quoted(lines: Sequence[str], *, to_the_left: bool = False) -> str:
     r"""DOT string of several lines, in which nothing is special any more.
 
     In a string only `\"` is an escape; a label then reads `\n`, `\N` and their like, and
     entities such as `&lt;`.
     """
-    safe = (
-        line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in lines
-    )
-    text = end.join(safe)
-    return f'"{text}{end if end != chr(92) + "n" and lines else ""}"'
+    safe = [line.replace("&", "&amp;").replace("\\", r"\\").replace('"', r"\"") for line in lines]
+    # Here an end of line says how the line before it is set.
+    text = "".join(rf"{line}\l" for line in safe) if to_the_left else r"\n".join(safe)
+    return f'"{text}"'

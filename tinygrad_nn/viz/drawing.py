@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 import warnings
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,13 +22,15 @@ from tinygrad_nn.viz.text import to_text
 
 __all__ = ["Drawing", "DrawingWarning", "draw"]
 
-_SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text", ".png": "png", ".pdf": "pdf"}
+_SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text"}
+_SUFFIXES |= {".png": "png", ".pdf": "pdf"}
 _CHOICES = {
     "format": ("svg", "dot", "text", "png", "pdf"),
     "direction": ("auto", "TB", "LR"),
     "theme": ("auto", "light", "dark"),
     "engine": ("auto", "dot", "own"),
 }
+_INSIDE = (str(Path(__file__).parent), functools.__file__)
 _LONGEST_ROW = 3
 """Operations in a row that fit across a page; longer graphs run downward."""
 
@@ -38,7 +42,10 @@ class DrawingWarning(UserWarning):
 @cache
 def _warn_once(message: str) -> None:
     """Warn once in a process: a notebook draws the same loss many times."""
-    warnings.warn(message, DrawingWarning, stacklevel=6)
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_code.co_filename.startswith(_INSIDE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, DrawingWarning, stacklevel=level)
 
 
 class Drawing:
@@ -67,7 +74,8 @@ class Drawing:
     @cached_property
     def dot(self) -> str:
         """DOT text, for Graphviz and programs that read its language."""
-        return to_dot(self.snapshot, constants=self._options["constants"], direction=self._direction)
+        constants = self._options["constants"]
+        return to_dot(self.snapshot, constants=constants, direction=self._direction)
 
     @cached_property
     def text(self) -> str:

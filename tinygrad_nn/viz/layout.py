@@ -81,19 +81,12 @@ class _Curves:
         for k, height in enumerate(heights):
             tops.append(y)
             y += height + self._gap_below(k)
-        bottom = tops[-1] + heights[-1]
-        middles = [top + height / 2 for top, height in zip(tops, heights, strict=True)]
-        centres = [(self.x[i], middles[self.layer[i]]) for i in range(len(self.sizes))]
-        ends = self._ends()
-        curves = []
-        for number, chain in enumerate(self.chains):
-            points: list[Point] = []
-            for a, b in pairwise(chain):
-                shift = ends[number] if b < self.boxes else 0.0
-                self._piece(points, centres, tops, heights, a, b, shift)
-            curves.append(tuple(points))
-        right = max(self.x[i] + self.sizes[i].width / 2 for i in range(len(self.sizes)))
-        return Placement(tuple(centres[: self.boxes]), tuple(curves), right, bottom)
+        self.bands = [(top, top + height) for top, height in zip(tops, heights, strict=True)]
+        middles = [sum(band) / 2 for band in self.bands]
+        self.centres = [(x, middles[k]) for x, k in zip(self.x, self.layer, strict=True)]
+        curves = [self._curve(*pair) for pair in zip(self.chains, self._ends(), strict=True)]
+        right = max(x + size.width / 2 for x, size in zip(self.x, self.sizes, strict=True))
+        return Placement(tuple(self.centres[: self.boxes]), tuple(curves), right, self.bands[-1][1])
 
     def _gap_below(self, k: int) -> float:
         """Room for the curves below a row: steep where they go far."""
@@ -123,38 +116,28 @@ class _Curves:
                 shift[n] = (k - middle) * step
         return shift
 
-    def _piece(
-        self,
-        points: list[Point],
-        centres: list[Point],
-        tops: list[float],
-        heights: list[float],
-        a: int,
-        b: int,
-        shift: float,
-    ) -> None:
-        """Add the way from item `a` to item `b`: straight out, a bend between layers, straight in."""
-        ax, ay = centres[a]
-        bx, by = centres[b]
-        layer = self.layer[a]
-        start = ay + self.sizes[a].height / 2
-        leave = tops[layer] + heights[layer]
-        enter = tops[layer + 1]
-        end = by - self.sizes[b].height / 2
-        bx += shift
-        if self.sizes[b].is_round:
-            radius = self.sizes[b].width / 2
-            end += radius - sqrt(radius * radius - shift * shift)
-        if not points:
-            points.append((ax, start))
-        if leave > points[-1][1]:
-            _line(points, (ax, leave))
-        middle = (leave + enter) / 2
-        points += [(ax, middle), (bx, middle), (bx, enter)]
-        if end > enter:
-            _line(points, (bx, end))
+    def _curve(self, chain: list[int], shift: float) -> tuple[Point, ...]:
+        """Points of a link: straight through each layer, a bend from each to the next."""
+        x, y = self.centres[chain[0]]
+        points = [(x, y + self.sizes[chain[0]].height / 2)]
+        for a, b in pairwise(chain):
+            x, y = self.centres[b]
+            end = y - self.sizes[b].height / 2
+            if b < self.boxes:
+                x += shift
+                if self.sizes[b].is_round:
+                    radius = self.sizes[b].width / 2
+                    end += radius - sqrt(radius * radius - shift * shift)
+            leave, enter = self.bands[self.layer[a]][1], self.bands[self.layer[b]][0]
+            _straight_on(points, leave)
+            middle = (leave + enter) / 2
+            points += [(points[-1][0], middle), (x, middle), (x, enter)]
+            _straight_on(points, end)
+        return tuple(points)
 
 
-def _line(points: list[Point], end: Point) -> None:
+def _straight_on(points: list[Point], end: float) -> None:
+    """Add a piece straight down to `end`, if that is further."""
     x, y = points[-1]
-    points += [(x, y + (end[1] - y) / 3), (x, y + 2 * (end[1] - y) / 3), end]
+    if end > y:
+        points += [(x, y + (end - y) / 3), (x, y + 2 * (end - y) / 3), (x, end)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +13,6 @@ from tinygrad_nn.core.observe import Observer, observe
 from tinygrad_nn.core.sweep import pull, reverse_order
 from tinygrad_nn.errors import GradientError, OperandError, OptionError
 from tinygrad_nn.tensor import Parameter
-from tinygrad_nn.value import Value
 from tinygrad_nn.viz.snapshot import Edge, Record, Role, Snapshot, Summary
 from tinygrad_nn.viz.wording import shape_text
 
@@ -155,7 +154,7 @@ class _Recorder:
     ) -> None:
         self.root = root
         self.order = order
-        self.kept = set(order[:limit])
+        self.kept = _nearest(root, limit)
         self.gradients = gradients
         self.observed = observed
         self.room = {"constants": limit, "edges": _EDGES_PER_NODE * limit}
@@ -166,9 +165,7 @@ class _Recorder:
         self.counts: Counter[str] = Counter()
         self.taken = {node.name for node in self.kept}
         # Leaves with another number than the one that the results were computed from.
-        self.changed = {
-            p for n in self.kept for p in _nodes(n.inputs) if p.epoch > n.epoch
-        }
+        self.changed = {p for n in self.kept for p in _nodes(n.inputs) if p.epoch > n.epoch}
 
     def snapshot(self) -> Snapshot:
         for node in _inputs_first(self.root, self.kept):
@@ -257,6 +254,17 @@ def _nodes(inputs: Sequence[Any]) -> set[Node]:
     return {p for p in inputs if isinstance(p, Node)}
 
 
+def _nearest(root: Node, limit: int) -> set[Node]:
+    """The first `limit` nodes by their steps from the root."""
+    found, queue = {root}, deque([root])
+    while queue:
+        for p in queue.popleft().inputs:
+            if len(found) < limit and isinstance(p, Node) and p not in found:
+                found.add(p)
+                queue.append(p)
+    return found
+
+
 def _inputs_first(root: Node, kept: set[Node]) -> Iterator[Node]:
     """Nodes of `kept`, each after its inputs, the first input's side first."""
     seen = {root}
@@ -297,7 +305,9 @@ def _summary(payload: Any) -> Summary:
 
 def _static_text(value: Any) -> str:
     """A static argument's value; of an array only the shape, of a function the name."""
-    if isinstance(value, (np.ndarray, Node)):
+    if isinstance(value, Node):
+        value = _payload(value)
+    if isinstance(value, np.ndarray):
         return f"array {shape_text(value.shape)}".strip()
     if callable(value):
         return str(getattr(value, "__name__", type(value).__name__))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 from tinygrad_nn.viz.measure import text_width
@@ -129,15 +130,13 @@ class Scene:
             stops = [arrow.source, arrow.target]
             if arrow.label is not None:
                 stops.insert(1, arrow.label.key)
-            yield from zip(stops, stops[1:], strict=False)
+            yield from pairwise(stops)
 
 
 def compose(snapshot: Snapshot, *, constants: bool = True) -> Scene:
     """Scene of a snapshot, with or without its constants."""
     records = {r.key: r for r in snapshot.records}
-    hidden = set() if constants else {
-        r.key for r in snapshot.records if not r.name
-    }
+    hidden = set() if constants else {r.key for r in snapshot.records if not r.name}
     shown = [r for r in snapshot.records if r.key not in hidden]
     uses = snapshot.uses()
     boxes: list[Box] = []
@@ -294,6 +293,11 @@ def _figures(what: str, s: Summary) -> str:
 
 def _notes(snapshot: Snapshot, hidden: int) -> Iterator[str]:
     root = clean(shorten(snapshot.root.name))
+    if left_out := snapshot.total - snapshot.kept:
+        yield (
+            f"{snapshot.total} nodes; the {snapshot.kept} nearest to {root} are drawn, "
+            f"{left_out} are left out."
+        )
     waiting = [r for r in snapshot.records if r.missing == "not yet run backward"]
     if any(e.local is not None for e in snapshot.edges):
         note = "Arrows: “local” is the derivative of the result by this input"
@@ -307,10 +311,5 @@ def _notes(snapshot: Snapshot, hidden: int) -> Iterator[str]:
     if changed := [shorten(clean(r.name)) for r in snapshot.records if r.changed]:
         names = ", ".join(changed[:3]) + (" …" if len(changed) > 3 else "")
         yield f"Written after use: {names}. The results are those of the earlier numbers."
-    if left_out := snapshot.total - snapshot.kept:
-        yield (
-            f"{snapshot.total} nodes; the {snapshot.kept} nearest to {root} are drawn, "
-            f"{left_out} are left out."
-        )
     if hidden:
         yield f"{hidden} constant{'s are' if hidden > 1 else ' is'} not shown."

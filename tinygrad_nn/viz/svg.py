@@ -105,8 +105,18 @@ def _arrow(arrow: Arrow, curves: list[tuple[Point, ...]]) -> str:
 
 
 def _path(points: tuple[Point, ...]) -> str:
-    pairs = [f"{_n(x)} {_n(y)}" for x, y in points]
-    return f"M{pairs[0]} C" + " ".join(pairs[1:])
+    """Path of Bézier pieces, those that are straight along an axis in short."""
+    text, last = f"M{_n(points[0][0])} {_n(points[0][1])}", points[0]
+    for k in range(1, len(points), 3):
+        piece = points[k : k + 3]
+        if all(x == last[0] for x, _ in piece):
+            text += f"V{_n(piece[-1][1])}"
+        elif all(y == last[1] for _, y in piece):
+            text += f"H{_n(piece[-1][0])}"
+        else:
+            text += "C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in piece)
+        last = piece[-1]
+    return text
 
 
 # ── Boxes ───────────────────────────────────────────────────────────────────────────────
@@ -117,7 +127,8 @@ def _box(box: Box, centre: Point) -> str:
     place = f'x="{_n(x)}" y="{_n(y)}" width="{box.width}" height="{box.height}"'
     shape = ""
     if box.is_round:
-        shape = f'<circle class="shape" cx="{_n(centre[0])}" cy="{_n(centre[1])}" r="{box.width // 2}"/>'
+        at = f'cx="{_n(centre[0])}" cy="{_n(centre[1])}"'
+        shape = f'<circle class="shape" {at} r="{box.width // 2}"/>'
     elif box.kind != "label":
         corner = 12 if box.kind == "operation" and len(box.lines) == 1 else 7
         shape = f'<rect class="shape" {place} rx="{corner}"/>'
@@ -148,7 +159,9 @@ def _text(text: Text, x: float, middle: float, anchor: str) -> str:
     y = middle + 0.36 * text.size
     style = "" if text.style == "plain" else f' class="{text.style}"'
     # Letters of unknown width are held to the room that was left for them.
-    held = "" if known(text.words) else f' textLength="{_n(text.width)}" lengthAdjust="spacingAndGlyphs"'
+    held = f' textLength="{_n(text.width)}" lengthAdjust="spacingAndGlyphs"'
+    if known(text.words):
+        held = ""
     at = f'x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}"'
     return f"<text {at}{style}{held}>{_safe(text.words)}</text>"
 

@@ -76,11 +76,12 @@ def _cells(r: Record, edge: Edge | None) -> list[str]:
     if not r.name:
         return [r.role.value]
     cells = [_figures(r.value)]
-    if r.gradient is not None:
-        scalar = r.gradient.is_scalar and r.gradient.elements is not None
-        cells.append(f"grad {signed(r.gradient.elements[0]) if scalar else array_line(r.gradient)}")
-    else:
+    if r.gradient is None:
         cells.append(r.missing)
+    elif r.gradient.is_scalar and r.gradient.elements:
+        cells.append(f"grad {signed(r.gradient.elements[0])}")
+    else:
+        cells.append(f"grad {array_line(r.gradient)}")
     if edge is not None and edge.local is not None:
         added = "" if edge.contribution is None else f", adds {signed(edge.contribution)}"
         cells.append(f"[local {number(edge.local)}{added}]")

@@ -65,8 +65,9 @@ def array_line(summary: Summary) -> str:
         return _nested(list(summary.elements), summary.shape)
     if not summary.size:
         return "empty"
-    odd = [f"{count} {word}" for word, count in (("NaN", summary.nans), ("Inf", summary.infs))
-           if count]
+    odd = [
+        f"{count} {word}" for word, count in (("NaN", summary.nans), ("Inf", summary.infs)) if count
+    ]
     if summary.low == summary.high and summary.is_finite:
         return f"all {number(summary.low)}"
     if summary.nans + summary.infs < summary.size:

@@ -13,7 +13,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import UNIT, Draw, Sample
-from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.ops.diagonal import tril, triu
 from tinygrad_nn.ops.join import concat
 from tinygrad_nn.ops.reduce import sum as total
@@ -28,7 +28,6 @@ __all__ = [
     "inv",
     "log_abs_det",
     "logdet",
-    "matrix_power",
     "sign_det",
     "slogdet",
     "solve",
@@ -179,7 +178,7 @@ def sign_det(x: Any, /) -> Any:
 
 @op(vjp=lambda g, y, x: _as_matrix(g) * inv(x).mT, samples=squares)
 def log_abs_det(x: Any, /) -> Any:
-    """ln |det X|, which does not overflow; -inf for singular matrices. dy/dX = X⁻ᵀ."""
+    """Logarithm of |det X|, -inf for singular matrices; does not overflow. dy/dX = X⁻ᵀ."""
     return namespace(x).linalg.log_abs_det(square("log_abs_det", x))
 
 
@@ -203,30 +202,6 @@ def logdet(x: Any) -> Any:
 
 
 # ── Functions of matrices ───────────────────────────────────────────────────────────────
-
-
-def _powers(draw: Draw) -> Sample:
-    return squares(draw)[0], {"n": draw.integer(-3, 6)}
-
-
-@composed(samples=_powers, numpy="linalg.matrix_power")
-def matrix_power(x: Any, n: int) -> Any:
-    """`x` times itself n times, by repeated squaring; the inverse for negative `n`."""
-    if int(n) != n:
-        raise OptionError(f"matrix_power: got n={n!r}, expected an integer")
-    square("matrix_power", x)
-    if n < 0:
-        return matrix_power(inv(x), -n)
-    if n == 0:
-        return where(True, eye_like(x), zeros_like(x))
-    out = None
-    while n:
-        if n % 2:
-            out = x if out is None else out @ x
-        n //= 2
-        if n:
-            x = x @ x
-    return out
 
 
 def _block(x: Any, corner: Any, y: Any) -> Any:

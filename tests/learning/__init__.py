@@ -1,0 +1,1 @@
+"""Small models reach a known loss."""

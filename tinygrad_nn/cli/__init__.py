@@ -1,0 +1,49 @@
+"""The command `tinygrad-nn`.
+
+    arguments.py     what may be typed, and what is wrong with what was
+    interruption.py  Ctrl-C and SIGTERM, taken at a moment that suits
+    train.py         `tinygrad-nn train`
+    report.py        what a trained network is shown and judged by
+    screen.py        lines on the terminal
+
+Exit codes: 0 done, 2 refused or failed with one line on stderr, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from tinygrad_nn.cli.arguments import parse
+from tinygrad_nn.cli.interruption import Interruption
+from tinygrad_nn.cli.train import train
+from tinygrad_nn.errors import TinygradError
+
+__all__ = ["main"]
+
+FAILED = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code.
+
+    Args:
+        arguments: what follows the name of the command; None takes them from the process.
+    """
+    try:
+        with Interruption() as interruption:
+            options = parse(arguments)
+            return train(options, interruption)
+    except BrokenPipeError:
+        # The reader of a pipe is gone: nobody can be told, and the buffer must not be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (TinygradError, OSError, MemoryError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        print(f"tinygrad-nn train: error: {text}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt as interrupt:
+        print(f"tinygrad-nn train: {interrupt or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED

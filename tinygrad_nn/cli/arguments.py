@@ -1,0 +1,280 @@
+"""What may be typed after `tinygrad-nn`, and one clear line on what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import tinygrad_nn
+from tinygrad_nn.errors import OptionError
+from tinygrad_nn.train.settings import (
+    ACTIVATIONS,
+    DATA,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Settings,
+)
+
+__all__ = ["Options", "parse"]
+
+_ABOUT: Final = """\
+Train a network that reads handwritten digits: 784-16-16-10 neurons unless told otherwise.
+It shows the nine steps of learning as they happen, and writes what was learned, and
+pictures of it, into a folder."""
+
+_EXAMPLES: Final = """\
+examples:
+  tinygrad-nn train                       the digits that come with the package; seconds
+  tinygrad-nn train mnist --download      60,000 MNIST images; fetches 11 MB once
+  tinygrad-nn train --layers 32 --activation relu --lr 0.002
+  tinygrad-nn train --loss mse --optimizer sgd --schedule constant --lr 0.5
+                                          plain gradient descent on the squared error
+  tinygrad-nn train --resume runs/digits-20300131-120000
+                                          go on where a run was stopped
+
+what a run leaves in its folder:
+  run.json        settings, seed, versions, loss and accuracy of each epoch, confusion matrix
+  weights.npz     the weights, for tinygrad_nn.load and numpy.load
+  state.npz       everything that --resume needs
+  confusion.svg   what was taken for what          mistakes.svg   the worst mistakes
+  weights.svg     what the first layer looks for   history.svg    loss and accuracy by epoch
+  backward.svg    the backward pass of one example
+
+Ctrl-C stops after the current batch and saves: nothing learned is lost. Exit codes: 0 done,
+2 refused or failed (one line says why), 130 interrupted."""
+
+# Options that are entries of the settings, so that --resume can take them from the folder.
+_SETTINGS: Final = ("layers", "activation", "loss", "optimizer", "lr", "schedule", "batch", "seed")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for.
+
+    Attributes:
+        settings: of a new run; None to go on with an old one.
+        resume: folder of the run to go on with.
+        epochs: in all, for `resume`; None keeps what the run was begun with.
+        out: folder of a new run; None makes a name.
+        data_folder: where the MNIST files are.
+        download: whether to fetch them.
+    """
+
+    settings: Settings | None
+    resume: str | None
+    epochs: int | None
+    out: str | None
+    data_folder: str | None
+    download: bool
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Return what was asked for.
+
+    Raises:
+        OptionError: an option is unknown, out of range, or does not go with another.
+        SystemExit: with code 0, after --help and --version.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = _parser()
+    if not arguments:
+        parser.print_help()
+        raise SystemExit(0)
+    found = parser.parse_args(arguments)
+    if found.command is None:
+        raise OptionError("got no command, expected train; try tinygrad-nn train --help")
+    return _resumed(found) if found.resume is not None else _new(found)
+
+
+def _new(found: argparse.Namespace) -> Options:
+    if found.data and found.data_option and found.data != found.data_option:
+        raise OptionError(
+            f"--data: got {found.data_option} beside {found.data}, expected one data set; leave "
+            "one of them out"
+        )
+    given = {name: getattr(found, name) for name in (*_SETTINGS, "epochs", "data_folder")}
+    given["data"] = found.data or found.data_option
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except OptionError as error:
+        # An entry of the settings bears the name of its option.
+        raise OptionError(f"--{error}") from error
+    for name in ("data_folder", "download"):
+        if settings.data == "digits" and getattr(found, name):
+            raise OptionError(
+                f"--{name.replace('_', '-')}: got it with the digits, expected it with mnist only, "
+                "since the digits come with the package; add mnist or leave it out"
+            )
+    return Options(
+        settings, None, settings.epochs, found.out, found.data_folder, bool(found.download)
+    )
+
+
+def _resumed(found: argparse.Namespace) -> Options:
+    for name in ("data", "data_option", "out", *_SETTINGS):
+        if getattr(found, name) is not None:
+            shown = "data" if name.startswith("data") else name
+            raise OptionError(
+                f"--{shown}: got it with --resume, expected only --epochs, --data-folder and "
+                "--download there, since the run folder knows the rest; leave it out, or start a "
+                "new run"
+            )
+    if found.epochs is not None and found.epochs < 1:
+        raise OptionError(f"--epochs: got {found.epochs}, expected at least 1; leave it out")
+    return Options(
+        None, found.resume, found.epochs, None, found.data_folder, bool(found.download)
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        message = message.removeprefix("argument ")
+        raise OptionError(f"{message}; try tinygrad-nn train --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="tinygrad-nn",
+        description="Networks that learn, on an autograd engine you can see through.",
+        epilog="Start with: tinygrad-nn train      (seconds, needs no files)",
+        formatter_class=plain,
+        allow_abbrev=False,
+    )
+    version = f"tinygrad-nn {tinygrad_nn.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(
+        dest="command", metavar="command", title="commands", parser_class=_Parser
+    )
+    train = commands.add_parser(
+        "train",
+        help="train a network that reads handwritten digits",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        formatter_class=plain,
+        allow_abbrev=False,
+    )
+    _add_data(train)
+    _add_network(train)
+    _add_learning(train)
+    _add_folder(train)
+    return parser
+
+
+def _add_data(train: argparse.ArgumentParser) -> None:
+    group = train.add_argument_group("data")
+    known = " or ".join(DATA)
+    group.add_argument("data", nargs="?", metavar="DATA", help=f"{known} (default: digits)")
+    group.add_argument("--data", dest="data_option", metavar="DATA", help="the same as an option")
+    group.add_argument(
+        "--data-folder",
+        metavar="FOLDER",
+        help="where the MNIST files are (default: the folder in TINYGRAD_NN_DATA, its subfolder "
+        "mnist, then the user's cache)",
+    )
+    group.add_argument(
+        "--download", action="store_true", default=None, help="fetch missing MNIST files, 11 MB"
+    )
+
+
+def _add_network(train: argparse.ArgumentParser) -> None:
+    group = train.add_argument_group("network")
+    default = Settings()
+    group.add_argument(
+        "--layers",
+        type=_layers,
+        metavar="N,N",
+        help="neurons of each hidden layer, or none (default: 16,16)",
+    )
+    _named(group, "activation", ACTIVATIONS, default.activation)
+    _named(group, "loss", LOSSES, default.loss)
+
+
+def _add_learning(train: argparse.ArgumentParser) -> None:
+    group = train.add_argument_group("learning")
+    default = Settings()
+    _named(group, "optimizer", OPTIMIZERS, default.optimizer)
+    rates = ", ".join(f"{name} {rate:g}" for name, (rate, _) in OPTIMIZERS.items())
+    group.add_argument(
+        "--lr", type=_real, metavar="X", help=f"learning rate at the start (default: {rates})"
+    )
+    _named(group, "schedule", SCHEDULES, default.schedule)
+    group.add_argument(
+        "--batch",
+        type=_whole,
+        metavar="N",
+        help=f"examples for each adjustment (default: {default.batch})",
+    )
+    mnist = Settings(data="mnist").epochs
+    group.add_argument(
+        "--epochs",
+        type=_whole,
+        metavar="N",
+        help=f"passes over the examples (default: digits {default.epochs}, mnist {mnist})",
+    )
+    group.add_argument(
+        "--seed",
+        type=_whole,
+        metavar="N",
+        help="of the first weights and the order of the examples (default: 0)",
+    )
+
+
+def _add_folder(train: argparse.ArgumentParser) -> None:
+    group = train.add_argument_group("folder")
+    group.add_argument(
+        "--out", metavar="FOLDER", help="new folder for the run (default: runs/DATA-DATE-TIME)"
+    )
+    group.add_argument(
+        "--resume",
+        metavar="FOLDER",
+        help="go on with the run in this folder, bit for bit as if it had not stopped; "
+        "--epochs sets a new end",
+    )
+
+
+def _named(group: Any, name: str, known: Any, default: str) -> None:
+    names = ", ".join(known)
+    group.add_argument(f"--{name}", metavar="NAME", help=f"{names} (default: {default})")
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    if text == "none":
+        return ()
+    try:
+        return tuple(_digits(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"got {text[:60]!r}, expected numbers of neurons with commas between, or none; pass "
+            "for instance --layers 16,16"
+        ) from error
+
+
+def _whole(text: str) -> int:
+    try:
+        return _digits(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"got {text[:60]!r}, expected a whole number; pass for instance 5"
+        ) from error
+
+
+def _digits(text: str) -> int:
+    # int() also takes 1_000 and Arabic digits, and refuses very long ones with a lecture.
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        raise ValueError(text)
+    return int(text)
+
+
+def _real(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"got {text[:60]!r}, expected a number; pass for instance --lr 0.005"
+        ) from error

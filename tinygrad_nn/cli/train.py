@@ -1,0 +1,276 @@
+"""`tinygrad-nn train`: the nine steps of learning, on images of digits."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import tinygrad_nn
+from tinygrad_nn.cli.arguments import Options
+from tinygrad_nn.cli.interruption import Interruption
+from tinygrad_nn.cli.report import Report, draw_backward, gradient_lengths
+from tinygrad_nn.cli.screen import Screen
+from tinygrad_nn.errors import DataError, OptionError, StateError
+from tinygrad_nn.train import Epoch, Experiment, RunFolder, Settings, load_images
+from tinygrad_nn.train.settings import state_with
+
+__all__ = ["train"]
+
+_VERSION: Final = 1
+DONE: Final = 0
+
+
+def train(options: Options, interruption: Interruption) -> int:
+    """Train as `options` say; return the exit code.
+
+    Raises:
+        TinygradError: an input is missing or damaged, or a file cannot be written.
+        KeyboardInterrupt: interrupted; its text says what was saved.
+    """
+    if options.resume is not None:
+        folder = RunFolder.open(options.resume)
+        experiment, started = _restored(folder, options)
+        run = _Run(experiment, folder, started)
+        run.tell_resumed()
+    else:
+        assert options.settings is not None
+        experiment = Experiment(
+            options.settings, *load_images(options.settings, download=options.download)
+        )
+        folder = RunFolder.create(options.out or _free_name(options.settings.data))
+        run = _Run(experiment, folder, _now())
+        run.begin()
+    run.learn(interruption)
+    run.finish()
+    return DONE
+
+
+def _restored(folder: RunFolder, options: Options) -> tuple[Experiment, str]:
+    state = folder.load_state()
+    try:
+        settings = Settings.from_state(
+            state_with(state.get("settings"), options.epochs, options.data_folder)
+        )
+        if settings.data == "digits" and (options.data_folder or options.download):
+            raise OptionError(
+                f"--data-folder and --download: got one with a run on the digits in {folder.path}, "
+                "expected them with mnist only; leave them out"
+            )
+        experiment = Experiment(settings, *load_images(settings, download=options.download))
+        experiment.load_state_dict(
+            {key: value for key, value in state.items() if key != "started"}
+        )
+        done = len(experiment.history.epochs)
+        if settings.epochs is not None and done > settings.epochs:
+            raise OptionError(
+                f"--epochs: got {settings.epochs}, but the run in {folder.path} has {done} "
+                f"already, expected more; pass for instance --epochs {done + 10}"
+            )
+    except StateError as error:
+        raise DataError(
+            f"{folder.path}: got a run that cannot be gone on with: {error}. Start a new run "
+            "without --resume"
+        ) from error
+    return experiment, str(state.get("started", "unknown"))
+
+
+def _free_name(data: str) -> str:
+    """`runs/digits-20300131-120000`, or with a number behind it when two start in one second."""
+    name = f"runs/{data}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    number = 1
+    while Path(name if number == 1 else f"{name}-{number}").exists():
+        number += 1
+    return name if number == 1 else f"{name}-{number}"
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+class _Run:
+    """One run: what it says, and what it writes."""
+
+    def __init__(self, experiment: Experiment, folder: RunFolder, started: str) -> None:
+        self.experiment, self.folder, self.started = experiment, folder, started
+        self.screen = Screen()
+        self.example = 0
+
+    # ── Before ──────────────────────────────────────────────────────────────────────────
+
+    def begin(self) -> None:
+        """Steps 1 to 7, and the first save."""
+        e, s, say = self.experiment, self.experiment.settings, self.screen.indented
+        try:
+            self._save("running")
+        except BaseException:
+            self.folder.discard()
+            raise
+        self.screen.say(f"tinygrad_nn {tinygrad_nn.__version__} · {self.folder.path}")
+        self.screen.say()
+        self.screen.step(1, "Understand the problem, design the architecture")
+        say(
+            f"{e.train.name}: {len(e.train):,} images to learn from, {len(e.test):,} to test on, "
+            f"784 pixels, {len(e.train.classes)} classes"
+        )
+        with_activation = sum(e.sizes[1:])
+        say(
+            f"network {'-'.join(map(str, e.sizes))}: {sum(e.sizes):,} neurons, {with_activation} "
+            "of them with an activation"
+        )
+        say(e.model.summary())
+        self.screen.step(2, "Initialize the weights with random values")
+        say(f"uniform between −1/√n and 1/√n for n inputs, seed {s.seed}")
+        self.screen.step(3, "Choose the activation function")
+        last = "softmax" if s.loss == "cross-entropy" else "sigmoid"
+        say(f"{s.activation} in the hidden layers, {last} at the output")
+        self.screen.step(4, "Choose the loss function")
+        say({"cross-entropy": "cross-entropy: −log of what the true class is given",
+             "mse": "mean squared error, against 1 for the true class and 0 elsewhere"}[s.loss])  # fmt: skip
+        self._first_pass()
+
+    def _first_pass(self) -> None:
+        say = self.screen.indented
+        self.screen.step(5, "Make a prediction")
+        say(f"test image {self.example}, {self._reading()}")
+        loss = self._loss_of_example()
+        self.screen.step(6, "Calculate the loss")
+        say(f"{loss.item():.4f}")
+        self.screen.step(7, "Calculate the gradient")
+        loss.backward(retain_graph=True)
+        lengths = ", ".join(f"{length:.3g}" for length in gradient_lengths(self.experiment.model))
+        say(f"length for the weights of each layer: {lengths}; drawn in backward.svg")
+        self.experiment.optimizer.zero_grad()
+        self.folder.write("backward.svg", draw_backward(loss, self.experiment.model))
+
+    def _loss_of_example(self) -> Any:
+        e, i = self.experiment, self.example
+        return e.loss(e.model(e.test.inputs[i : i + 1]), e.test.targets[i : i + 1])
+
+    def _reading(self) -> str:
+        e, i = self.experiment, self.example
+        (given,) = e.probabilities(e.test.inputs[i : i + 1])
+        answer = int(given.argmax())
+        truth = e.test.classes[int(e.test.targets[i])]
+        return f"a {truth}, is read as {e.test.classes[answer]} ({100 * given[answer]:.1f} % sure)"
+
+    def tell_resumed(self) -> None:
+        """Say where an earlier run is taken up."""
+        e = self.experiment
+        done, inside = len(e.history.epochs), e.history.batches
+        self.screen.say(f"tinygrad_nn {tinygrad_nn.__version__} · {self.folder.path}")
+        self.screen.say()
+        self.screen.say("steps 1 to 7 were taken when the run was begun")
+        within = f" and {inside} batches of {len(e.loader)}" if inside else ""
+        self.screen.say(f"going on after {done} of {e.settings.epochs} epochs{within}")
+
+    # ── Learning ────────────────────────────────────────────────────────────────────────
+
+    def learn(self, interruption: Interruption) -> None:
+        """Step 8, saved after every epoch.
+
+        Raises:
+            KeyboardInterrupt: interrupted, after the state was saved.
+        """
+        s = self.experiment.settings
+        self.screen.step(8, "Adjust the weights to minimize the loss, again and again")
+        fall = ", falling to 0" if s.schedule == "linear" else ""
+        self.screen.indented(
+            f"{s.optimizer}, learning rate {s.lr:g}{fall}; {s.epochs} epochs of "
+            f"{len(self.experiment.loader):,} batches of {s.batch}"
+        )
+        # Overflow on the way to a loss of NaN is told by the error, not by NumPy's warnings.
+        with interruption.awaited(), np.errstate(all="ignore"):
+            is_done = self.experiment.fit(self._epoch, lambda: interruption.requested)
+            if not is_done:
+                self._save("interrupted")
+        if not is_done:
+            raise KeyboardInterrupt(self._how_to_go_on())
+
+    def _epoch(self, epoch: Epoch) -> None:
+        score = epoch.scores["test_accuracy"]
+        width = len(str(self.experiment.settings.epochs))
+        self.screen.say(
+            f"  epoch {epoch.number:{width}}/{self.experiment.settings.epochs}"
+            f"   loss {epoch.loss:6.4f}   test accuracy {100 * score:5.2f} %"
+            f"   {epoch.seconds:5.2f} s{self.screen.bar(score)}"
+        )
+        self._save("running")
+
+    def _how_to_go_on(self) -> str:
+        history = self.experiment.history
+        within = f" and {history.batches} batches" if history.batches else ""
+        return (
+            f"interrupted after {len(history.epochs)} epochs{within}; all that was learned is "
+            f"saved. Go on with: tinygrad-nn train --resume {_quoted(self.folder.path)}"
+        )
+
+    # ── After ───────────────────────────────────────────────────────────────────────────
+
+    def finish(self) -> None:
+        """Step 9, the report and the pictures."""
+        try:
+            self._finish()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                "interrupted; the training is done and saved. For the pictures: tinygrad-nn train "
+                f"--resume {_quoted(self.folder.path)}"
+            ) from None
+
+    def _finish(self) -> None:
+        report = Report.of(self.experiment)
+        self.screen.step(9, "Make another prediction")
+        self.screen.indented(f"test image {self.example}, {self._reading()}")
+        self.screen.indented(report.verdict)
+        self.screen.say()
+        self.screen.indented(report.confusion_text)
+        self.screen.say()
+        if not (self.folder / "backward.svg").is_file():
+            drawing = draw_backward(self._loss_of_example(), self.experiment.model)
+            self.folder.write("backward.svg", drawing)
+        for name, picture in report.pictures().items():
+            self.folder.write(name, picture)
+        self._save("finished", report)
+        self.screen.say(f"in {self.folder.path}:")
+        self.screen.indented(
+            "confusion.svg, mistakes.svg, weights.svg, history.svg, backward.svg\n"
+            "run.json, weights.npz, state.npz"
+        )
+        if report.advice:
+            self.screen.say(report.advice)
+
+    def _save(self, status: str, report: Report | None = None) -> None:
+        """Write the state first: what else is in the folder can be made from it."""
+        e = self.experiment
+        self.folder.save_state({**e.state_dict(), "started": self.started})
+        self.folder.save_arrays("weights.npz", e.model.state_dict())
+        self.folder.save_history(
+            {
+                "format": "tinygrad_nn run",
+                "version": _VERSION,
+                "status": status,
+                "started": self.started,
+                "settings": e.settings.state_dict(),
+                "versions": {
+                    "tinygrad_nn": tinygrad_nn.__version__,
+                    "python": platform.python_version(),
+                    "numpy": np.__version__,
+                    "platform": platform.platform(),
+                },
+                "data": {"name": e.train.name, "train": len(e.train), "test": len(e.test)},
+                "network": {
+                    "sizes": list(e.sizes),
+                    "parameters": sum(p.size for p in e.model.parameters()),
+                },
+                "epochs": e.history.state_dict()["epochs"],
+                "result": None if report is None else report.numbers(),
+            }
+        )
+
+
+def _quoted(path: Path) -> str:
+    text = str(path)
+    return text if " " not in text else f'"{text}"'
