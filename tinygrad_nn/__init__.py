@@ -1,7 +1,7 @@
 """The autograd engine you can see through, and the networks built on it."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import typing as _typing
 
 from tinygrad_nn import autograd as autograd
 from tinygrad_nn import linalg as linalg
@@ -43,7 +43,7 @@ from tinygrad_nn.value import Value as Value
 
 __version__ = "0.1.0.dev0"
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from tinygrad_nn import data as data
     from tinygrad_nn import nn as nn
     from tinygrad_nn import optim as optim
@@ -66,11 +66,11 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = _LATER[name].partition(":")
-    found = import_module(module)
+    found = _importlib.import_module(module)
     return getattr(found, attribute) if attribute else found
 
 

@@ -27,7 +27,8 @@ def generator(rng: Any = None) -> np.random.Generator:
     if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool)):
         return np.random.default_rng(rng)
     raise OperandError(
-        f"rng: got {type(rng).__name__}, expected an int seed, numpy.random.default_rng(seed) or None"
+        f"rng: got {type(rng).__name__}, expected an int seed, a numpy.random.Generator (made by "
+        "default_rng(seed)) or None"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import OPS
 from tinygrad_nn.errors import OperandError
 
@@ -31,6 +32,24 @@ def numpy_table() -> dict[Any, Callable[..., Any]]:
 
 
 _TABLE: dict[Any, Callable[..., Any]] = {}
+
+# What these answer is about arrays and is none, so that no gradient can be lost.
+_QUESTIONS = frozenset(
+    {
+        np.allclose,
+        np.array_equal,
+        np.array_equiv,
+        np.array2string,
+        np.iscomplexobj,
+        np.isrealobj,
+        np.may_share_memory,
+        np.ndim,
+        np.result_type,
+        np.shape,
+        np.shares_memory,
+        np.size,
+    }
+)
 
 
 def _lookup(function: Any) -> Callable[..., Any]:
@@ -82,8 +101,13 @@ def array_function(self: Any, function: Any, types: Any, args: Any, kwargs: Any)
     """Answer a NumPy function that is no ufunc."""
     if kwargs.get("out") is not None:
         raise OperandError(
-            f"numpy.{function.__name__}: out= would detach the result from the graph; "
-            "leave it away"
+            f"numpy.{function.__name__}: out= would detach the result from the graph; leave it away"
         )
+    if function in _QUESTIONS:
+        return function(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
     kwargs = {k: v for k, v in kwargs.items() if not (k in ("out", "dtype") and v is None)}
     return _lookup(function)(*args, **kwargs)
+
+
+def _plain(x: Any) -> Any:
+    return np.asarray(x) if isinstance(x, Node) else x

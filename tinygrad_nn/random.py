@@ -9,11 +9,11 @@ differentiable in them (it is a standard draw, scaled and shifted). `bernoulli`,
 `choice` and `integers` have no gradient.
 
 Example:
-        >>> import tinygrad_nn as tg
-        >>> scale = tg.tensor(2.0, requires_grad=True)
-        >>> y = tg.random.normal(0.0, scale, size=(3,), rng=0)
-        >>> y.shape
-        (3,)
+    >>> import tinygrad_nn as tg
+    >>> scale = tg.tensor(2.0, requires_grad=True)
+    >>> y = tg.random.normal(0.0, scale, size=(3,), rng=0)
+    >>> y.shape
+    (3,)
 """
 
 from __future__ import annotations

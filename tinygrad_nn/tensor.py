@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.backward import backward
-from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import CLOCK, Node
-from tinygrad_nn.core.op import LEAF, Op, register_family
+from tinygrad_nn.core.op import LEAF, register_family
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
 from tinygrad_nn.methods import Arithmetic, Array, Elementwise
 from tinygrad_nn.payload import payload_of, same_bits
 from tinygrad_nn.protocol import array_function, array_ufunc
+from tinygrad_nn.space import ArraySpace
 
 __all__ = ["Parameter", "Tensor", "seed_for", "tensor"]
 
 _ONES = {np.dtype(t): np.ones((), t) for t in (np.float16, np.float32, np.float64)}
 
 
-class Tensor(Arithmetic, Elementwise, Array, Node):
+class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
     """An array that remembers how it was computed.
 
     Args:
@@ -291,80 +291,6 @@ class Tensor(Arithmetic, Elementwise, Array, Node):
     __array_ufunc__ = array_ufunc
     __array_function__ = array_function
 
-    @staticmethod
-    def fit(g: Any, payload: Any) -> Any:
-        """Gradient summed and converted to the payload's shape and dtype."""
-        if g.shape != payload.shape:
-            g = ops.sum_to(g, payload.shape)
-        if g.dtype is not payload.dtype and g.dtype != payload.dtype:
-            g = ops.astype(g, payload.dtype)
-        return g
-
-    @classmethod
-    def wrap(cls, payload: Any, op: Op | None = None) -> Self:
-        """Tensor around an array; rules on 0-d arrays give NumPy scalars."""
-        return super().wrap(np.asarray(payload) if isinstance(payload, np.generic) else payload, op)
-
-    @classmethod
-    def coerce(cls, out: Any) -> Any:
-        """Array from a kernel's result: operations on 0-d arrays give NumPy scalars."""
-        return np.asarray(out)
-
-    @classmethod
-    def own(cls, gradient: Any) -> Any:
-        """Copy in memory of its own."""
-        return gradient.copy()
-
-    @classmethod
-    def operand(cls, raw: Any, op: Op) -> Any:
-        """Number or array from a raw operand."""
-        if isinstance(raw, (int, float)):
-            return raw
-        if isinstance(raw, (np.ndarray, np.generic)):
-            if raw.dtype.kind in "fiub":
-                return raw
-        elif isinstance(raw, (list, tuple)):
-            return payload_of(raw, None)
-        raise OperandError(
-            f"{op.name}: got a Tensor and {describe(raw)}, expected a tensor, a number or an "
-            "array of real numbers"
-        )
-
-    @classmethod
-    def constant(cls, payload: Any) -> Any:
-        """Copy of an array that the user could write into."""
-        return payload.copy() if isinstance(payload, np.ndarray) else payload
-
-    @classmethod
-    def zero(cls, payload: Any) -> Any:
-        """Zeros like `payload`."""
-        return np.zeros(np.shape(payload), np.asarray(payload).dtype)
-
-    @classmethod
-    def one(cls, payload: Any) -> Any:
-        """Ones like `payload`."""
-        return np.ones(payload.shape, payload.dtype)
-
-    @classmethod
-    def nonfinite(cls, payload: Any, nan_only: bool) -> str | None:
-        """How many numbers are not finite and which is the first, or None."""
-        array = np.asarray(payload)
-        if array.dtype.kind != "f":
-            return None
-        bad = np.isnan(array) if nan_only else ~np.isfinite(array)
-        if not bad.any():
-            return None
-        first = np.argwhere(bad)[0]
-        index = f" at index {tuple(first.tolist())}" if array.ndim else ""
-        return f"{array[tuple(first)]}{index} ({bad.sum()} of {array.size})"
-
-    @classmethod
-    def spread(cls, tangent: Any, payload: Any) -> Any:
-        """`tangent` with the payload's shape and dtype."""
-        if np.shape(tangent) != payload.shape:
-            tangent = ops.broadcast_to(tangent, payload.shape)
-        return tangent if tangent.dtype == payload.dtype else ops.astype(tangent, payload.dtype)
-
 
 class Parameter(Tensor):
     """A tensor that a module owns and an optimiser updates; it requires a gradient.
@@ -378,6 +304,11 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, requires_grad: bool = True, **options: Any) -> None:
         super().__init__(data, requires_grad, **options)
+
+    @classmethod
+    def wrap(cls, payload: Any, op: Op | None = None) -> Tensor:  # type: ignore[override]
+        """Tensor around an array: what is computed from a parameter is none."""
+        return Tensor.wrap(payload, op)
 
 
 def _restored(cls: type[Tensor], data: Any, on: bool, name: str | None, grad: Any) -> Tensor:

@@ -9,13 +9,14 @@ import tinygrad_nn as tg
 from tests.nn.differences import check
 from tinygrad_nn import nn
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn import functional as F
+
+F = nn.functional
 
 MODULES = {
     "Linear": lambda: nn.Linear(3, 2, rng=0),
     "Linear without bias": lambda: nn.Linear(3, 2, bias=False, rng=0),
-    "Flatten": lambda: nn.Flatten(),
-    "Identity": lambda: nn.Identity(),
+    "Flatten": nn.Flatten,
+    "Identity": nn.Identity,
     "Sequential": lambda: nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 2, rng=1)),
     "Step": nn.Step,
     "Sigmoid": nn.Sigmoid,
@@ -42,7 +43,11 @@ def test_gradients_are_those_of_differences(name, rng):
     module = MODULES[name]().double()
     x = tg.tensor(rng.uniform(0.2, 1.5, (4, 3)) * rng.choice([-1, 1], (4, 3)), requires_grad=True)
     weights = rng.standard_normal(module(x).shape)
-    check(lambda: (module(x) * weights).sum(), [x, *module.parameters()])
+
+    def loss():
+        return (module(x) * weights).sum()
+
+    check(loss, [x, *module.parameters()])
 
 
 @pytest.mark.parametrize("name", list(MODULES))

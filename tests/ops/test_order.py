@@ -58,7 +58,9 @@ def test_nan_counts_as_largest():
         assert np.isnan(function(x))
     rows = np.array([[1.0, NAN], [1.0, 3.0]])
     np.testing.assert_array_equal(tg.median(rows, axis=1), [NAN, 2])
-    np.testing.assert_array_equal(slope(lambda z: tg.median(z, axis=1)[1], rows), [[0, 0], [0.5, 0.5]])
+    np.testing.assert_array_equal(
+        slope(lambda z: tg.median(z, axis=1)[1], rows), [[0, 0], [0.5, 0.5]]
+    )
 
 
 def test_sorting_unsigned_integers_descending():
@@ -68,7 +70,9 @@ def test_sorting_unsigned_integers_descending():
 
 
 def test_unfit_counts_are_refused():
-    with pytest.raises(OptionError, match=r"topk: got k=4 for axis 0 of shape \(3,\), expected 0 to 3"):
+    with pytest.raises(
+        OptionError, match=r"topk: got k=4 for axis 0 of shape \(3,\), expected 0 to 3"
+    ):
         tg.topk(tg.tensor([1.0, 2.0, 3.0]), 4)
     with pytest.raises(ShapeError, match="topk: got axis 2 of an array with 1 axes"):
         tg.topk(tg.tensor([1.0]), 1, axis=2)
@@ -101,7 +105,9 @@ def test_several_quantiles_come_first(q, axis, keepdims, rng):
     want = np.quantile(x, q, axis=axis, keepdims=keepdims)
     np.testing.assert_allclose(tg.quantile(x, q, axis, keepdims=keepdims), want)
     percent = (np.asarray(q) * 100).tolist()
-    np.testing.assert_allclose(np.asarray(np.percentile(tg.tensor(x), percent, axis)), np.quantile(x, q, axis))
+    np.testing.assert_allclose(
+        np.asarray(np.percentile(tg.tensor(x), percent, axis)), np.quantile(x, q, axis)
+    )
 
 
 def test_quantiles_between_infinities():
@@ -118,7 +124,7 @@ def test_median_shares_between_the_middle_two():
 
 def test_unfit_quantiles_are_refused():
     x = tg.tensor([1.0, 2.0])
-    with pytest.raises(OptionError, match="quantile: got q=1.5, expected 0 <= q <= 1"):
+    with pytest.raises(OptionError, match=r"quantile: got q=1\.5, expected 0 <= q <= 1"):
         tg.quantile(x, 1.5)
     with pytest.raises(OptionError, match="percentile: got q=101, expected 0 <= q <= 100"):
         tg.percentile(x, 101)

@@ -91,7 +91,9 @@ def test_gradient_is_numpys(edge_order, spacing, rng):
 
 
 def test_gradient_needs_enough_samples():
-    with pytest.raises(ShapeError, match="gradient: got 2 samples along axis 0, expected at least 3"):
+    with pytest.raises(
+        ShapeError, match="gradient: got 2 samples along axis 0, expected at least 3"
+    ):
         tg.gradient(np.ones(2), edge_order=2)
     np.testing.assert_array_equal(tg.gradient(np.array([1.0, 4.0])), [3, 3])
     with pytest.raises(ShapeError, match="got 3 places for the 2 samples"):

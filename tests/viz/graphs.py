@@ -16,7 +16,7 @@ BINARY = [
 ]
 UNARY = [lambda a: a.tanh(), lambda a: -a, lambda a: a * 0.5, lambda a: 2.0 - a, lambda a: a**2.0]
 # Text of any kind, with what is special somewhere made likely.
-names = st.text(max_size=30) | st.text(alphabet='"\\<>&{}|\n\r\x00lNG;\'=[]- ', max_size=12)
+names = st.text(max_size=30) | st.text(alphabet="\"\\<>&{}|\n\r\x00lNG;'=[]- ", max_size=12)
 
 
 @st.composite

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -100,7 +101,8 @@ def test_a_failing_dot_is_told_of(script, message, tmp_path, monkeypatch):
 
 def test_a_dot_that_cannot_be_started_is_told_of(tmp_path, monkeypatch):
     stub(tmp_path, "", monkeypatch)
-    (tmp_path / "bin" / "dot").write_bytes(b"\x00\x01")
+    (tmp_path / "bin" / "dot").chmod(0o644)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.warns(DrawingWarning, match="could not be started"):
         draw(graph())
 
@@ -197,7 +199,7 @@ def test_themes():
 
 
 def read_id(svg: str) -> str:
-    return svg.split('id="')[1].split('"')[0]
+    return ElementTree.fromstring(svg).attrib["id"]
 
 
 def test_long_graphs_run_downward_and_short_ones_rightward():

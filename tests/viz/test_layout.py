@@ -39,9 +39,7 @@ def along(curve, steps=8):
             t = n / steps
             u = 1 - t
             w = (u**3, 3 * u * u * t, 3 * u * t * t, t**3)
-            yield tuple(
-                sum(v * q[i] for v, q in zip(w, (a, b, c, d), strict=True)) for i in (0, 1)
-            )
+            yield tuple(sum(v * q[i] for v, q in zip(w, (a, b, c, d), strict=True)) for i in (0, 1))
 
 
 @st.composite

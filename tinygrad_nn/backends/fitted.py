@@ -24,7 +24,7 @@ def blocked(*native: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
-        def kernel(x: Any, **static: Any) -> Any:
+        def kernel(x: Any, *static: Any, **named: Any) -> Any:
             x = np.asarray(x)
             dtype = x.dtype if x.dtype.kind == "f" else DOUBLE
             flat = x.astype(dtype if dtype in native else DOUBLE, copy=False).reshape(-1)
@@ -32,7 +32,7 @@ def blocked(*native: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             with np.errstate(all="ignore"):
                 for start in range(0, flat.size, _BLOCK):
                     block = slice(start, start + _BLOCK)
-                    out[block] = function(flat[block], **static)
+                    out[block] = function(flat[block], *static, **named)
                 return out.reshape(x.shape).astype(dtype, copy=False)[()]
 
         return kernel

@@ -68,14 +68,16 @@ def _whole_power(x: Any, n: int) -> Any:
         x, n = np.reciprocal(x), -n
     if n == 0:
         return np.ones_like(x)
-    out = None
-    while True:
+    if n == 1:
+        return +x
+    out: Any = None
+    while n:
         if n % 2:
             out = x if out is None else out * x
         n //= 2
-        if not n:
-            return +x if out is x else out
-        x = np.square(x)
+        if n:
+            x = np.square(x)
+    return out
 
 
 def sigmoid(x: Any) -> Any:

@@ -10,6 +10,7 @@ import math
 import operator
 
 from tinygrad_nn.backends.scalar_math import *  # noqa: F403
+from tinygrad_nn.errors import OperandError
 
 add = operator.add
 subtract = operator.sub
@@ -89,8 +90,12 @@ def contract(*operands: float, subscripts: str) -> float:
     return math.prod(operands)
 
 
+class _MissingError(OperandError, AttributeError):
+    """A function of arrays was asked of numbers."""
+
+
 def __getattr__(name: str) -> object:
-    raise AttributeError(
+    raise _MissingError(
         f"{name}: not defined for numbers, expected an array; convert a Value with "
         "tinygrad_nn.tensor(value.data)"
     )

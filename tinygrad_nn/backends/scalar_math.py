@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "deg2rad",
     "entr",
     "erf",
     "erfc",
@@ -57,6 +59,7 @@ __all__ = [
     "ndtr",
     "ndtri",
     "psi",
+    "rad2deg",
     "reciprocal",
     "relu",
     "remainder",
@@ -105,6 +108,7 @@ sinh, cosh = _ieee(math.sinh, odd=True), _ieee(math.cosh)
 exp2, expm1 = _ieee(math.exp2), _ieee(math.expm1)
 log2, log10 = _ieee(math.log2, {0.0: -inf}), _ieee(math.log10, {0.0: -inf})
 log1p = _ieee(math.log1p, {-1.0: -inf})
+deg2rad, rad2deg = math.radians, math.degrees
 erf, erfc = math.erf, math.erfc
 lgamma = _ieee(lambda x: inf if x <= 0 and x == math.floor(x) else math.lgamma(x), {-inf: inf})
 
@@ -273,10 +277,10 @@ def sinc(x: float) -> float:
     return sin(t) / t if t else 1.0
 
 
-def _from_arrays(function: Callable[..., object]) -> Callable[..., float]:
+def _from_arrays(function: Callable[..., Any]) -> Callable[..., float]:
     @wraps(function)
-    def call(*args: float, **static: float) -> float:
-        return float(function(*map(np.float64, args), **static))
+    def call(x: float, *static: Any, **named: Any) -> float:
+        return float(function(np.float64(x), *static, **named))
 
     return call
 

@@ -156,14 +156,22 @@ def logit(p: Any) -> Any:
     return np.where(middle, 2 * np.arctanh(2 * p - 1), np.log(p) - np.log1p(-p))
 
 
+def _beside(x: Any, y: Any) -> Any:
+    """`y`; a Python number in the dtype of the float array `x`, which it must not widen."""
+    narrow = isinstance(y, (int, float)) and x.dtype.kind == "f"
+    return x.dtype.type(y) if narrow and not isinstance(y, np.generic) else y
+
+
 def xlogy(x: Any, y: Any) -> Any:
     """x ln y, and 0 where x is 0 (NaN where y is)."""
+    y = _beside(x, y)
     zero = np.equal(x, 0) & ~np.isnan(y)
     return x * np.log(np.where(zero, 1.0, y))
 
 
 def xlog1py(x: Any, y: Any) -> Any:
     """x ln(1 + y), and 0 where x is 0 (NaN where y is)."""
+    y = _beside(x, y)
     zero = np.equal(x, 0) & ~np.isnan(y)
     return x * np.log1p(np.where(zero, 0.0, y))
 

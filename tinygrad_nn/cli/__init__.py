@@ -1,10 +1,7 @@
 """The command `tinygrad-nn`.
 
-    arguments.py     what may be typed, and what is wrong with what was
-    interruption.py  Ctrl-C and SIGTERM, taken at a moment that suits
-    train.py         `tinygrad-nn train`
-    report.py        what a trained network is shown and judged by
-    screen.py        lines on the terminal
+`arguments.py` reads what was typed, `train.py` is `tinygrad-nn train`, `report.py` judges what
+came out, `interruption.py` takes Ctrl-C at a moment that suits, `screen.py` writes the lines.
 
 Exit codes: 0 done, 2 refused or failed with one line on stderr, 130 interrupted.
 """
@@ -42,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except (TinygradError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        print(f"tinygrad-nn train: error: {text}", file=sys.stderr)
+        print(f"tinygrad-nn: error: {text}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt as interrupt:
-        print(f"tinygrad-nn train: {interrupt or 'interrupted'}", file=sys.stderr)
+        print(f"tinygrad-nn: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED

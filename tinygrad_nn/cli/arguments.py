@@ -15,6 +15,7 @@ from tinygrad_nn.train.settings import (
     DATA,
     LOSSES,
     OPTIMIZERS,
+    RATES,
     SCHEDULES,
     Settings,
 )
@@ -31,7 +32,7 @@ examples:
   tinygrad-nn train                       the digits that come with the package; seconds
   tinygrad-nn train mnist --download      60,000 MNIST images; fetches 11 MB once
   tinygrad-nn train --layers 32 --activation relu --lr 0.002
-  tinygrad-nn train --loss mse --optimizer sgd --schedule constant --lr 0.5
+  tinygrad-nn train --activation sigmoid --loss mse --optimizer sgd --schedule constant
                                           plain gradient descent on the squared error
   tinygrad-nn train --resume runs/digits-20300131-120000
                                           go on where a run was stopped
@@ -125,9 +126,7 @@ def _resumed(found: argparse.Namespace) -> Options:
             )
     if found.epochs is not None and found.epochs < 1:
         raise OptionError(f"--epochs: got {found.epochs}, expected at least 1; leave it out")
-    return Options(
-        None, found.resume, found.epochs, None, found.data_folder, bool(found.download)
-    )
+    return Options(None, found.resume, found.epochs, None, found.data_folder, bool(found.download))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -196,25 +195,27 @@ def _add_network(train: argparse.ArgumentParser) -> None:
 
 def _add_learning(train: argparse.ArgumentParser) -> None:
     group = train.add_argument_group("learning")
-    default = Settings()
+    default, mnist = Settings(), Settings(data="mnist")
     _named(group, "optimizer", OPTIMIZERS, default.optimizer)
-    rates = ", ".join(f"{name} {rate:g}" for name, (rate, _) in OPTIMIZERS.items())
+    rates = "; ".join(
+        f"{loss}: " + ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
+        for loss, rates in RATES.items()
+    )
     group.add_argument(
-        "--lr", type=_real, metavar="X", help=f"learning rate at the start (default: {rates})"
+        "--lr", type=_real, metavar="X", help=f"learning rate at the start (default for {rates})"
     )
     _named(group, "schedule", SCHEDULES, default.schedule)
     group.add_argument(
         "--batch",
         type=_whole,
         metavar="N",
-        help=f"examples for each adjustment (default: {default.batch})",
+        help=f"examples for each adjustment (default: digits {default.batch}, mnist {mnist.batch})",
     )
-    mnist = Settings(data="mnist").epochs
     group.add_argument(
         "--epochs",
         type=_whole,
         metavar="N",
-        help=f"passes over the examples (default: digits {default.epochs}, mnist {mnist})",
+        help=f"passes over the examples (default: digits {default.epochs}, mnist {mnist.epochs})",
     )
     group.add_argument(
         "--seed",

@@ -87,7 +87,9 @@ class Report:
         first = next(part for part in e.model.modules() if isinstance(part, nn.Linear))
         return {
             "confusion.svg": confusion_picture(self.counts, e.test.classes),
-            "mistakes.svg": mistakes_picture(mistakes, images, e.test.classes),
+            "mistakes.svg": mistakes_picture(
+                mistakes, images, e.test.classes, int(self.counts.sum() - self.counts.trace())
+            ),
             "weights.svg": weights_picture(first.weight.numpy(), IMAGE),
             "history.svg": history_picture(e.history),
         }
@@ -106,7 +108,8 @@ class Report:
 def gradient_lengths(model: nn.Module) -> list[float]:
     """Euclidean length of the gradient of each weight matrix, first layer first."""
     layers = [part for part in model.modules() if isinstance(part, nn.Linear)]
-    return [sqrt(float((layer.weight.grad.numpy() ** 2).sum())) for layer in layers]
+    gradients = [layer.weight.grad for layer in layers]
+    return [sqrt(float((g.numpy() ** 2).sum())) for g in gradients if g is not None]
 
 
 def draw_backward(loss: Any, model: nn.Module) -> str:

@@ -15,12 +15,16 @@ from tinygrad_nn.cli.interruption import Interruption
 from tinygrad_nn.cli.report import Report, draw_backward, gradient_lengths
 from tinygrad_nn.cli.screen import Screen
 from tinygrad_nn.errors import DataError, OptionError, StateError
+from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.train import Epoch, Experiment, RunFolder, Settings, load_images
-from tinygrad_nn.train.settings import state_with
 
 __all__ = ["train"]
 
 _VERSION: Final = 1
+_LOSSES: Final = {
+    "cross-entropy": "cross-entropy: −log of what the true class is given",
+    "mse": "mean squared error, against 1 for the true class and 0 elsewhere",
+}
 DONE: Final = 0
 
 
@@ -53,7 +57,7 @@ def _restored(folder: RunFolder, options: Options) -> tuple[Experiment, str]:
     state = folder.load_state()
     try:
         settings = Settings.from_state(
-            state_with(state.get("settings"), options.epochs, options.data_folder)
+            state.get("settings"), epochs=options.epochs, data_folder=options.data_folder
         )
         if settings.data == "digits" and (options.data_folder or options.download):
             raise OptionError(
@@ -61,9 +65,7 @@ def _restored(folder: RunFolder, options: Options) -> tuple[Experiment, str]:
                 "expected them with mnist only; leave them out"
             )
         experiment = Experiment(settings, *load_images(settings, download=options.download))
-        experiment.load_state_dict(
-            {key: value for key, value in state.items() if key != "started"}
-        )
+        experiment.load_state_dict({key: value for key, value in state.items() if key != "started"})
         done = len(experiment.history.epochs)
         if settings.epochs is not None and done > settings.epochs:
             raise OptionError(
@@ -128,8 +130,7 @@ class _Run:
         last = "softmax" if s.loss == "cross-entropy" else "sigmoid"
         say(f"{s.activation} in the hidden layers, {last} at the output")
         self.screen.step(4, "Choose the loss function")
-        say({"cross-entropy": "cross-entropy: −log of what the true class is given",
-             "mse": "mean squared error, against 1 for the true class and 0 elsewhere"}[s.loss])  # fmt: skip
+        say(_LOSSES[s.loss])
         self._first_pass()
 
     def _first_pass(self) -> None:
@@ -148,7 +149,8 @@ class _Run:
 
     def _loss_of_example(self) -> Any:
         e, i = self.experiment, self.example
-        return e.loss(e.model(e.test.inputs[i : i + 1]), e.test.targets[i : i + 1])
+        image = Tensor(e.test.inputs[i : i + 1], name=f"image {i}")
+        return e.loss(e.model(image), e.test.targets[i : i + 1])
 
     def _reading(self) -> str:
         e, i = self.experiment, self.example
@@ -246,7 +248,8 @@ class _Run:
         """Write the state first: what else is in the folder can be made from it."""
         e = self.experiment
         self.folder.save_state({**e.state_dict(), "started": self.started})
-        self.folder.save_arrays("weights.npz", e.model.state_dict())
+        if status != "running":
+            self.folder.save_arrays("weights.npz", e.model.state_dict())
         self.folder.save_history(
             {
                 "format": "tinygrad_nn run",

@@ -213,15 +213,10 @@ def _bind_general(op: Op) -> Callable[..., Any]:
         node = cls.wrap(out)
         mode = MODE.get()
         if tracked and mode & RECORD and op.differentiable:
-            kept = []
-            for x, value in zip(data, values, strict=True):
-                if not isinstance(x, Node):
-                    kept.append(cls.constant(value))
-                else:
-                    kept.append(value if x.op is None else x)
+            kept = _kept(cls, data, values)
             node.op, node.params = op, params
             if op.arity == VARIADIC:
-                node.a = tuple(kept)
+                node.a = kept
             else:
                 node.a, node.b = kept[0], kept[1] if op.arity == 2 else None
         if mode & WATCH:
@@ -229,6 +224,17 @@ def _bind_general(op: Op) -> Callable[..., Any]:
         return node
 
     return call
+
+
+def _kept(cls: type[Node], data: Sequence[Any], values: Sequence[Any]) -> tuple[Any, ...]:
+    """What the graph holds of each argument: the node, or a payload where no gradient flows."""
+    kept = []
+    for x, value in zip(data, values, strict=True):
+        if not isinstance(x, Node):
+            kept.append(cls.constant(value))
+        else:
+            kept.append(value if x.op is None else x)
+    return tuple(kept)
 
 
 def _bind_many(op: Op) -> Callable[..., Any]:
@@ -323,10 +329,13 @@ def _reverse_unary(rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
 def _reverse_many(op: Op, pullback: Callable[..., Any]) -> Callable[[Node, Any], Any]:
     def reverse(node: Node, g: Any) -> Any:
         inputs = node.a
-        # Numbers only: among them no rule leaves a gradient away.
-        if type(node._data) is not float or not all([isinstance(p, Node) for p in inputs]):
+        # Floats only: among them no rule leaves a gradient away, and there may be many.
+        if type(node._data) is not float:
             return general_gradients(op, node, g, create_graph=False)
-        values = [p._data for p in inputs]
+        try:
+            values = [p._data for p in inputs]
+        except AttributeError:  # One of them is a number.
+            return general_gradients(op, node, g, create_graph=False)
         found = pullback(g, node._data, *values, needs=(True,) * len(inputs))
         return zip(inputs, found, strict=True)
 
@@ -357,12 +366,11 @@ def _reverse_binary(rule_a: Callable[..., Any], rule_b: Callable[..., Any]) -> C
 
 def general_gradients(op: Op, node: Node, g: Any, *, create_graph: bool) -> Iterable[Any]:
     """The same for any operation; with `create_graph` the rules are given nodes."""
-    inputs, params = node.inputs, node.params or {}
+    inputs: Sequence[Any] = node.inputs
+    params = node.params or {}
     needs = [isinstance(p, Node) for p in inputs]
-    if create_graph:
-        y, args = node, inputs
-    else:
-        y, args = node._data, [p._data if need else p for p, need in zip(inputs, needs, strict=True)]
+    y = node if create_graph else node._data
+    args = inputs if create_graph else [p._data if isinstance(p, Node) else p for p in inputs]
     if op.pullback is not None:
         found = op.pullback(g, y, *args, needs=needs, **params)
     else:

@@ -88,18 +88,31 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
             )
         except Exception as error:
             edges = _failed(node, g, error)
+        epoch = node.epoch
         for p, h in edges:
             count = uses.get(p)
             if count is None:
                 continue
-            if p.epoch > node.epoch:
+            if p.epoch > epoch:
                 raise _mutated(node, p)
-            for observer in observers:
-                observer.edge(node, p, h)
+            if observers:
+                for observer in observers:
+                    observer.edge(node, p, h)
             if fit is not None:
                 payload = p._data
                 if h.shape != payload.shape or h.dtype is not payload.dtype:
                     h = fit(h, payload)  # noqa: PLW2901
+            else:
+                # Floats: there is no memory to use again, so one look and one write will do.
+                old = partial.get(p)
+                if old is not None:
+                    h = old + h  # noqa: PLW2901
+                if count > 1:
+                    partial[p] = h
+                    uses[p] = count - 1
+                else:
+                    ready.append((p, h))
+                continue
             if p in partial:
                 if p in owned:
                     partial[p] += h
@@ -112,7 +125,7 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
                 partial[p] = h
             if count > 1:
                 uses[p] = count - 1
-            elif p.op is LEAF and p.extra is None and not observers and not keeps:
+            elif p.op is LEAF and p.extra is None and not observers:
                 result[p] = h
             else:
                 ready.append((p, h))

@@ -32,7 +32,9 @@ __all__ = [
 
 
 class Step(Module):
-    """1 where x ≥ threshold, else 0: the neuron fires or does not. Slope 0, so nothing below learns.
+    """1 where x ≥ threshold, else 0: the neuron fires or does not.
+
+    Its slope is 0 everywhere, so that nothing below it learns.
 
     Args:
         threshold: Where the neuron begins to fire.

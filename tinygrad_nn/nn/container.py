@@ -57,9 +57,11 @@ class Sequential(_Numbered):
 
     def __init__(self, *modules: Any) -> None:
         super().__init__()
-        named = modules[0] if len(modules) == 1 and isinstance(modules[0], dict) else {
-            str(i): module for i, module in enumerate(modules)
-        }
+        named = (
+            modules[0]
+            if len(modules) == 1 and isinstance(modules[0], dict)
+            else {str(i): module for i, module in enumerate(modules)}
+        )
         for name, module in named.items():
             setattr(self, name, _module("Sequential", module))
 
@@ -93,7 +95,7 @@ class ModuleList(_Numbered):
 
 
 class Identity(Module):
-    """Returns its input; arguments are accepted and ignored, so that it can stand in for a layer."""
+    """Returns its input; takes any arguments, so that it can stand in for a layer."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         super().__init__()
@@ -124,7 +126,8 @@ class Flatten(Module):
         end = self.end_dim % max(len(shape), 1)
         if not -len(shape) <= self.start_dim < max(len(shape), 1) or start > end:
             raise ShapeError(
-                f"Flatten: got shape {shape}, expected axes {self.start_dim} to {self.end_dim} in it"
+                f"Flatten: got shape {shape}, expected one with the axes {self.start_dim} to "
+                f"{self.end_dim}"
             )
         joined = prod(shape[start : end + 1])
         return reshape(x, (*shape[:start], joined, *shape[end + 1 :]))

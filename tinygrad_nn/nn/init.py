@@ -18,6 +18,9 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
+from tinygrad_nn.ops.decomposition import qr
+from tinygrad_nn.ops.diagonal import diagonal
+from tinygrad_nn.ops.elementwise import sign
 from tinygrad_nn.tensor import Tensor
 
 __all__ = [
@@ -34,7 +37,14 @@ __all__ = [
     "zeros_",
 ]
 
-_GAINS = {"linear": 1.0, "identity": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0), "selu": 0.75}
+_GAINS = {
+    "linear": 1.0,
+    "identity": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": sqrt(2.0),
+    "selu": 0.75,
+}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -153,15 +163,16 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: Any = None) -> Tensor
         return tensor
     rows, columns = tensor.shape[0], prod(tensor.shape[1:])
     normal = generator(rng).standard_normal((max(rows, columns), min(rows, columns)))
-    functions = namespace(normal)
-    q, r = functions.linalg.qr(normal)
-    q = q * functions.sign(functions.diagonal(r))
+    q, r = qr(normal)
+    q = q * sign(diagonal(r))
     return _filled(tensor, gain * (q if rows >= columns else q.mT).reshape(tensor.shape))
 
 
 def _payload(name: str, tensor: Any) -> Any:
     if not isinstance(tensor, Tensor) or not tensor.is_leaf or tensor.dtype.kind != "f":
-        raise OperandError(f"{name}: got {tensor!r:.60}, expected a parameter or a leaf tensor of floats")
+        raise OperandError(
+            f"{name}: got {tensor!r:.60}, expected a parameter or a leaf tensor of floats"
+        )
     return tensor._data
 
 
@@ -174,7 +185,9 @@ def _fans(name: str, tensor: Tensor) -> tuple[int, int]:
     """Numbers that one output sees, and outputs that one input reaches."""
     _payload(name, tensor)
     if tensor.ndim < 2:
-        raise ShapeError(f"{name}: got shape {tensor.shape}, expected a weight of at least two axes")
+        raise ShapeError(
+            f"{name}: got shape {tensor.shape}, expected a weight of at least two axes"
+        )
     field = prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 

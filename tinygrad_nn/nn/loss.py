@@ -54,7 +54,10 @@ class _Loss(Module):
 
     def extra_repr(self) -> str:
         """Options that differ from the plain loss."""
-        options = {**self._options, **({"reduction": self.reduction} if self.reduction != "mean" else {})}
+        options = {
+            **self._options,
+            **({"reduction": self.reduction} if self.reduction != "mean" else {}),
+        }
         return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
@@ -137,9 +140,7 @@ class BCEWithLogitsLoss(_Loss):
 
     function = staticmethod(losses.binary_cross_entropy_with_logits)
 
-    def __init__(
-        self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
-    ) -> None:
+    def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
         super().__init__(reduction, weights={"weight": weight, "pos_weight": pos_weight})
 
 

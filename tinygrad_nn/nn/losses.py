@@ -71,7 +71,10 @@ def pair(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     got, wanted = tuple(target.shape), tuple(input.shape)
     if got == wanted:
         return input, target
-    text = f"{name}: got a prediction of shape {wanted} and a target of shape {got}, expected the same"
+    text = (
+        f"{name}: got a prediction of shape {wanted} and a target of shape {got}, expected the "
+        "same shape"
+    )
     if wanted == (*got, 1):
         text += "; drop the prediction's last axis: prediction[..., 0], or give the target one: "
         text += f"target.reshape{wanted}"
@@ -230,7 +233,7 @@ def hinge_embedding_loss(
 def _check_signs(name: str, labels: Any) -> None:
     numbers = raw(labels)
     if not ((numbers == 1) | (numbers == -1)).all():
-        wrong = numbers[(numbers != 1) & (numbers != -1)].reshape(-1)[0] if numbers.ndim else numbers
+        wrong = numbers[(numbers != 1) & (numbers != -1)].reshape(-1)[0]
         raise OptionError(
             f"{name}: got the label {wrong}, expected -1 or 1; labels of 0 and 1 become them by "
             "2 * y - 1"

@@ -15,6 +15,8 @@ from tinygrad_nn.value import Value
 
 __all__ = ["Handle", "Module"]
 
+_OWN = frozenset({"training", "_buffers", "_before", "_after"})
+
 
 class Module:
     """Base class of layers and models.
@@ -42,6 +44,9 @@ class Module:
     """
 
     training: bool
+    _buffers: dict[str, bool]
+    _before: tuple[Callable[..., Any], ...]
+    _after: tuple[Callable[..., Any], ...]
     one_row: ClassVar[bool] = False
     """Whether the summary shows the module as one row, not its parts."""
 
@@ -57,6 +62,7 @@ class Module:
         )
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """`forward(*inputs, **options)`, with the hooks before and after it."""
         if not (self._before or self._after):
             return self.forward(*inputs, **options)
         for hook in self._before:
@@ -84,7 +90,7 @@ class Module:
                 raise OperandError(
                     f"{type(self).__name__}.{name} is a {kind.__name__}: got a "
                     f"{type(value).__name__}, which would drop it; assign a {kind.__name__} or "
-                    "None" + (f", or write its numbers: {name}.data = ..." if kind is Parameter else "")
+                    "None" + (f"; or write {name}.data = ..." if kind is Parameter else "")
                 )
         object.__setattr__(self, name, value)
 
@@ -93,7 +99,7 @@ class Module:
         if name.startswith("__"):
             raise AttributeError(name)
         text = f"{type(self).__name__} has no attribute {name!r}"
-        if "_buffers" not in self.__dict__ and name in ("training", "_before", "_after", "_buffers"):
+        if "_buffers" not in self.__dict__ and name in _OWN:
             text += "; call super().__init__() first in its __init__"
         elif near := get_close_matches(name, dir(self), n=1):
             text += f"; did you mean {near[0]!r}?"
@@ -153,9 +159,7 @@ class Module:
         """This module and all below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True
-    ) -> Iterator[tuple[str, Any]]:
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Any]]:
         """Dotted name and parameter, each parameter once, also if it is shared."""
         seen: set[int] = set()
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
@@ -266,12 +270,18 @@ class Module:
     # ── Hooks ───────────────────────────────────────────────────────────────────────────
 
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> Handle:
-        """Call `hook(module, inputs)` before each forward; what it returns replaces the inputs."""
+        """Call `hook(module, inputs)` before each forward.
+
+        What it returns, if not None, replaces the inputs: a tuple, or the only one.
+        """
         self._before = (*self._before, hook)
         return Handle(self, "_before", hook)
 
     def register_forward_hook(self, hook: Callable[..., Any]) -> Handle:
-        """Call `hook(module, inputs, output)` after each forward; what it returns replaces the output."""
+        """Call `hook(module, inputs, output)` after each forward.
+
+        What it returns, if not None, replaces the output.
+        """
         self._after = (*self._after, hook)
         return Handle(self, "_after", hook)
 

@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.generator import default_float, generator
 from tinygrad_nn.nn.activation import named_activation
@@ -70,12 +69,14 @@ class Neuron(Module):
         self.nonlin, self.fused = nonlin, fused
         self.activation = activation if nonlin else _LINEAR
         self._name, self._function = named_activation(self.activation)
-        uniform = random.uniform if rng is None and not tensor else generator(rng).uniform
+        self.w: Any
+        self.b: Any
         if tensor:
             dtype = default_float()
-            self.w: Any = Parameter(uniform(-1, 1, (nin,)), dtype=dtype)
-            self.b: Any = Parameter(0.0, dtype=dtype)
+            self.w = Parameter(generator(rng).uniform(-1, 1, (nin,)), dtype=dtype)
+            self.b = Parameter(0.0, dtype=dtype)
         else:
+            uniform = random.uniform if rng is None else generator(rng).uniform
             self.w = [Value(uniform(-1, 1)) for _ in range(nin)]
             self.b = Value(0.0)
 
@@ -207,7 +208,12 @@ class MLP(Module):
             options["rng"] = generator(rng)
         last = len(nouts) - 1
         self.layers = [
-            Layer(sizes[i], sizes[i + 1], **options, **_activation(output if i == last else activation))
+            Layer(
+                sizes[i],
+                sizes[i + 1],
+                **options,
+                **_activation(output if i == last else activation),
+            )
             for i in range(len(nouts))
         ]
 

@@ -52,7 +52,11 @@ def summarize(model: Module) -> str:
     table.append(("total", terms, "", f"{sum(counts):,}"))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join(
-        "  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)),
-                   row[3].rjust(widths[3])])
+        "  ".join(
+            [
+                *(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)),
+                row[3].rjust(widths[3]),
+            ]
+        )
         for row in table
     )

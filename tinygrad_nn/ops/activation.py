@@ -7,7 +7,7 @@ Where a derivative jumps, it is the one from the left there, as PyTorch's.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.op import Kind, composed, op
@@ -39,7 +39,6 @@ __all__ = [
     "tanhshrink",
 ]
 
-T = TypeVar("T")
 _SQRT_TWO_PI = math.sqrt(2 * math.pi)
 
 
@@ -60,9 +59,9 @@ def _with(name: str, *values: Any, domain: Domain = NONZERO) -> Any:
     kind=Kind.ELEMENTWISE,
     samples=_with("threshold", 0.0),
 )
-def step(x: T, /, threshold: float = 0.0) -> T:
+def step(x: Any, /, threshold: float = 0.0) -> Any:
     """1 where x ≥ threshold, else 0: the neuron fires or does not. dy/dx = 0 everywhere."""
-    return namespace(x).heaviside(x - threshold, 1.0)  # type: ignore[operator, no-any-return]
+    return namespace(x).heaviside(x - threshold, 1.0)
 
 
 @op(
@@ -70,12 +69,12 @@ def step(x: T, /, threshold: float = 0.0) -> T:
     kind=Kind.ELEMENTWISE,
     samples=_with("negative_slope", 0.01, 0.2),
 )
-def leaky_relu(x: T, /, negative_slope: float = 0.01) -> T:
+def leaky_relu(x: Any, /, negative_slope: float = 0.01) -> Any:
     """x where x > 0, else negative_slope · x; dy/dx = 1 or negative_slope."""
     xp = namespace(x)
     if 0 < negative_slope <= 1:
-        return xp.maximum(x, negative_slope * x)  # type: ignore[operator, no-any-return]
-    return xp.where(x > 0, x, negative_slope * x)  # type: ignore[operator, no-any-return]
+        return xp.maximum(x, negative_slope * x)
+    return xp.where(x > 0, x, negative_slope * x)
 
 
 def _between(x: Any, low: float, high: float) -> Any:
@@ -87,16 +86,16 @@ def _between(x: Any, low: float, high: float) -> Any:
     kind=Kind.ELEMENTWISE,
     domain=Domain(avoid=(-1.0, 1.0)),
 )
-def hardtanh(x: T, /, min_val: float = -1.0, max_val: float = 1.0) -> T:
+def hardtanh(x: Any, /, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x kept within [min_val, max_val]; dy/dx = 1 strictly between them, else 0."""
     xp = namespace(x)
-    return xp.minimum(xp.maximum(x, min_val), max_val)  # type: ignore[no-any-return]
+    return xp.minimum(xp.maximum(x, min_val), max_val)
 
 
 @composed(domain=Domain(low=-3.0, high=9.0, avoid=(0.0, 6.0)))
-def relu6(x: T, /) -> T:
+def relu6(x: Any, /) -> Any:
     """x kept within [0, 6]; dy/dx = 1 strictly between them, else 0."""
-    return hardtanh(x, 0.0, 6.0)  # type: ignore[no-any-return]
+    return hardtanh(x, 0.0, 6.0)
 
 
 @composed(domain=Domain(low=-5.0, high=5.0, avoid=(-3.0, 3.0)))
@@ -116,10 +115,10 @@ def hardswish(x: Any, /) -> Any:
     kind=Kind.ELEMENTWISE,
     domain=Domain(avoid=(-0.5, 0.5)),
 )
-def softshrink(x: T, /, lambd: float = 0.5) -> T:
+def softshrink(x: Any, /, lambd: float = 0.5) -> Any:
     """x moved towards 0 by `lambd`, and 0 within; dy/dx = 1 where |x| > lambd, else 0."""
     xp = namespace(x)
-    return x - xp.minimum(xp.maximum(x, -lambd), lambd)  # type: ignore[no-any-return]
+    return x - xp.minimum(xp.maximum(x, -lambd), lambd)
 
 
 # ── Exponential units ───────────────────────────────────────────────────────────────────
@@ -137,9 +136,9 @@ def _elu(x: Any, alpha: float, scale: float, rate: float) -> Any:
     kind=Kind.ELEMENTWISE,
     samples=_with("alpha", 1.0, 0.5),
 )
-def elu(x: T, /, alpha: float = 1.0) -> T:
+def elu(x: Any, /, alpha: float = 1.0) -> Any:
     """x where x > 0, else alpha · (e^x - 1); dy/dx = 1 or y + alpha."""
-    return _elu(x, alpha, 1.0, 1.0)  # type: ignore[no-any-return]
+    return _elu(x, alpha, 1.0, 1.0)
 
 
 # G. Klambauer and others, "Self-normalizing neural networks" (2017), equation 14.
@@ -151,9 +150,9 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
     kind=Kind.ELEMENTWISE,
     domain=NONZERO,
 )
-def selu(x: T, /) -> T:
+def selu(x: Any, /) -> Any:
     """1.0507… · elu(x, 1.6733…): keeps mean 0 and variance 1 of its inputs; dy/dx as of `elu`."""
-    return _elu(x, _SELU_ALPHA, _SELU_SCALE, 1.0)  # type: ignore[no-any-return]
+    return _elu(x, _SELU_ALPHA, _SELU_SCALE, 1.0)
 
 
 @op(
@@ -161,9 +160,9 @@ def selu(x: T, /) -> T:
     kind=Kind.ELEMENTWISE,
     samples=_with("alpha", 1.0, 2.0),
 )
-def celu(x: T, /, alpha: float = 1.0) -> T:
+def celu(x: Any, /, alpha: float = 1.0) -> Any:
     """x where x > 0, else alpha · (e^(x/alpha) - 1); dy/dx = 1 or y / alpha + 1."""
-    return _elu(x, alpha, 1.0, 1.0 / alpha)  # type: ignore[no-any-return]
+    return _elu(x, alpha, 1.0, 1.0 / alpha)
 
 
 # ── Smooth ──────────────────────────────────────────────────────────────────────────────
@@ -181,23 +180,23 @@ def _softplus_slope(g: Any, y: Any, x: Any, beta: float, threshold: float) -> An
     kind=Kind.ELEMENTWISE,
     samples=_with("beta", 1.0, 2.0),
 )
-def softplus(x: T, /, beta: float = 1.0, threshold: float = 20.0) -> T:
+def softplus(x: Any, /, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(beta x)) / beta, and x itself where beta · x > threshold, as PyTorch's.
 
     dy/dx = sigmoid(beta x), 1 above the threshold. `threshold=math.inf` gives the exact
     function everywhere; it does not overflow.
     """
     xp = namespace(x)
-    z = beta * x  # type: ignore[operator]
+    z = beta * x
     y = (xp.maximum(z, 0.0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta
-    return y if threshold == math.inf else xp.where(z > threshold, x, y)  # type: ignore[no-any-return]
+    return y if threshold == math.inf else xp.where(z > threshold, x, y)
 
 
 @op(vjp=lambda g, y, x: g * sigmoid(-x), kind=Kind.ELEMENTWISE)
-def logsigmoid(x: T, /) -> T:
+def logsigmoid(x: Any, /) -> Any:
     """ln sigmoid(x) = -ln(1 + e^-x) without overflow or underflow; dy/dx = sigmoid(-x)."""
     xp = namespace(x)
-    return xp.minimum(x, 0.0) - xp.log1p(xp.exp(-xp.abs(x)))  # type: ignore[no-any-return]
+    return xp.minimum(x, 0.0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
 def _silu_slope(g: Any, y: Any, x: Any) -> Any:
@@ -206,9 +205,9 @@ def _silu_slope(g: Any, y: Any, x: Any) -> Any:
 
 
 @op(vjp=_silu_slope, kind=Kind.ELEMENTWISE)
-def silu(x: T, /) -> T:
+def silu(x: Any, /) -> Any:
     """x · sigmoid(x), also called swish; dy/dx = s + y (1 - s) with s = sigmoid(x)."""
-    return x * namespace(x).sigmoid(x)  # type: ignore[no-any-return]
+    return x * namespace(x).sigmoid(x)
 
 
 swish = silu
@@ -234,7 +233,7 @@ def _gelu_slope(g: Any, y: Any, x: Any, approximate: str) -> Any:
     kind=Kind.ELEMENTWISE,
     samples=_with("approximate", "none", "tanh", domain=Domain()),
 )
-def gelu(x: T, /, approximate: str = "none") -> T:
+def gelu(x: Any, /, approximate: str = "none") -> Any:
     """x · Φ(x) with the normal distribution function Φ; dy/dx = Φ(x) + x φ(x).
 
     Args:
@@ -246,12 +245,12 @@ def gelu(x: T, /, approximate: str = "none") -> T:
     """
     xp = namespace(x)
     if approximate == "none":
-        return x * xp.ndtr(x)  # type: ignore[no-any-return]
+        return x * xp.ndtr(x)
     if approximate != "tanh":
         raise OptionError(f"gelu: got approximate={approximate!r}, expected 'none' or 'tanh'")
     z = xp.minimum(xp.maximum(x, -_GELU_END), _GELU_END)
     t = xp.tanh(_GELU_RATE * z * (1.0 + _GELU_CUBIC * (z * z)))
-    return 0.5 * x * (1.0 + t)  # type: ignore[no-any-return]
+    return 0.5 * x * (1.0 + t)
 
 
 def _mish_slope(g: Any, y: Any, x: Any) -> Any:
@@ -260,11 +259,11 @@ def _mish_slope(g: Any, y: Any, x: Any) -> Any:
 
 
 @op(vjp=_mish_slope, kind=Kind.ELEMENTWISE)
-def mish(x: T, /) -> T:
+def mish(x: Any, /) -> Any:
     """x · w with w = tanh(softplus(x)); dy/dx = w + x · sigmoid(x) · (1 - w²)."""
     xp = namespace(x)
     w = xp.tanh(xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x))))
-    return x * w  # type: ignore[no-any-return]
+    return x * w
 
 
 def _softsign_slope(g: Any, y: Any, x: Any) -> Any:
@@ -273,9 +272,9 @@ def _softsign_slope(g: Any, y: Any, x: Any) -> Any:
 
 
 @op(vjp=_softsign_slope, kind=Kind.ELEMENTWISE, domain=NONZERO)
-def softsign(x: T, /) -> T:
+def softsign(x: Any, /) -> Any:
     """x / (1 + |x|); dy/dx = 1 / (1 + |x|)²."""
-    return x / (1.0 + namespace(x).abs(x))  # type: ignore[no-any-return]
+    return x / (1.0 + namespace(x).abs(x))
 
 
 def _tanhshrink_slope(g: Any, y: Any, x: Any) -> Any:
@@ -284,6 +283,6 @@ def _tanhshrink_slope(g: Any, y: Any, x: Any) -> Any:
 
 
 @op(vjp=_tanhshrink_slope, kind=Kind.ELEMENTWISE)
-def tanhshrink(x: T, /) -> T:
+def tanhshrink(x: Any, /) -> Any:
     """x - tanh x; dy/dx = tanh² x."""
-    return x - namespace(x).tanh(x)  # type: ignore[no-any-return]
+    return x - namespace(x).tanh(x)

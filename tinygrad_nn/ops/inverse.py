@@ -162,7 +162,7 @@ def cofactors(x: Any, /) -> Any:
 
 @op(vjp=lambda g, y, x: _as_matrix(g) * cofactors(x), samples=squares, numpy="linalg.det")
 def det(x: Any, /) -> Any:
-    """Determinants of square matrices; dy/dX is the matrix of cofactors, det(X) X⁻ᵀ.
+    """Determinants of square matrices; dy/dX is the matrix of cofactors, y X⁻ᵀ.
 
     The gradient is right for singular matrices; the second derivative is not defined there
     (it raises LinAlgError).
@@ -178,7 +178,7 @@ def sign_det(x: Any, /) -> Any:
 
 @op(vjp=lambda g, y, x: _as_matrix(g) * inv(x).mT, samples=squares)
 def log_abs_det(x: Any, /) -> Any:
-    """Logarithm of |det X|, -inf for singular matrices; does not overflow. dy/dX = X⁻ᵀ."""
+    """The logarithm of |det X|: -inf for singular matrices; does not overflow. dy/dX = X⁻ᵀ."""
     return namespace(x).linalg.log_abs_det(square("log_abs_det", x))
 
 

@@ -166,8 +166,8 @@ def _std_samples(draw: Draw) -> Sample:
     (x,), static = _spread_samples(draw)
     # The deviation of one element is 0, where it has no derivative.
     if x.size < 2:
-        return (draw.array((2,), DISTINCT),), {}
-    return (x,), static if count(x, static["axis"]) > 1 else {}
+        x = draw.array((2,), DISTINCT)
+    return (x,), static if count(x, static["axis"]) > 1 else {"axis": None, "correction": 0}
 
 
 @op(vjp=_std_slope, samples=_std_samples, numpy="std")

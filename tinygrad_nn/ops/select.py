@@ -207,9 +207,13 @@ def _masked(draw: Draw) -> Sample:
     return (draw.array(x), draw.mask(mask)), {}
 
 
+def _masked_slope(g: Any, y: Any, x: Any, mask: Any) -> Any:
+    return masked(g, mask)
+
+
 @op(
     kernel="masked",
-    vjp=(lambda g, y, x, mask: masked(g, mask), lambda g, y, x, mask: no_gradient(g)),
+    vjp=(_masked_slope, lambda g, y, x, mask: no_gradient(g)),
     kind=Kind.ELEMENTWISE,
     samples=_masked,
 )
@@ -226,6 +230,10 @@ def _choice(draw: Draw) -> Sample:
     return (draw.mask(condition), draw.array(a), draw.array(b)), {}
 
 
+def _where_push(t: Any, y: Any, condition: Any, a: Any, b: Any) -> Any:
+    return where(condition, 0.0 if t[1] is None else t[1], 0.0 if t[2] is None else t[2])
+
+
 @op(
     kernel="where",
     vjp=(
@@ -234,9 +242,7 @@ def _choice(draw: Draw) -> Sample:
         lambda g, y, condition, a, b: masked(g, logical_not(condition)),
     ),
     kind=Kind.GENERAL,
-    jvp=lambda t, y, condition, a, b: where(
-        condition, 0.0 if t[1] is None else t[1], 0.0 if t[2] is None else t[2]
-    ),
+    jvp=_where_push,
     samples=_choice,
     numpy="where",
 )

@@ -119,9 +119,13 @@ def ndtri(p: T, /) -> T:
 # ── Γ ───────────────────────────────────────────────────────────────────────────────────
 
 
+def _psi_slope(g: Any, y: Any, x: Any, n: int = -1) -> Any:
+    return g * psi(x, n + 1)
+
+
 @op(
     kernel="lgamma",
-    vjp=lambda g, y, x: g * psi(x),
+    vjp=_psi_slope,
     kind=Kind.ELEMENTWISE,
     domain=Domain(low=0.4, high=6.0),
 )
@@ -139,7 +143,7 @@ def _orders(draw: Draw) -> Sample:
 
 @op(
     kernel="psi",
-    vjp=lambda g, y, x, n: g * psi(x, n + 1),
+    vjp=_psi_slope,
     kind=Kind.ELEMENTWISE,
     samples=_orders,
 )
@@ -150,16 +154,16 @@ def psi(x: T, /, n: int = 0) -> T:
 @composed(domain=Domain(low=0.6, high=6.0))
 def digamma(x: T, /) -> T:
     """ψ(x) = d ln Γ(x) / dx, elementwise; its derivative is `trigamma`."""
-    return psi(x)  # type: ignore[no-any-return]
+    return psi(x)
 
 
 @composed(domain=Domain(low=0.6, high=6.0))
 def trigamma(x: T, /) -> T:
     """ψ'(x), elementwise."""
-    return psi(x, 1)  # type: ignore[no-any-return]
+    return psi(x, 1)
 
 
-def polygamma(n: int, x: Any) -> Any:
+def polygamma(n: Any, x: Any) -> Any:
     """n-th derivative of ψ, elementwise, with SciPy's order of arguments.
 
     Raises:

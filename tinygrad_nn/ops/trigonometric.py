@@ -45,7 +45,11 @@ _DEGREE = math.pi / 180
 _ABOVE_ONE = Domain(low=1.0)
 
 
-@op(kernel="sin", vjp=lambda g, y, x: g * cos(x), kind=Kind.ELEMENTWISE, numpy="sin")
+def _sin_slope(g: Any, y: Any, x: Any) -> Any:
+    return g * cos(x)
+
+
+@op(kernel="sin", vjp=_sin_slope, kind=Kind.ELEMENTWISE, numpy="sin")
 def sin(x: T, /) -> T:
     """Sine of an angle in radians, elementwise; dy/dx = cos x."""
 
@@ -101,7 +105,11 @@ def arctan(x: T, /) -> T:
 # ── Hyperbolic ──────────────────────────────────────────────────────────────────────────
 
 
-@op(kernel="sinh", vjp=lambda g, y, x: g * cosh(x), kind=Kind.ELEMENTWISE, numpy="sinh")
+def _sinh_slope(g: Any, y: Any, x: Any) -> Any:
+    return g * cosh(x)
+
+
+@op(kernel="sinh", vjp=_sinh_slope, kind=Kind.ELEMENTWISE, numpy="sinh")
 def sinh(x: T, /) -> T:
     """Hyperbolic sine (e^x - e^-x) / 2, elementwise; dy/dx = cosh x."""
 
@@ -220,12 +228,13 @@ def arctan2(a: Any, b: Any, /) -> Any:
 atan2 = arctan2
 
 
+def _copysign_slope(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * (sign(a) * copysign(1.0, b))
+
+
 @op(
     kernel="copysign",
-    vjp=(
-        lambda g, y, a, b: g * (sign(a) * copysign(1.0, b)),
-        lambda g, y, a, b: no_gradient(g),
-    ),
+    vjp=(_copysign_slope, lambda g, y, a, b: no_gradient(g)),
     kind=Kind.ELEMENTWISE,
     domain=(NONZERO, NONZERO),
     numpy="copysign",
@@ -237,9 +246,13 @@ def copysign(a: Any, b: Any, /) -> Any:
 # ── The cardinal sine ───────────────────────────────────────────────────────────────────
 
 
+def _sinc_slope(g: Any, y: Any, x: Any, order: int = 0) -> Any:
+    return g * sinc_derivative(x, order + 1)
+
+
 @op(
     kernel="sinc",
-    vjp=lambda g, y, x: g * sinc_derivative(x, 1),
+    vjp=_sinc_slope,
     kind=Kind.ELEMENTWISE,
     numpy="sinc",
 )
@@ -249,7 +262,7 @@ def sinc(x: T, /) -> T:
 
 @op(
     kernel="sinc_derivative",
-    vjp=lambda g, y, x, order: g * sinc_derivative(x, order + 1),
+    vjp=_sinc_slope,
     kind=Kind.ELEMENTWISE,
     samples=lambda draw: ((draw.array(draw.shape(), REAL),), {"order": draw.integer(1, 3)}),
 )

@@ -79,7 +79,9 @@ class Adam(Optimizer):
             return self._numbers(value, g, remembered, group)
         return self._blocks(value, g, remembered, group)
 
-    def _numbers(self, value: Any, g: Any, remembered: dict[str, Any], group: dict[str, Any]) -> Any:
+    def _numbers(
+        self, value: Any, g: Any, remembered: dict[str, Any], group: dict[str, Any]
+    ) -> Any:
         """The formula, for floats and for arrays of one block; writes m and v anew."""
         beta1, beta2 = group["betas"]
         decay, lr, t = group["weight_decay"], group["lr"], remembered["step"]
@@ -122,7 +124,9 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient: p ← (1 − lr λ) p (Loshchilov and Hutter 2019).
+    """Adam with weight decay apart from the gradient, p ← (1 − lr λ) p.
+
+    From Loshchilov and Hutter 2019.
 
     Args:
         params: Parameters, or groups of them.

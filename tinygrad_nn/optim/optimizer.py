@@ -61,10 +61,12 @@ class Optimizer(Rule):
         """Name of the optimiser, for messages."""
         return type(self).__name__
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
+    def add_param_group(self, group: Any) -> None:
         """Train more parameters: a dict with "params" and the options that differ."""
         if not isinstance(group, Mapping) or "params" not in group:
-            raise OperandError(f"{self.name}: got the group {group!r:.60}, expected a dict with 'params'")
+            raise OperandError(
+                f"{self.name}: got the group {group!r:.60}, expected a dict with 'params'"
+            )
         given = group["params"]
         params = [given] if isinstance(given, Node) else list(given)
         unknown = set(group) - set(self.defaults) - {"params"}
@@ -80,8 +82,8 @@ class Optimizer(Rule):
             self._check_parameter(place, p)
             if id(p) in known:
                 raise OptionError(
-                    f"{self.name}: parameter {place} comes twice and would be updated twice a step; "
-                    "list each parameter once"
+                    f"{self.name}: parameter {place} comes twice and would be updated twice in a "
+                    "step; list each parameter once"
                 )
             known.add(id(p))
         options = {**self.defaults, **{k: v for k, v in group.items() if k != "params"}}

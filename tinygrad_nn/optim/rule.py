@@ -35,7 +35,12 @@ def at_least_zero(name: str, options: dict[str, Any], *keys: str) -> None:
     """Refuse options that are no finite number of at least 0."""
     for key in keys:
         number = options[key]
-        if isinstance(number, bool) or not _is_number(number) or not 0 <= number or not isfinite(number):
+        if (
+            isinstance(number, bool)
+            or not _is_number(number)
+            or not 0 <= number
+            or not isfinite(number)
+        ):
             raise OptionError(
                 f"{name}: got {key}={number!r}, expected a finite number of at least 0"
             )

@@ -1,12 +1,8 @@
 """Training: the loop, what to measure, what to keep, and pictures of what was learned.
 
-    loop.py         fit: predict, loss, gradient, adjust
-    history.py      what happened, epoch by epoch
-    metrics.py      accuracy, confusion matrix, worst mistakes
-    pictures.py     the same as SVG; sheet.py and png.py write them
-    settings.py     all that decides how a run comes out
-    experiment.py   a run: data, network, loss, optimiser, and their whole state
-    folder.py       where a run is kept
+`loop.py` has `fit`, `history.py` what it notes, `metrics.py` what to measure, `pictures.py` the
+same as SVG (written by `sheet.py` and `png.py`). `settings.py`, `experiment.py` and `folder.py`
+make up a run of `tinygrad-nn train`: what decides it, what it consists of, where it is kept.
 """
 
 from tinygrad_nn.train.experiment import Experiment as Experiment

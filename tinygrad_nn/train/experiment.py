@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from math import prod
 from typing import Any, Final
 
@@ -62,8 +63,8 @@ class Experiment:
         self.settings, self.train, self.test = settings, train, test
         self.model = _network(settings, train)
         self.loss = _loss(settings, len(train.classes))
-        _, make_optimizer = OPTIMIZERS[settings.optimizer]
-        self.optimizer = make_optimizer(self.model.parameters(), settings.rate(1))
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.parameters(), settings.rate(1))
+        assert settings.batch is not None
         self.loader = DataLoader(train, settings.batch, rng=settings.seed)
         self.history = History()
 
@@ -124,8 +125,8 @@ class Experiment:
             StateError: the state does not fit, or was learned from other data. The experiment
                 is of no use then.
         """
-        if not isinstance(state, Mapping) or set(state) != {*_PARTS}:
-            got = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+        if set(state) != {*_PARTS}:
+            got = ", ".join(sorted(map(str, state)))
             raise StateError(f"state: got {got}, expected {', '.join(_PARTS)}; load an intact one")
         if state["data"] != _fingerprint(self.train):
             raise StateError(
@@ -142,7 +143,7 @@ def _network(settings: Settings, train: Dataset) -> nn.Sequential:
     rng = np.random.default_rng(settings.seed)
     sizes = (prod(train.inputs.shape[1:]), *settings.layers, len(train.classes))
     modules: list[nn.Module] = []
-    for wide, narrow in zip(sizes, sizes[1:], strict=False):
+    for wide, narrow in pairwise(sizes):
         modules += [nn.Linear(wide, narrow, rng=rng), ACTIVATIONS[settings.activation]()]
     modules.pop()
     if settings.loss == "mse":

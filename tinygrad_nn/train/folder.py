@@ -144,9 +144,7 @@ def _taken(target: Path) -> str:
             f"--resume {target}, or choose another"
         )
     kind = "a folder with files in it" if target.is_dir() else "a file"
-    return (
-        f"out: got {target}, {kind}, expected a new or empty folder; choose another with --out"
-    )
+    return f"out: got {target}, {kind}, expected a new or empty folder; choose another with --out"
 
 
 def _reason(error: OSError) -> str:

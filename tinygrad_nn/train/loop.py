@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from tinygrad_nn.data.arguments import whole_number
 from tinygrad_nn.errors import AnomalyError, DataError
@@ -13,14 +13,22 @@ from tinygrad_nn.nn import Module
 from tinygrad_nn.optim import Optimizer
 from tinygrad_nn.train.history import Epoch, History
 
-__all__ = ["fit"]
+__all__ = ["Batches", "fit"]
+
+
+class Batches(Protocol):
+    """What `fit` learns from: a `DataLoader`, or a list of pairs `(inputs, targets)`."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]: ...
 
 
 def fit(
     model: Module,
     loss: Callable[[Any, Any], Any],
     optimizer: Optimizer,
-    loader: Collection[tuple[Any, Any]],
+    loader: Batches,
     epochs: int,
     *,
     history: History | None = None,
@@ -86,7 +94,7 @@ def _learn(
     model: Module,
     loss: Callable[[Any, Any], Any],
     optimizer: Optimizer,
-    loader: Collection[tuple[Any, Any]],
+    loader: Batches,
     history: History,
     should_stop: Callable[[], bool] | None,
 ) -> None:

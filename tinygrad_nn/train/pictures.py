@@ -55,7 +55,8 @@ def confusion_picture(counts: NDArray[Any], classes: Sequence[str]) -> str:
         row = counts[i]
         for j, count in enumerate(row):
             answer = f"{name} read as {classes[j]}: {count:,} of {row.sum():,}"
-            _cell(sheet, left + cell * j, top + cell * i, cell, _Share(count, row.sum()), i == j, answer)
+            place = (left + cell * j, top + cell * i)
+            _cell(sheet, place, cell, _Share(count, row.sum()), i == j, answer)
         found = _percent(int(row[i]), int(row.sum()))
         sheet.text(left + cell * len(classes) + 40, top + cell * (i + 0.5) + 4, found)
     return sheet.svg()
@@ -70,18 +71,23 @@ class _Share:
 
 
 def _cell(
-    sheet: Sheet, x: float, y: float, side: float, share: _Share, is_right: bool, about: str
+    sheet: Sheet,
+    place: tuple[float, float],
+    side: float,
+    share: _Share,
+    is_right: bool,
+    about: str,
 ) -> None:
+    x, y = place
     hue = "blue" if is_right else "orange"
     style = f"{hue}{share.level}" if share.level else "cell"
     sheet.box(x + 1, y + 1, side - 2, side - 2, style, about)
     if share.count:
-        on = "on" if share.level > LEVELS // 2 + 1 else ""
-        sheet.text(x + side / 2, y + side / 2 + 4, str(share.count), on)
+        sheet.text(x + side / 2, y + side / 2 + 4, str(share.count), f"on-{style}")
 
 
 def mistakes_picture(
-    mistakes: Sequence[Mistake], images: NDArray[Any], classes: Sequence[str]
+    mistakes: Sequence[Mistake], images: NDArray[Any], classes: Sequence[str], total: int
 ) -> str:
     """Draw mistakes: each image with what it is, what the network said, and how surely.
 
@@ -89,10 +95,13 @@ def mistakes_picture(
         mistakes: what `worst_mistakes` returned; worst first.
         images: shape (n, height, width), 0 paper to 1 ink, of all examples.
         classes: names of the classes.
+        total: how many mistakes there are in all.
     """
     columns = min(max(len(mistakes), 4), 6)
     pitch = _TILE + 16
-    heading = f"The {len(mistakes)} worst mistakes" if len(mistakes) != 1 else "The only mistake"
+    heading = f"The worst {len(mistakes)} of {total:,} mistakes"
+    if len(mistakes) == total:
+        heading = "The only mistake" if total == 1 else f"All {total:,} mistakes"
     note = "where the network gave the true class the least; worst first"
     if not mistakes:
         heading, note = "No mistakes", "every example was answered right"

@@ -17,7 +17,7 @@ _GREY, _COLOUR = 0, 2
 
 
 def png(pixels: NDArray[Any]) -> bytes:
-    """Return a PNG file of 8 bits a channel.
+    r"""Return a PNG file of 8 bits a channel.
 
     Args:
         pixels: uint8 of shape (height, width) for grey, (height, width, 3) for red, green, blue.
@@ -29,7 +29,7 @@ def png(pixels: NDArray[Any]) -> bytes:
     Example:
         >>> import numpy as np
         >>> png(np.zeros((28, 28), np.uint8))[:4]
-        b'\\x89PNG'
+        b'\x89PNG'
     """
     if pixels.dtype != np.uint8:
         raise DTypeError(

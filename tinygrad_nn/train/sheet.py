@@ -22,12 +22,15 @@ _ZOOM: Final = 4
 # Blue and orange are told apart by all kinds of colour-blind eyes.
 _LIGHT: Final = {
     "ground": "#ffffff", "text": "#1f2328", "muted": "#57606a", "line": "#d0d7de",
-    "cell": "#f3f5f7", "blue": "#0072b2", "orange": "#c85200", "on": "#ffffff",
+    "cell": "#f3f5f7", "blue": "#0072b2", "orange": "#c85200",
 }  # fmt: skip
 _DARK: Final = {
     "ground": "#16191d", "text": "#e8ecf0", "muted": "#a3adb8", "line": "#3d444d",
-    "cell": "#22272e", "blue": "#79c0ff", "orange": "#ffb46b", "on": "#16191d",
+    "cell": "#22272e", "blue": "#79c0ff", "orange": "#ffb46b",
 }  # fmt: skip
+# Black and white contrast equally with this luminance: 1.05 / (x + 0.05) = (x + 0.05) / 0.05.
+_HALF_WAY: Final = 0.179
+_LINEAR_BELOW: Final = 0.04045
 _BLUE: Final = np.array([0, 114, 178])
 _ORANGE: Final = np.array([217, 95, 2])
 _PALE: Final = np.array([247, 247, 247])
@@ -113,14 +116,16 @@ class Sheet:
 
 def grey(image: NDArray[Any]) -> NDArray[np.uint8]:
     """Return pixels of `image`, 0 paper to 1 ink: dark ink on light paper."""
-    return np.rint(255 * (1 - np.clip(image, 0, 1))).astype(np.uint8)
+    shades: NDArray[np.uint8] = np.rint(255 * (1 - np.clip(image, 0, 1))).astype(np.uint8)
+    return shades
 
 
 def diverging(values: NDArray[Any], limit: float) -> NDArray[np.uint8]:
     """Return colours of `values`: orange at -limit, nearly white at 0, blue at limit."""
     share = np.clip(values / limit, -1, 1)[..., None]
     ends = np.where(share > 0, _BLUE, _ORANGE)
-    return np.rint(_PALE + np.abs(share) * (ends - _PALE)).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.rint(_PALE + np.abs(share) * (ends - _PALE)).astype(np.uint8)
+    return colours
 
 
 def _style(scope: str) -> str:
@@ -145,7 +150,6 @@ def _colours(palette: dict[str, str]) -> dict[str, str]:
         ".ground": f"fill: {palette['ground']}",
         "text": f"fill: {palette['text']}",
         "text.muted": f"fill: {palette['muted']}",
-        "text.on": f"fill: {palette['on']}",
         ".cell": f"fill: {palette['cell']}",
         ".frame": f"stroke: {palette['line']}",
         ".rule": f"stroke: {palette['line']}",
@@ -157,12 +161,25 @@ def _colours(palette: dict[str, str]) -> dict[str, str]:
         for level in range(1, LEVELS + 1):
             shade = _mixed(palette["cell"], palette[hue], level / LEVELS)
             rules[f".{hue}{level}"] = f"fill: {shade}"
+            rules[f"text.on-{hue}{level}"] = f"fill: {_readable_on(shade)}"
     return rules
 
 
 def _mixed(start: str, end: str, share: float) -> str:
     pairs = ((int(start[i : i + 2], 16), int(end[i : i + 2], 16)) for i in (1, 3, 5))
     return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in pairs)
+
+
+def _readable_on(shade: str) -> str:
+    """Black or white, whichever contrasts more: at least 4.5 on every colour (WCAG 2.2)."""
+    return "#000000" if luminance(shade) > _HALF_WAY else "#ffffff"
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb`, 0 black to 1 white (WCAG 2.2, linear sRGB)."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [p / 12.92 if p <= _LINEAR_BELOW else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def _rules(scope: str, rules: dict[str, str], indent: str = "") -> str:

@@ -110,10 +110,8 @@ def lower(g: Any, like: Any) -> Any:
 
 
 def _wrapped(payload: Any, like: Node) -> Node:
-    """Constant of the kind of `like` (a plain Tensor for a Parameter)."""
-    if isinstance(like, Tensor):
-        return Tensor.wrap(np.array(payload))
-    return type(like).wrap(payload)
+    """Constant of the kind of `like`, in memory of its own."""
+    return like.wrap(np.array(payload) if isinstance(like, Tensor) else payload)
 
 
 def _fresh(g: Any) -> Any:

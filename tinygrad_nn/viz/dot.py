@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinygrad_nn.viz.measure import FONT
+from tinygrad_nn.viz.layers import straight
+from tinygrad_nn.viz.measure import FONT, wrapped
 from tinygrad_nn.viz.scene import Box, Scene, compose
 from tinygrad_nn.viz.snapshot import Snapshot
 from tinygrad_nn.viz.style import LIGHT
@@ -16,6 +17,7 @@ from tinygrad_nn.viz.style import LIGHT
 __all__ = ["POINTS_PER_INCH", "quoted", "to_dot"]
 
 POINTS_PER_INCH = 72
+_NOTE_WIDTH = 480
 _FACE = FONT.split(",", maxsplit=1)[0]
 
 _P = LIGHT
@@ -41,11 +43,12 @@ def to_dot(snapshot: Snapshot, *, constants: bool = True, direction: str = "TB")
         direction: "TB" for downward, "LR" for rightward.
     """
     scene = compose(snapshot, constants=constants)
+    notes = [line for note in scene.notes for line in wrapped(note, 11, _NOTE_WIDTH)]
     return "\n".join([
         f"digraph {quoted([scene.title])} {{",
-        f'  graph [rankdir={direction} nodesep=0.3 ranksep=0.3 bgcolor="{_P.ground}" '
-        f'fontname="{_FACE}" fontsize=11 fontcolor="{_P.muted}" '
-        f'labelloc=b labeljust=l label={quoted(scene.notes, to_the_left=True)}]',
+        f'  graph [rankdir={direction} nodesep=0.3 ranksep=0.3 ordering=in pad=0.2 '
+        f'bgcolor="{_P.ground}" fontname="{_FACE}" fontsize=11 fontcolor="{_P.muted}" '
+        f'labelloc=b labeljust=l label={quoted(notes, to_the_left=True)}]',
         f'  node [shape=box fontname="{_FACE}" fontsize=12 fontcolor="{_P.text}" '
         'margin="0.12,0.06"]',
         f'  edge [fontname="{_FACE}" fontsize=11 fontcolor="{_P.text}" color="{_P.edge}" '
@@ -69,10 +72,19 @@ def _texts(box: Box) -> list[str]:
 
 
 def _edges(scene: Scene) -> list[str]:
+    at = {box.key: k for k, box in enumerate(scene.boxes)}
+    lines = straight(len(at), [(at[a.source], at[a.target]) for a in scene.arrows])
     found = []
-    for arrow in scene.arrows:
-        label = "" if arrow.label is None else f" [label={quoted(_texts(arrow.label))}]"
-        found.append(f"  {arrow.source} -> {arrow.target}{label}")
+    for arrow, is_straight in zip(scene.arrows, lines, strict=True):
+        label = (
+            ""
+            if arrow.label is None
+            else f"label={quoted([f' {t} ' for t in _texts(arrow.label)])}"
+        )
+        attributes = " ".join(filter(None, [label, "weight=9" if is_straight else ""]))
+        found.append(
+            f"  {arrow.source} -> {arrow.target}" + (f" [{attributes}]" if attributes else "")
+        )
     return found
 
 

@@ -32,7 +32,7 @@ _CHOICES = {
 }
 _INSIDE = (str(Path(__file__).parent), functools.__file__)
 _LONGEST_ROW = 3
-"""Operations in a row that fit across a page; longer graphs run downward."""
+"""Operations on numbers that fit side by side; other graphs run downward."""
 
 
 class DrawingWarning(UserWarning):
@@ -123,7 +123,8 @@ class Drawing:
         chosen = self._options["direction"]
         if chosen != "auto":
             return str(chosen)
-        return "LR" if _depth(self.snapshot) <= _LONGEST_ROW else "TB"
+        scalar = all(r.value.is_scalar for r in self.snapshot.records)
+        return "LR" if scalar and _depth(self.snapshot) <= _LONGEST_ROW else "TB"
 
     def _placement(self, scene: Scene) -> Placement:
         """Places by `dot` if it can be had, by our own layout otherwise."""

@@ -1,0 +1,1 @@
+"""The array libraries: kernels that NumPy lacks, against independent numbers."""
