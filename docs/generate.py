@@ -37,9 +37,23 @@ def operations_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def value_drawing() -> str:
+    """The drawing of the README's first example, in our own layout: the same on every machine."""
+    a, b, c = tg.Value(2.0, name="a"), tg.Value(-3.0, name="b"), tg.Value(5.0, name="c")
+    d = a * b + c
+    d.name = "d"
+    y = d.tanh()
+    y.name = "y"
+    y.backward()
+    return tg.draw(y, engine="own").svg
+
+
 def pages() -> dict[Path, str]:
-    """Path of each generated page, and its text."""
-    return {HERE / "reference" / "operations.md": operations_table()}
+    """Path of each generated file, and its text."""
+    return {
+        HERE / "reference" / "operations.md": operations_table(),
+        HERE / "images" / "value.svg": value_drawing(),
+    }
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ special = pytest.importorskip("scipy.special", reason="SciPy comes with the extr
 
 DIGITS = 40
 ACCURACY = 5e-15
+# By Python's erfc, whose argument is rounded; the far tail magnifies that.
+ON_FLOATS = {"ndtr": 5e-13}
 EDGES = np.array(
     [0.0, -0.0, np.inf, -np.inf, np.nan, -1, 1, 2, 0.5, -0.5, 1e4, -1e4, 1e308, -1e308]
 )
@@ -106,7 +108,8 @@ def test_values_are_accurate(name: str, static: Any, truth: Any, points: Any, ab
     few = points[::7]
     on_floats = [getattr(scalar, name)(float(x), *args) for x in few]
     # Python's own lgamma is exact to the last place of 1 only, next to its zeros.
-    assert worst(on_floats, truth, few, 1 if name == "lgamma" else absolute) < ACCURACY
+    error = worst(on_floats, truth, few, 1 if name == "lgamma" else absolute)
+    assert error < ON_FLOATS.get(name, ACCURACY)
 
 
 def test_a_planted_error_of_three_units_is_found():

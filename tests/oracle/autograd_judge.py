@@ -15,17 +15,20 @@ from tinygrad_nn.core.op import Op
 
 PLACES = (anp, autograd.scipy.special, autograd.scipy.linalg)
 # Ours to autograd's, where the name or the meaning differs; None: none that means the same.
-NAMES: dict[str, Callable[..., Any] | None] = {}
+NAMES: dict[str, Callable[..., Any] | None] = {
+    "prod": None,  # its rule divides by the elements: wrong where one is 0
+    "sinc": None,  # NaN at 0
+}
 
 
 class AutogradJudge:
     """Functions of `autograd.numpy` that have a derivative there."""
 
     def find(self, record: Op) -> Callable[..., Any] | None:
-        function = NAMES[record.name] if record.name in NAMES else first_found(PLACES, record)
+        function = NAMES[record.key] if record.key in NAMES else first_found(PLACES, record)
         # What autograd does not wrap is NumPy's own and would drop the gradient.
         wrapped = function is not None and hasattr(function, "fun")
-        return function if wrapped or record.name in NAMES else None
+        return function if wrapped or record.key in NAMES else None
 
     def values(self, call: Callable[[Sequence[Any]], Any], floats: Arrays) -> Arrays:
         return [y for y in map(np.asarray, flatten(call(floats))) if y.dtype.kind == "f"]

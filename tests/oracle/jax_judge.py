@@ -25,7 +25,7 @@ class JaxJudge:
     """Functions of `jax.numpy` and its neighbours."""
 
     def find(self, record: Op) -> Callable[..., Any] | None:
-        return NAMES[record.name] if record.name in NAMES else first_found(PLACES, record)
+        return NAMES[record.key] if record.key in NAMES else first_found(PLACES, record)
 
     def values(self, call: Callable[[Sequence[Any]], Any], floats: Arrays) -> Arrays:
         return [np.asarray(y) for y in _floats(call([jnp.asarray(x) for x in floats]))]

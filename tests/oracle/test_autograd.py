@@ -15,5 +15,5 @@ SHARED = [r for r in differentiable() if JUDGE.find(r)]
 @pytest.mark.filterwarnings("ignore:Output seems independent of input:UserWarning:autograd")
 @pytest.mark.parametrize("record", SHARED, ids=lambda r: r.key)
 def test_same_numbers(record: Op):
-    if refusals := compare(JUDGE, record):
-        pytest.skip(f"HIPS autograd judges no sample of {record.name}: {refusals[0]}")
+    if compare(JUDGE, record):
+        pytest.skip("HIPS autograd has the name with other arguments, or without a derivative")

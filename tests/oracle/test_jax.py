@@ -16,5 +16,5 @@ SHARED = [r for r in differentiable() if JUDGE.find(r)]
 
 @pytest.mark.parametrize("record", SHARED, ids=lambda r: r.key)
 def test_same_numbers(record: Op):
-    if refusals := compare(JUDGE, record, samples=2):
-        pytest.skip(f"JAX judges no sample of {record.name}: {refusals[0]}")
+    if compare(JUDGE, record, samples=2):
+        pytest.skip("JAX has the name with other arguments, or without a derivative")

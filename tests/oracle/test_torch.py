@@ -14,5 +14,5 @@ SHARED = [r for r in differentiable() if JUDGE.find(r)]
 
 @pytest.mark.parametrize("record", SHARED, ids=lambda r: r.key)
 def test_same_numbers(record: Op):
-    if refusals := compare(JUDGE, record):
-        pytest.skip(f"PyTorch judges no sample of {record.name}: {refusals[0]}")
+    if compare(JUDGE, record):
+        pytest.skip("PyTorch has the name with other arguments, or without a derivative")

@@ -112,7 +112,7 @@ def log_softmax(x: Any, axis: Axes = -1) -> Any:
     return _narrowed(lowered - np.log(_add(np.exp(lowered), axis, None, None, True)), x)
 
 
-def vector_norm(x: Any, axis: Axes = None, keepdims: bool = False, ord: float | None = 2) -> Any:
+def vector_norm(x: Any, axis: Axes = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """(Σ |x|^ord)^(1/ord), or its limits for ord = ±inf and 0."""
     wide = _widened(x)
     if ord in (2, None):

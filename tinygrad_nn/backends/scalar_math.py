@@ -80,6 +80,7 @@ __all__ = [
 ]
 
 inf, nan = math.inf, math.nan
+_SQRT_HALF = math.sqrt(0.5)
 Unary = Callable[[float], float]
 
 
@@ -287,8 +288,13 @@ def _from_arrays(function: Callable[..., Any]) -> Callable[..., float]:
 
 entr, erfcx, erfinv = map(_from_arrays, (special.entr, special.erfcx, special.erfinv))
 log_ndtr, logit = map(_from_arrays, (special.log_ndtr, special.logit))
-ndtr, ndtri, psi = map(_from_arrays, (special.ndtr, special.ndtri, gamma.psi))
+ndtri, psi = map(_from_arrays, (special.ndtri, gamma.psi))
 sinc_derivative = _from_arrays(special.sinc_derivative)
+
+
+def ndtr(x: float) -> float:
+    """Normal distribution function; a hundred times quicker than one element of the arrays'."""
+    return 0.5 * math.erfc(-x * _SQRT_HALF)
 
 
 def xlogy(x: float, y: float) -> float:

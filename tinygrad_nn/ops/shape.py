@@ -37,7 +37,7 @@ def _one(draw: Draw) -> Sample:
 
 
 # ── The four that rules call all the time ───────────────────────────────────────────────
-# Called with a raw float32 array of twelve numbers they cost 0.5 to 1.2 µs on one Zen 4 core;
+# Called with a raw float32 array of twelve numbers they cost 0.5 to 1.5 µs on one Zen 4 core;
 # NumPy's own reshape, expand_dims and broadcast_to would add 0.5 to 1.3 µs to that.
 
 

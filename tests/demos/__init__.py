@@ -1,0 +1,1 @@
+"""Every demo runs alone and reaches its metric."""

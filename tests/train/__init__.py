@@ -1,0 +1,1 @@
+"""Training, metrics, pictures and runs."""
