@@ -18,7 +18,7 @@ from tinygrad_nn.tensor import Tensor, seed_for
 __all__ = ["detect_anomaly", "grad"]
 
 
-def grad(  # noqa: PLR0917  (the order is PyTorch's)
+def grad(
     outputs: Node | Sequence[Node],
     inputs: Node | Sequence[Node],
     grad_outputs: Any = None,

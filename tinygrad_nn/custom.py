@@ -68,15 +68,16 @@ def custom_op(
         record.body = function
         give_rules(record, function, vjp, pullback, jvp)
         if check:
-            given = [(tuple(s), {}) for s in samples] if _listed(samples) else None
-            _check_rules(record, given)
+            _check_rules(record, _given(samples))
         return cast(F, record.call)
 
     return register
 
 
-def _listed(samples: Any) -> bool:
-    return samples is not None and not callable(samples)
+def _given(samples: Any) -> list[Sample] | None:
+    if samples is None or callable(samples):
+        return None
+    return [(tuple(args), {}) for args in samples]
 
 
 def _check_rules(record: Op, given: list[Sample] | None) -> None:

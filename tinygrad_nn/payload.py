@@ -74,6 +74,6 @@ def same_bits(a: Any, b: Any) -> bool:
     """Whether two arrays hold the same bytes in the same form; NaN equals itself here."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
-    return a.tobytes() == b.tobytes()
+    return bool(a.tobytes() == b.tobytes())
 
 

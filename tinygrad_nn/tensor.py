@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.node import CLOCK, Node
-from tinygrad_nn.core.op import LEAF, register_family
+from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
 from tinygrad_nn.methods import Arithmetic, Array, Elementwise
 from tinygrad_nn.payload import payload_of, same_bits
@@ -203,7 +203,7 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
         """Gradient of the last roots, summed over passes; None before the first."""
         if self._grad is not None and not isinstance(self._grad, Node):
             self._grad = Tensor.wrap(self._grad)
-        return self._grad
+        return cast("Tensor | None", self._grad)
 
     @grad.setter
     def grad(self, grad: Any) -> None:
@@ -306,7 +306,7 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad, **options)
 
     @classmethod
-    def wrap(cls, payload: Any, op: Op | None = None) -> Tensor:  # type: ignore[override]
+    def wrap(cls, payload: Any, op: Op | None = None) -> Any:
         """Tensor around an array: what is computed from a parameter is none."""
         return Tensor.wrap(payload, op)
 

@@ -108,7 +108,7 @@ class Value(Arithmetic, Elementwise, Node):
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
-        grad = self.grad.data if isinstance(self.grad, Node) else self.grad
+        grad = self.grad._data if isinstance(self.grad, Node) else self.grad
         return f"Value(data={self._data}, grad={grad}{name})"
 
     def __lt__(self, other: Any) -> bool:

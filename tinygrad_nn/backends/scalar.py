@@ -17,7 +17,7 @@ subtract = operator.sub
 multiply = operator.mul
 negative = operator.neg
 positive = operator.pos
-abs = abs
+abs = operator.abs
 tanh = math.tanh
 equal = operator.eq
 not_equal = operator.ne
@@ -39,7 +39,7 @@ def divide(a: float, b: float) -> float:
     try:
         return a / b
     except ZeroDivisionError:
-        if a == 0 or a != a:
+        if a == 0 or math.isnan(a):
             return nan
         return math.copysign(inf, a) * math.copysign(1.0, b)
 
@@ -77,7 +77,7 @@ def sqrt(x: float) -> float:
 
 def sign(x: float) -> float:
     """-1, 0 or 1; NaN for NaN."""
-    return float((x > 0) - (x < 0)) if x == x else nan
+    return nan if math.isnan(x) else float((x > 0) - (x < 0))
 
 
 def where(condition: bool, a: float, b: float) -> float:

@@ -43,7 +43,7 @@ def namespace(x: Any) -> Any:
     return namespace_of_type(type(x))
 
 
-for _type in (float, int, bool):
-    register(_type, scalar)
-for _type in array.PAYLOADS:
-    register(_type, array)
+for number in (float, int, bool):
+    register(number, scalar)
+for kind in array.PAYLOADS:
+    register(kind, array)

@@ -182,7 +182,7 @@ def _bind_general(op: Op) -> Callable[..., Any]:
     count = None if op.variadic else len(op.data)
     complete = len(op.static) == len(op.defaults or ())
 
-    def call(*args: Any, **given: Any) -> Any:
+    def call(*args: Any, **given: Any) -> Any:  # noqa: PLR0912  (plain loops are quicker)
         data = args[:count]
         params = op.defaults
         if given or not complete or len(data) != len(args):
@@ -312,7 +312,7 @@ def reverser_of(op: Op) -> Callable[[Node, Any], Iterable[tuple[Node, Any]]]:
     if op.arity == 1 and len(rules) == 1 and rules[0]:
         return _reverse_unary_static(rules[0]) if op.static else _reverse_unary(rules[0])
     if op.arity == 2 and len(rules) == 2 and all(rules) and not op.static:
-        return _reverse_binary(*rules)
+        return _reverse_binary(rules[0], rules[1])  # type: ignore[arg-type]  # neither is None
     if op.variadic and op.pullback is not None and not op.static:
         return _reverse_many(op, op.pullback)
     return lambda node, g: general_gradients(op, node, g, create_graph=False)

@@ -22,7 +22,7 @@ from tinygrad_nn.core.bind import describe, general_gradients
 from tinygrad_nn.core.caller import user_line
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.observe import OBSERVERS, Observer
-from tinygrad_nn.core.record import LEAF
+from tinygrad_nn.core.record import LEAF, Op
 from tinygrad_nn.errors import FreedGraphError, MutationError, ShapeError
 
 __all__ = ["accumulate", "pull", "reverse_order"]
@@ -73,7 +73,7 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
         node, g = ready.pop()
         if node.extra is not None or observers:
             g = _watched(node, g, observers, create_graph)
-        op = node.op
+        op: Op = node.op  # type: ignore[assignment]  # only what has an operation is reached
         if node.a is None or node in wanted:
             result[node] = g
             if node.a is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tinygrad_nn.backends import namespace
-from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import UNIT, Draw, Sample
 from tinygrad_nn.errors import ShapeError
