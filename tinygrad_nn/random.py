@@ -54,15 +54,17 @@ def _sides(size: int | Sequence[int]) -> tuple[int, ...]:
 
 def _drawn(name: str, kind: str, rng: Any, size: Size, dtype: Any, *parameters: Any) -> Tensor:
     """Standard draws in the shape that the parameters and `size` ask for."""
-    shape = np.broadcast_shapes(*(np.shape(p) for p in parameters))
-    if size is not None:
-        wanted = _sides(size)
-        if np.broadcast_shapes(shape, wanted) != wanted:
-            raise ShapeError(
-                f"{name}: got size={wanted} for parameters of shape {shape}, expected a size that "
-                "they broadcast to"
-            )
-        shape = wanted
+    shapes = [np.shape(p) for p in parameters]
+    wanted = () if size is None else _sides(size)
+    try:
+        shape = np.broadcast_shapes(wanted, *shapes)
+    except ValueError:
+        shape = None
+    if shape is None or (size is not None and shape != wanted):
+        raise ShapeError(
+            f"{name}: got size={size} and parameters of shapes {shapes}, expected shapes that "
+            "broadcast to the size"
+        )
     if dtype is None:
         kinds = [p.dtype for p in parameters if hasattr(p, "dtype") and p.dtype.kind == "f"]
         dtype = np.result_type(*kinds) if kinds else default_float()
@@ -133,10 +135,9 @@ def logistic(
 def laplace(
     loc: Any = 0.0, scale: Any = 1.0, size: Size = None, *, rng: Any = None, dtype: Any = None
 ) -> Tensor:
-    """Laplace draws with mean `loc`: the difference of two exponential ones."""
-    rng = generator(rng)
-    a, b = (_drawn("laplace", "exponential", rng, size, dtype, loc, scale) for _ in range(2))
-    return loc + _scale("laplace", scale) * (a - b)  # type: ignore[no-any-return]
+    """Laplace draws with mean `loc`: exponential with mean `scale` to either side."""
+    z = _drawn("laplace", "laplace", rng, size, dtype, loc, scale)
+    return loc + _scale("laplace", scale) * z  # type: ignore[no-any-return]
 
 
 def standard_normal(size: Size = (), *, rng: Any = None, dtype: Any = None) -> Tensor:

@@ -44,7 +44,7 @@ def test_a_write_between_use_and_backward_is_never_silently_wrong(
     y = x * x
     write(x)
     if use_between:
-        x * 2  # noqa: B018
+        x * 2
     got = gradient_or_refusal(y, x)
     assert got is None or got.tolist() == [2.0, 4.0]
 
@@ -114,7 +114,7 @@ def test_a_written_result_is_refused_at_its_next_use():
     y = x * x
     y.data[0] = 100
     with pytest.raises(OperandError, match=r"detach\(\)"):
-        y * 2  # noqa: B018
+        y * 2
     with pytest.raises(OperandError):
         y.data = np.ones(2)
 
@@ -133,7 +133,7 @@ def test_a_view_of_a_leaf_keeps_the_old_numbers():
     y = tg.reshape(x, (2, 1))
     z = y * y
     x.data[0] = 100
-    x * 1  # takes the write over  # noqa: B018
+    x * 1  # takes the write over
     np.testing.assert_array_equal(np.asarray(y), [[1.0], [2.0]])
     got = gradient_or_refusal(z, x)
     assert got is None or got.tolist() == [2.0, 4.0]

@@ -132,7 +132,7 @@ def test_ieee_results_and_no_exceptions(compute, want):
         (lambda a: a.sqrt(), math.inf),
         (lambda a: a.log(), math.inf),
         (lambda a: a**0, 0.0),
-        (lambda a: abs(a), 0.0),
+        (abs, 0.0),
         (lambda a: a.relu(), 0.0),
         (lambda a: a**1, 1.0),
         (lambda a: a**2, 0.0),
@@ -186,7 +186,7 @@ def test_a_graph_can_be_freed():
 def test_comparisons_give_bools_and_equality_is_identity():
     a, b = Value(1.0), Value(2.0)
     assert a < b and a <= b and b > a and b >= 2 and a < 1.5
-    assert a != Value(1.0) and a == a
+    assert a != Value(1.0) and a in [a]
     assert len({a, Value(1.0)}) == 2
     with pytest.raises(TypeError):
         a < "2"  # noqa: B015

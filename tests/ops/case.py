@@ -46,7 +46,7 @@ class Case:
         flat = list(self._flat)
         for slot, x in zip(self.slots, floats, strict=True):
             flat[slot] = x
-        return rebuild(self._args, iter(flat))  # type: ignore[no-any-return]
+        return rebuild(self._args, iter(flat))
 
     def call(self, floats: Sequence[Any], function: Callable[..., Any] | None = None) -> list[Any]:
         """Outputs of the operation, or of `function` in its place, on `floats`."""

@@ -6,7 +6,7 @@ Each raises AssertionError (or whatever the operation raised) when the operation
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import reduce, wraps
+from functools import partial, reduce, wraps
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from tests.ops.case import (
     active,
     directions,
     dot,
-    float_outputs,
     flatten,
+    float_outputs,
     gradient,
     moved,
     normals,
@@ -117,9 +117,13 @@ def check_gradient(record: Op, sample: Sample) -> None:
         assert g.shape == x.shape, f"gradient of shape {g.shape} for a leaf of {x.shape}"
         assert g.dtype == x.dtype, f"gradient of dtype {g.dtype} for a leaf of {x.dtype}"
     _check_memory(grads, [*case.floats, *weights, *map(np.asarray, case.values())])
+
+    def projected(direction: Arrays, t: float) -> float:
+        return dot(case.values(moved(case.floats, direction, t)), weights)
+
     for v in directions(case.floats, seed=2):
-        want = slope(lambda t, v=v: dot(case.values(moved(case.floats, v, t)), weights))  # type: ignore[misc]
-        scale = dot(map(np.abs, grads), map(np.abs, v))  # type: ignore[arg-type]
+        want = slope(partial(projected, v))
+        scale = dot(map(np.abs, grads), map(np.abs, v))
         close(dot(grads, v), want, NUMERIC, "gradient beside finite differences", scale)
 
 
@@ -194,7 +198,7 @@ def check_forward(record: Op, sample: Sample) -> None:
         tangents = [np.asarray(t) for t in flatten(tangents)]
         for y, t in zip(case.values(), tangents, strict=True):
             assert t.shape == y.shape and t.dtype == y.dtype, f"tangent {t.shape} {t.dtype}"
-        scale = dot(map(np.abs, pulled), map(np.abs, v))  # type: ignore[arg-type]
+        scale = dot(map(np.abs, pulled), map(np.abs, v))
         close(dot(tangents, weights), dot(pulled, v), EXACT, "forward beside reverse", scale)
 
 
@@ -218,15 +222,16 @@ def _check_second_order(case: Case, only: Sequence[int]) -> None:
         parts = dict(zip(only, direction, strict=True))
         return [parts.get(i, np.zeros(x.shape)) for i, x in enumerate(case.floats)]
 
+    def probed(direction: Arrays, t: float) -> float:
+        return dot(reverse(case, weights, moved(case.floats, direction, t), only), probes)
+
     for v in directions(chosen, seed=11, spots=1):
-        want = slope(
-            lambda t, v=full(v): dot(reverse(case, weights, moved(case.floats, v, t), only), probes)  # type: ignore[misc]
-        )
-        scale = dot(map(np.abs, twice), map(np.abs, v))  # type: ignore[arg-type]
+        want = slope(partial(probed, full(v)))
+        scale = dot(map(np.abs, twice), map(np.abs, v))
         close(dot(twice, v), want, NUMERIC, "second order beside finite differences", scale)
     along = full(probes)
     for i, got in enumerate(pushed):
-        want = slope(lambda t, i=i: case.values(moved(case.floats, along, t))[i])  # type: ignore[misc]
+        want = slope(lambda t, i=i: case.values(moved(case.floats, along, t))[i])
         close(got, want, NUMERIC, "double pull beside finite differences")
 
 
@@ -366,7 +371,9 @@ def _check_same(case: Case, function: Callable[..., Any], what: str) -> None:
     want = case.call(case.floats)
     for y, z in zip(case.call(active(case.floats), function), want, strict=True):
         if isinstance(z, (np.ndarray, np.generic)):
-            assert isinstance(y, tg.Tensor), f"{what} on tensors gave a {type(y).__name__}"
+            # Where there is no gradient to lose, NumPy may answer with its own number.
+            answered = isinstance(y, tg.Tensor) or case.record.kind is Kind.CONSTANT
+            assert answered, f"{what} on tensors gave a {type(y).__name__}"
             np.testing.assert_array_equal(np.asarray(y), z)
     weights = normals(case.values(), seed=14)
     grads = reverse(case, weights)

@@ -271,9 +271,10 @@ def test_predicates():
         assert got.dtype == bool
         assert not got.requires_grad
         np.testing.assert_array_equal(np.asarray(got), getattr(np, name)(x))
-    assert bool(np.allclose(t, t, equal_nan=True))
-    assert not bool(tg.allclose(t, t))
-    assert bool(np.array_equal(t[:4], t[:4]))
+    assert tg.allclose(t, t, equal_nan=True) is True is np.allclose(t, t, equal_nan=True)
+    assert tg.allclose(t, t) is False
+    assert tg.array_equal(t[:4], t[:4]) is True
+    assert tg.array_equal(t[:4], t[:3]) is False
 
 
 @pytest.mark.parametrize("name", "exp log sqrt sin tanh erf lgamma floor round isnan".split())

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import tinygrad_nn as tg
 from tests.ops import checks
 from tests.ops.draws import PatternDraw, patterns, samples
 from tinygrad_nn.backends import scalar

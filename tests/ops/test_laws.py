@@ -31,7 +31,7 @@ BREACHES = {
     "from a library": lambda g, y, x: g * _captured(x),
     "namespace": lambda g, y, x: g * namespace(x).exp(x),
     "in a helper": lambda g, y, x: _helper(g, y),
-    "in a function inside": lambda g, y, x: (lambda: g * y._data)(),
+    "in a function inside": lambda g, y, x: next(h * y._data for h in (g,)),
     "in a default": lambda g, y, x, helper=_helper: helper(g, y),
 }
 

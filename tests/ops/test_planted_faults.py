@@ -42,9 +42,7 @@ def _matrices(draw: Draw) -> Sample:
 
 
 def matmul(left: Any, right: Any) -> Op:
-    return planted(
-        kernel="matmul", vjp=(left, right), kind=Kind.MULTILINEAR, samples=_matrices
-    )
+    return planted(kernel="matmul", vjp=(left, right), kind=Kind.MULTILINEAR, samples=_matrices)
 
 
 def _along_first(draw: Draw) -> Sample:
@@ -131,7 +129,10 @@ FAULTS: dict[str, tuple[Op, Check]] = {
     "size of what arrives": (tanh(lambda g, y, x: abs(g) * (1 - y * y)), checks.check_linear),
     "clips what arrives": (tanh(lambda g, y, x: relu(g) - relu(-g - 9)), checks.check_linear),
     "not zero for zero": (tanh(lambda g, y, x: g * (1 - y * y) + 1e-12), checks.check_linear),
-    "payload in second order": (tanh(lambda g, y, x: g * (1 - _raw(y) ** 2)), checks.check_second_order),
+    "payload in second order": (
+        tanh(lambda g, y, x: g * (1 - _raw(y) ** 2)),
+        checks.check_second_order,
+    ),
     "constant in second order": (
         planted(
             kernel="multiply",
@@ -221,7 +222,8 @@ def test_fault_on_values_is_found(fault: str, rule: Any):
         record = planted(lambda x, /: x * 1.01 if isinstance(x, float) else np.asarray(x), vjp=rule)
     else:
         record = planted(
-            kernel="tanh", vjp=lambda g, y, x: rule(g, y, x) if isinstance(x, float) else right(g, y, x)
+            kernel="tanh",
+            vjp=lambda g, y, x: rule(g, y, x) if isinstance(x, float) else right(g, y, x),
         )
     with pytest.raises(AssertionError):
         checks.check_scalar(record, record.sample(PatternDraw([()])))

@@ -29,7 +29,7 @@ class Judge(Protocol):
         """Gradients of Σ output · weight, and of Σ gradient · probe where it can."""
 
 
-class NotJudged(Exception):
+class NotJudgedError(Exception):
     """The library refuses this sample: the functions have the same name, but other arguments."""
 
 
@@ -47,7 +47,7 @@ def compare(judge: Judge, record: Op, samples: int = SAMPLES) -> list[str]:
         case = Case(record, record.sample(SeededDraw(seed)))
         try:
             _compare(judge, case, function)
-        except NotJudged as refusal:
+        except NotJudgedError as refusal:
             refusals.append(str(refusal))
     return refusals if len(refusals) == samples else []
 
@@ -59,7 +59,7 @@ def _compare(judge: Judge, case: Case, function: Callable[..., Any]) -> None:
     want = _asked(lambda: judge.values(call, case.floats))
     got = case.values()
     if [np.shape(x) for x in want] != [np.shape(x) for x in got]:
-        raise NotJudged(f"shapes {[np.shape(x) for x in want]}, not {[x.shape for x in got]}")
+        raise NotJudgedError(f"shapes {[np.shape(x) for x in want]}, not {[x.shape for x in got]}")
     for x, y in zip(got, want, strict=True):
         close(x, y, TOLERANCE, "value")
     if not case.floats or not any(x.size for x in case.floats):
@@ -83,7 +83,7 @@ def _asked(question: Callable[[], Any]) -> Any:
     try:
         return question()
     except Exception as error:
-        raise NotJudged(f"{type(error).__name__}: {error}"[:200]) from error
+        raise NotJudgedError(f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def by_path(root: Any, path: str) -> Any:
@@ -100,5 +100,5 @@ def first_found(places: Sequence[Any], record: Op) -> Callable[..., Any] | None:
     for name in (*record.numpy, record.name):
         for place in places:
             if callable(found := by_path(place, name)):
-                return found  # type: ignore[no-any-return]
+                return found
     return None

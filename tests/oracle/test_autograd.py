@@ -4,9 +4,9 @@ import pytest
 
 pytest.importorskip("autograd", reason="HIPS autograd is not installed")
 
-from tests.oracle.autograd_judge import AutogradJudge  # noqa: E402
-from tests.oracle.judge import compare, differentiable  # noqa: E402
-from tinygrad_nn.core.op import Op  # noqa: E402
+from tests.oracle.autograd_judge import AutogradJudge
+from tests.oracle.judge import compare, differentiable
+from tinygrad_nn.core.op import Op
 
 JUDGE = AutogradJudge()
 SHARED = [r for r in differentiable() if JUDGE.find(r)]

@@ -4,9 +4,9 @@ import pytest
 
 pytest.importorskip("jax", reason="JAX is not installed")
 
-from tests.oracle.jax_judge import JaxJudge  # noqa: E402
-from tests.oracle.judge import compare, differentiable  # noqa: E402
-from tinygrad_nn.core.op import Op  # noqa: E402
+from tests.oracle.jax_judge import JaxJudge
+from tests.oracle.judge import compare, differentiable
+from tinygrad_nn.core.op import Op
 
 JUDGE = JaxJudge()
 # JAX compiles each function for each shape anew: a second for each sample.

@@ -4,9 +4,9 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from tests.oracle.torch_judge import TorchJudge  # noqa: E402
-from tests.oracle.judge import compare, differentiable  # noqa: E402
-from tinygrad_nn.core.op import Op  # noqa: E402
+from tests.oracle.judge import compare, differentiable
+from tests.oracle.torch_judge import TorchJudge
+from tinygrad_nn.core.op import Op
 
 JUDGE = TorchJudge()
 SHARED = [r for r in differentiable() if JUDGE.find(r)]

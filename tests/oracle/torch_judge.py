@@ -5,25 +5,29 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from tests.ops.case import Arrays, flatten, rebuild
 from tests.oracle.judge import first_found
 from tinygrad_nn.core.op import Op
 
-PLACES = (torch, torch.special, torch.linalg, F)
+PLACES = (torch, torch.special, torch.linalg, functional)
 RENAMED = {"axis": "dim", "keepdims": "keepdim"}
 
 
 def _cross_entropy(x: Any, index: Any, reduction: str) -> Any:
-    found = F.cross_entropy(x.reshape(-1, x.shape[-1]), index.reshape(-1), reduction=reduction)
+    found = functional.cross_entropy(
+        x.reshape(-1, x.shape[-1]), index.reshape(-1), reduction=reduction
+    )
     return found.reshape(index.shape) if reduction == "none" else found
 
 
 def _spread(function: Callable[..., Any]) -> Callable[..., Any]:
     """`var` or `std` by NumPy's arguments."""
 
-    def call(x: Any, axis: Any, ddof: Any = 0, keepdims: bool = False, correction: Any = None) -> Any:
+    def call(
+        x: Any, axis: Any, ddof: Any = 0, keepdims: bool = False, correction: Any = None
+    ) -> Any:
         freedom = ddof if correction is None else correction
         return function(x, dim=axis, correction=freedom, keepdim=keepdims)
 
@@ -35,13 +39,13 @@ NAMES: dict[str, Callable[..., Any] | None] = {
     "_add_at": None,
     "_concat": lambda *xs, axis: torch.cat(xs, dim=axis),
     "_stack": lambda *xs, axis: torch.stack(xs, dim=axis),
-    "broadcast_to": lambda x, shape: torch.broadcast_to(x, shape),
+    "broadcast_to": lambda x, shape: x.expand(shape),
     "flip": lambda x, axis: torch.flip(x, _axes(x, axis)),
     "masked": lambda x, mask: torch.where(mask, x, 0.0),
     "neuron": lambda *wxb: _neuron(wxb),
     "outer": lambda a, b: torch.outer(a.reshape(-1), b.reshape(-1)),
     "psi": lambda x, n: torch.polygamma(n, x),
-    "rot90": lambda x, k, axes: torch.rot90(x, k, axes),
+    "rot90": lambda x, k, axes: x.rot90(k, axes),
     # Of several values for one place PyTorch gives all a gradient, though one alone stays.
     "scatter": None,
     # Its second derivative at 0 is 0 there, and not -π²/3.

@@ -85,10 +85,16 @@ def cofactors(x: Any) -> Any:
     det(U) det(V) U P Vᵀ where the diagonal of P has the products of all *other* singular
     values.
     """
-    n = x.shape[-1]
+    size = np.abs(x).max(axis=(-2, -1), keepdims=True, initial=0.0)
+    unit = x / np.where(size > 0, size, 1)
+    with np.errstate(over="ignore"):
+        return _unit_cofactors(unit) * size ** max(x.shape[-1] - 1, 0)
+
+
+def _unit_cofactors(x: Any) -> Any:
+    """Cofactors of matrices whose greatest elements are of size 1 (or all 0)."""
     d = np.linalg.det(x)
-    size = np.abs(x).max(axis=(-2, -1), initial=0.0)
-    if np.all(np.abs(d) > 1e-3 * size**n):
+    if np.all(np.abs(d) > 1e-3):  # noqa: PLR2004
         return d[..., None, None] * np.linalg.inv(x).mT
     u, s, vh = np.linalg.svd(x)
     others = np.ones_like(s)

@@ -19,5 +19,5 @@ def noise(shape: tuple[int, ...], dtype: Any, kind: str, rng: Any) -> Any:
     elif kind == "exponential":
         y = rng.standard_exponential(shape)
     else:
-        y = rng.gumbel(size=shape) if kind == "gumbel" else rng.logistic(size=shape)
+        y = getattr(rng, kind)(size=shape)
     return np.asarray(y, dtype)

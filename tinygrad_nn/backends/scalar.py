@@ -51,6 +51,8 @@ def pow(a: float, b: float) -> float:
     except ZeroDivisionError:
         return inf
     except OverflowError:
+        if a < 0 and b % 1:
+            return nan
         return -inf if a < 0 and b % 2 == 1 else inf
     return nan if isinstance(result, complex) else result
 

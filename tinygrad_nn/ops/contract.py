@@ -174,8 +174,8 @@ def _explicit(text: str, dims: Sequence[int]) -> tuple[list[str], str]:
         raise OperandError(
             f"einsum: got {len(dims)} arrays for {text!r}, expected {len(terms)}, one for each term"
         )
-    letters = {c for c in text if c not in ".,->"}
-    if not all(c.isascii() and c.isalpha() for c in letters):
+    letters = {*left} - {*".,"}
+    if not all(c.isascii() and c.isalpha() for c in letters | {*output} - {"."}):
         raise OperandError(f"einsum: got {text!r}, expected letters, commas, '...' and '->'")
     if not arrow:
         names = left.replace(",", "")

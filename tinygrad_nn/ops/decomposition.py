@@ -3,10 +3,12 @@
 One operation computes a factorisation and returns its factors in one array, from which the
 public function slices them; so it is done once, and one rule sees all gradients.
 
-Where factors are not determined by the matrix, neither is their gradient: equal eigenvalues
-or singular values leave their vectors free to turn, and every vector may change its sign. A
-result that does not depend on that choice has the right gradient; the terms that would be
-infinite for equal values are taken as 0.
+Factors are not unique: every vector may change its sign, and vectors of equal eigenvalues or
+singular values may turn among themselves. Gradients of results that do not depend on the
+choice are right where the values differ. Between equal values the rule would divide by zero;
+that term is taken as 0. This leaves symmetric functions of the values (sum, product, nuclear
+norm) right, but in functions of the vectors, such as V f(w) Vᵀ, it drops what arrives within
+a group of equal values: use `expm`, `matrix_power` or `inv` for those.
 """
 
 from __future__ import annotations

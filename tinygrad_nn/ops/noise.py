@@ -16,7 +16,7 @@ from tinygrad_nn.errors import OptionError
 
 __all__ = ["noise"]
 
-KINDS = ("normal", "uniform", "exponential", "gumbel", "logistic")
+KINDS = ("normal", "uniform", "exponential", "gumbel", "laplace", "logistic")
 
 
 def _drawn(draw: Draw) -> Sample:
@@ -32,7 +32,8 @@ def noise(x: Any, /, kind: str, rng: Any) -> Any:
     Args:
         x: Array of floats; its values are not read.
         kind: "normal" (mean 0, variance 1), "uniform" (0 <= y < 1), "exponential" (mean 1),
-            "gumbel" (-ln of an exponential), "logistic" (ln of the odds of a uniform).
+            "gumbel" (-ln of an exponential), "laplace" (an exponential of either sign),
+            "logistic" (ln of the odds of a uniform).
         rng: `numpy.random.Generator`, which is advanced.
 
     Raises:

@@ -99,18 +99,28 @@ def isclose(
     """Whether |a - b| ≤ atol + rtol · |b|, elementwise; bool, no gradient."""
 
 
-@op(kind=Kind.CONSTANT, samples=_nearly, numpy="allclose")
-def allclose(
-    a: Any, b: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Any:
-    """Whether `isclose` holds for all elements; one bool, no gradient."""
+@op(kind=Kind.CONSTANT, samples=_nearly)
+def _all_close(a: Any, b: Any, /, rtol: float, atol: float, equal_nan: bool) -> Any:
+    """Whether `isclose` holds for all elements."""
     xp = namespace(a if hasattr(a, "shape") else b)
     return xp.all(xp.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan))
 
 
-@op(kernel="array_equal", kind=Kind.CONSTANT, samples=_two, numpy="array_equal")
-def array_equal(a: Any, b: Any, /, equal_nan: bool = False) -> Any:
-    """Whether shapes and elements are the same; one bool, no gradient."""
+def allclose(
+    a: Any, b: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Whether `isclose` holds for all elements; a Python bool, as NumPy's."""
+    return bool(_all_close(a, b, rtol, atol, equal_nan))
+
+
+@op(kernel="array_equal", kind=Kind.CONSTANT, samples=_two)
+def _all_equal(a: Any, b: Any, /, equal_nan: bool = False) -> Any:
+    """Whether shapes and elements are the same."""
+
+
+def array_equal(a: Any, b: Any, /, equal_nan: bool = False) -> bool:
+    """Whether shapes and elements are the same; a Python bool, as NumPy's."""
+    return bool(_all_equal(a, b, equal_nan))
 
 
 # ── Properties ──────────────────────────────────────────────────────────────────────────

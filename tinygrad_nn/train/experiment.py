@@ -87,6 +87,8 @@ class Experiment:
             on_epoch=on_epoch,
             should_stop=should_stop,
         )
+        # Stopped inside an epoch, the loader would begin the next one.
+        self.loader.load_state_dict(self.loader.state_dict())
         return len(self.history.epochs) >= self.settings.epochs
 
     def _set_rate(self, epoch: int) -> None:

@@ -52,7 +52,8 @@ def fit(
         measure: called after each epoch; what it returns becomes the epoch's scores.
         on_epoch: called with each finished epoch, for instance to print or save.
         should_stop: asked after each batch; True ends the training there. The history then
-            knows the epoch under way, and a later call goes on with it, if the loader does.
+            knows the epoch under way, and a later call goes on with it, if the loader does:
+            a `DataLoader` after `loader.load_state_dict(loader.state_dict())`.
 
     Returns:
         The history.
@@ -78,14 +79,14 @@ def fit(
         if before_epoch is not None:
             before_epoch(len(history.epochs) + 1)
         model.train()
-        _learn(model, loss, optimizer, loader, history, should_stop)
+        is_stopped = _learn(model, loss, optimizer, loader, history, should_stop)
         # An epoch may have been stopped behind its last batch: it is whole then.
         if history.batches < len(loader):
             break
         epoch = history.close_epoch({} if measure is None else measure())
         if on_epoch is not None:
             on_epoch(epoch)
-        if should_stop is not None and should_stop():
+        if is_stopped:
             break
     return history
 
@@ -97,9 +98,10 @@ def _learn(
     loader: Batches,
     history: History,
     should_stop: Callable[[], bool] | None,
-) -> None:
-    """Learn from the batches of an epoch, or from those that are left of it."""
+) -> bool:
+    """Learn from the batches of an epoch, or from those that are left; return whether to stop."""
     start = perf_counter()
+    is_stopped = False
     for inputs, targets in loader:
         result = loss(model(inputs), targets)
         number = result.item()
@@ -112,8 +114,10 @@ def _learn(
         history.examples += len(targets)
         history.loss_sum += number * len(targets)
         if should_stop is not None and should_stop():
+            is_stopped = True
             break
     history.seconds += perf_counter() - start
+    return is_stopped
 
 
 def _diverged(number: float, history: History, optimizer: Optimizer) -> AnomalyError:
