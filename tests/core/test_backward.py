@@ -422,3 +422,19 @@ def test_switching_a_leaf_off_after_its_use_does_not_disturb_the_others():
     x.requires_grad_(False)
     y.backward()
     assert w.grad.item() == 1
+
+
+def test_an_argument_without_a_rule_does_not_hold_back_the_gradients_of_others():
+    x = leaf([1.0, 0.0, 2.0])
+    tg.where(x, 2 * x, 3 * x).sum().backward()
+    np.testing.assert_array_equal(np.asarray(x.grad), [2, 3, 2])
+
+
+def test_a_gradient_that_a_pullback_leaves_out_is_zero_and_others_still_arrive():
+    @tg.custom_op(pullback=lambda g, y, a, b, needs: (g * 2.0, None), check=False)
+    def first_only(a, b, /):
+        return 2.0 * a
+
+    x = leaf([1.0, 3.0])
+    (first_only(x, x * x) + x).sum().backward()
+    np.testing.assert_array_equal(np.asarray(x.grad), [3, 3])

@@ -69,7 +69,7 @@ def lgamma(x: Any) -> Any:
     if below.any():
         v = w[below]
         r = np.abs(v - np.rint(v))
-        reflected = np.log(np.pi / np.sin(np.pi * r)) - (out[below] + np.log(v))
+        reflected = np.log(np.pi) - np.log(np.sin(np.pi * r)) - (out[below] + np.log(v))
         out[below] = np.where(r == 0, np.inf, reflected)
     out[np.isinf(x)] = np.inf
     return out

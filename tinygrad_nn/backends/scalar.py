@@ -49,7 +49,7 @@ def pow(a: float, b: float) -> float:
     try:
         result = a**b
     except ZeroDivisionError:
-        return inf
+        return math.copysign(inf, a) if b % 2 == 1 else inf
     except OverflowError:
         if a < 0 and b % 1:
             return nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,18 @@ def add_at(g: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     becomes flat positions: `np.add.at` has a fast loop for one flat index array (of 512 rows
     of 64 float32: 65 µs, against 285 for rows, 85 for `bincount`, 157 for sorted sums).
     """
-    dtype = np.result_type(g)
     if not repeats(key):
-        out = np.zeros(shape, dtype)
+        out = np.zeros(shape, g.dtype)
         out[key] = g
         return out
-    wide = np.dtype(np.float32) if dtype == np.float16 else dtype
-    out = np.zeros(shape, wide)
+    half = g.dtype == np.float16
     position = _positions(key, shape)
-    values = np.broadcast_to(g, position.shape)
-    np.add.at(out.reshape(-1), position.reshape(-1), values.reshape(-1).astype(wide, copy=False))
-    return out.astype(dtype, copy=False)
+    if g.size != position.size:
+        g = np.broadcast_to(g, np.broadcast_to(0, shape)[key].shape)
+    out = np.zeros(prod(shape), np.float32 if half else g.dtype)
+    np.add.at(out, position.reshape(-1), g.reshape(-1).astype(out.dtype, copy=False))
+    out = out.reshape(shape)
+    return out.astype(np.float16) if half else out
 
 
 def last_writers(key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
@@ -43,13 +45,12 @@ def repeats(key: tuple[Any, ...]) -> bool:
 
 
 def _positions(key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    """Position in row-major order of each element that `key` selects."""
-    if all(isinstance(k, np.ndarray) and k.dtype.kind != "b" for k in key):
-        # Only the leading axes are indexed: no array of all positions is needed.
-        lead: Any = 0
-        for k, side in zip(key, shape, strict=False):
-            lead = lead * side + np.where(k < 0, k + side, k)
-        rest = shape[len(key) :]
-        size = int(np.prod(rest))
-        return lead[(..., *[None] * len(rest))] * size + np.arange(size).reshape(rest)
-    return np.arange(int(np.prod(shape))).reshape(shape)[key]
+    """Position in row-major order of each element that `key` selects, in any shape."""
+    if not all(isinstance(k, np.ndarray) and k.dtype.kind != "b" for k in key):
+        return np.arange(prod(shape)).reshape(shape)[key]
+    # Only the leading axes are indexed: no array of all positions is needed.
+    found: Any = key[0] % shape[0]
+    for k, side in zip(key[1:], shape[1:], strict=False):
+        found = found * side + k % side
+    size = prod(shape[len(key) :])
+    return found if size == 1 else found[..., None] * size + np.arange(size)

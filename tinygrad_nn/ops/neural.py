@@ -11,14 +11,13 @@ from operator import mul
 from typing import Any
 
 from tinygrad_nn.backends import namespace
-from tinygrad_nn.core.op import Kind, op
+from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
-from tinygrad_nn.ops.reduce import sum as total
-from tinygrad_nn.ops.shape import broadcast_to, expand_dims, reshape
-from tinygrad_nn.ops.softmax import softmax
+from tinygrad_nn.ops.shape import broadcast_to, reshape
+from tinygrad_nn.ops.softmax import log_softmax
 
-__all__ = ["linear", "neuron", "one_hot", "softmax_cross_entropy", "sum_rows"]
+__all__ = ["linear", "neuron", "nll", "one_hot", "pick", "place", "softmax_cross_entropy", "sum_rows"]
 
 
 # ── One neuron ──────────────────────────────────────────────────────────────────────────
@@ -204,7 +203,8 @@ def _check_classes(name: str, index: Any, classes: int) -> None:
             f"{name}: got class indices of {index.dtype}, expected integers; convert them with "
             ".astype('int64'), or pass one probability for each class"
         )
-    if index.size and (index.min() < 0 or index.max() >= classes):
+    # As unsigned numbers the negative ones are the largest: one reduction in place of two.
+    if index.size and index.view(f"u{index.itemsize}").max() >= classes:
         wrong = index.min() if index.min() < 0 else index.max()
         raise OptionError(
             f"{name}: got the class index {wrong}, expected 0 to {classes - 1} for "
@@ -219,40 +219,84 @@ def _labelled(draw: Draw) -> Sample:
     return (draw.array((*batch, classes)), labels), {"reduction": reduction}
 
 
-def _errors_pull(g: Any, y: Any, x: Any, index: Any) -> Any:
-    p = softmax(x)
-    return p * (g - total(g * p, -1, True))
-
-
-@op(vjp=(_errors_pull, None), samples=lambda draw: (_labelled(draw)[0], {}))
-def class_errors(x: Any, index: Any, /) -> Any:
-    """softmax(x) − onehot(index): the slope of the cross-entropy, and nearly all of its cost."""
-    functions = namespace(x)
-    rows = _rows(x, index)
-    p = functions.exp(rows - functions.max(rows, axis=-1, keepdims=True))
-    p /= functions.sum(p, axis=-1, keepdims=True)
-    p[functions.arange(index.size), index.reshape(-1)] -= 1
-    return p.reshape(x.shape)
-
-
 def _rows(x: Any, index: Any) -> Any:
     """`x` as a table (samples, classes); the usual case is one already."""
     return x if x.ndim == 2 else x.reshape(index.size, x.shape[-1])
 
 
-def _entropy_pull(g: Any, y: Any, x: Any, index: Any, reduction: str) -> Any:
+def _picked(draw: Draw) -> Sample:
+    return _labelled(draw)[0], {}
+
+
+@op(
+    vjp=(lambda g, y, x, index: place(g, index, classes=x.shape[-1]), None),
+    jvp=lambda t, y, x, index: pick(t[0], index),
+    samples=_picked,
+)
+def pick(x: Any, index: Any, /) -> Any:
+    """x[…, index]: of each row of `x` the element of its class, `(..., classes), (...) -> (...)`."""
+    _check_classes("pick", index, x.shape[-1])
+    every = namespace(x).arange(index.size)
+    return _rows(x, index)[every, index.reshape(-1)].reshape(index.shape)
+
+
+def _placed(draw: Draw) -> Sample:
+    labels = draw.integers(draw.shape(max_dims=2), 0, 2)
+    return (draw.array(draw.choice([labels.shape, ()])), labels), {"classes": 3}
+
+
+@op(
+    vjp=(lambda g, y, values, index, classes: pick(g, index), None),
+    jvp=lambda t, y, values, index, classes: place(t[0], index, classes=classes),
+    samples=_placed,
+)
+def place(values: Any, index: Any, /, classes: int) -> Any:
+    """Zeros but for `values` at each row's class: the transpose of `pick`."""
+    functions = namespace(values)
+    table = functions.zeros((index.size, classes), values.dtype)
+    table[functions.arange(index.size), index.reshape(-1)] = values.reshape(-1)
+    return table.reshape(*index.shape, classes)
+
+
+def _nll_slope(g: Any, y: Any, logp: Any, index: Any, reduction: str) -> Any:
+    share = g / -index.size if reduction == "mean" else -g
+    return place(share, index, classes=logp.shape[-1])
+
+
+@op(vjp=(_nll_slope, None), samples=_labelled)
+def nll(logp: Any, index: Any, /, reduction: str = "mean") -> Any:
+    """Negative log-likelihood −logp[index], summed up as `reduction` says.
+
+    `(..., classes), (...) -> ()`, or `(...)` with the reduction "none".
+
+    Raises:
+        ShapeError: The indices are not one for each row.
+        DTypeError: The indices are not integers.
+        OptionError: An index is outside [0, classes), or the reduction is unknown.
+    """
+    if not logp.ndim or index.shape != logp.shape[:-1]:
+        raise ShapeError(
+            f"nll: got log-probabilities {logp.shape} and class indices {index.shape}, "
+            f"expected indices {logp.shape[:-1]}: one for each row"
+        )
+    _check_classes("nll", index, logp.shape[-1])
+    functions = namespace(logp)
+    picked = _rows(logp, index)[functions.arange(index.size), index.reshape(-1)]
+    if reduction == "mean":
+        return functions.sum(picked) / -index.size
+    if reduction == "sum":
+        return -functions.sum(picked)
     if reduction == "none":
-        return class_errors(x, index) * expand_dims(g, -1)
-    return class_errors(x, index) * (g / index.size if reduction == "mean" else g)
+        return -picked.reshape(index.shape)
+    raise OptionError(f"nll: got the reduction {reduction!r}, expected 'mean', 'sum' or 'none'")
 
 
-@op(vjp=(_entropy_pull, None), samples=_labelled)
+@composed(samples=_labelled)
 def softmax_cross_entropy(x: Any, index: Any, /, reduction: str = "mean") -> Any:
-    """Cross-entropy −ln softmax(x)[index] of logits and class indices, as one node.
+    """Cross-entropy −ln softmax(x)[index] of logits and class indices: `nll` of `log_softmax`.
 
-    `(..., classes), (...) -> ()`, or `(...)` with the reduction "none". Computed as
-    ln Σ exp(x − m) − (x[index] − m) with m the largest logit, so that no exponential
-    overflows and no probability is rounded to 0 before its logarithm is taken. The gradient is
+    `(..., classes), (...) -> ()`, or `(...)` with the reduction "none". No exponential overflows,
+    and no probability is rounded to 0 before its logarithm is taken. The gradient is
     softmax(x) − onehot(index), over the number of samples for "mean".
 
     Raises:
@@ -260,23 +304,4 @@ def softmax_cross_entropy(x: Any, index: Any, /, reduction: str = "mean") -> Any
         DTypeError: The indices are not integers.
         OptionError: An index is outside [0, classes), or the reduction is unknown.
     """
-    if not x.ndim or index.shape != x.shape[:-1]:
-        raise ShapeError(
-            f"softmax_cross_entropy: got logits {x.shape} and class indices {index.shape}, "
-            f"expected indices {x.shape[:-1]}: one for each row of logits"
-        )
-    _check_classes("softmax_cross_entropy", index, x.shape[-1])
-    functions = namespace(x)
-    rows = _rows(x, index)
-    shifted = rows - functions.max(rows, axis=-1, keepdims=True)
-    sums = functions.sum(functions.exp(shifted), axis=-1)
-    losses = functions.log(sums) - shifted[functions.arange(index.size), index.reshape(-1)]
-    if reduction == "none":
-        return losses.reshape(index.shape)
-    if reduction == "mean":
-        return functions.sum(losses) / index.size
-    if reduction == "sum":
-        return functions.sum(losses)
-    raise OptionError(
-        f"softmax_cross_entropy: got the reduction {reduction!r}, expected 'mean', 'sum' or 'none'"
-    )
+    return nll(log_softmax(x), index, reduction)
