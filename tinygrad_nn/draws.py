@@ -48,7 +48,7 @@ class RandomDraw:
 
     def array(self, shape: tuple[int, ...], domain: Domain = REAL) -> Any:
         """float64 array with elements of `domain`, at some distance from its edges."""
-        low, high = max(domain.low, -3.0), min(domain.high, 3.0)
+        low, high = domain.low, domain.high
         margin = 0.05 * (high - low)
         x = self._rng.uniform(low + margin, high - margin, shape)
         for point in domain.avoid:

@@ -75,5 +75,3 @@ def same_bits(a: Any, b: Any) -> bool:
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     return bool(a.tobytes() == b.tobytes())
-
-

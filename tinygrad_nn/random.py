@@ -145,9 +145,7 @@ def standard_normal(size: Size = (), *, rng: Any = None, dtype: Any = None) -> T
     return _drawn("standard_normal", "normal", rng, size, dtype)
 
 
-def randn(
-    *shape: int, rng: Any = None, dtype: Any = None, requires_grad: bool = False
-) -> Tensor:
+def randn(*shape: int, rng: Any = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Normal draws: `randn(2, 3, rng=0)`."""
     found = _drawn("randn", "normal", rng, _spread(shape), dtype)
     return found.requires_grad_(requires_grad)

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_nn.core.backward import backward
-from tinygrad_nn.core.bind import describe, general_gradients
+from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
+from tinygrad_nn.core.reverse import general_gradients
 from tinygrad_nn.errors import DTypeError, OperandError
 from tinygrad_nn.methods import Arithmetic, Elementwise
 from tinygrad_nn.protocol import array_ufunc

@@ -30,6 +30,19 @@ def run(*arguments: str, folder: Path, **changes: str) -> subprocess.CompletedPr
     )
 
 
+def run_script(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in its own folder."""
+    return subprocess.run(
+        [sys.executable, str(path), *arguments],
+        cwd=path.parent,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
 def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*COMMAND, *arguments],

@@ -1,15 +1,15 @@
 """What is wrong is said in one line on stderr, with exit code 2, and nothing is left behind."""
 
 import os
-import resource
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_nn as tg
-from tests.cli.process import SMALL, run
+from tests.cli.process import SMALL, run, run_script
 from tinygrad_nn.cli import main
 from tinygrad_nn.data import write_idx
 
@@ -63,7 +63,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("tarin", ["tarin", "train"]),
         ("train --download", ["--download", "mnist only"]),
         ("train --data-folder x", ["--data-folder", "mnist only"]),
-        ("train mnist", ["TINYGRAD_NN_DATA", "--download", "digits"]),
+        ("train mnist", ["TINYGRAD_NN_DATA", "--download", "--data-folder", "digits"]),
         ("train mnist --data-folder nowhere", ["nowhere", "train-images"]),
         ("train --resume absent", ["absent", "state.npz", "without --resume"]),
         ("train --resume a --lr 1", ["--lr", "with --resume", "--epochs"]),
@@ -137,31 +137,17 @@ def test_a_disk_that_fills_up_leaves_a_run_to_go_on_with(
     assert a == b
 
 
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on files")
 def test_a_file_that_really_cannot_grow(tmp_path: Path):
     """The system itself refuses the bytes."""
-    code = (
+    pytest.importorskip("resource")
+    script = tmp_path / "script.py"
+    script.write_text(
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         "from tinygrad_nn.cli import main; sys.exit(main(sys.argv[1:]))"
     )
-    done = run_code(code, "train", "--epochs", "1", "--out", "run", folder=tmp_path)
+    done = run_script(script, "train", "--epochs", "1", "--out", "run")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "run" in done.stderr
     assert not (tmp_path / "run").exists()
-
-
-def run_code(code: str, *arguments: str, folder: Path):
-    script = folder / "script.py"
-    script.write_text(code)
-    from_script = [str(script), *arguments]
-    import subprocess
-    import sys
-
-    from tests.cli.process import ENVIRONMENT
-
-    return subprocess.run(
-        [sys.executable, *from_script],
-        cwd=folder, env=ENVIRONMENT, capture_output=True, encoding="utf-8", check=False,
-    )  # fmt: skip
 
 
 # ── Damaged runs ────────────────────────────────────────────────────────────────────────
@@ -279,8 +265,6 @@ def test_help_and_version_as_real_commands(tmp_path: Path):
 
 
 def test_signals_are_put_back(capsys):
-    import signal
-
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     assert main(["train", "--lr", "0"]) == 2
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before

@@ -49,7 +49,9 @@ def test_the_nine_steps_are_named_in_order(finished: tuple[str, Path]):
 def test_parameters_and_progress_are_shown(finished: tuple[str, Path]):
     out, _ = finished
     assert re.search(r"12,560 \+ 272 \+ 170 +13,002", out)
-    lines = re.findall(r"epoch +(\d)/6 +loss +[\d.]+ +test accuracy +[\d.]+ % +[\d.]+ s$", out, re.M)
+    lines = re.findall(
+        r"epoch +(\d)/6 +loss +[\d.]+ +test accuracy +[\d.]+ % +[\d.]+ s$", out, re.M
+    )
     assert lines == list("123456")
     # Plain text where it is no terminal.
     assert "\033" not in out and "\r" not in out

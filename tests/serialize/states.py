@@ -10,7 +10,9 @@ DTYPES = st.sampled_from(
     [np.dtype(code) for code in "? b B <i2 >i4 <u8 <f2 >f2 <f4 <f8 >f8 <c8 <c16".split()]
 )
 ARRAYS = DTYPES.flatmap(
-    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+    lambda dtype: hnp.arrays(
+        dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+    )
 )
 KEYS = st.text(max_size=8) | st.integers(-(2**70), 2**70)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**300), 2**300) | st.floats() | st.text()

@@ -89,7 +89,9 @@ def test_any_bytes_are_refused(content: bytes, tmp_path: Path):
         tg.load(tmp_path / "a")
 
 
-@given(inside=st.binary(max_size=100), name=st.sampled_from(["tree.json", "a.npy", "a", "../a.npy"]))
+@given(
+    inside=st.binary(max_size=100), name=st.sampled_from(["tree.json", "a.npy", "a", "../a.npy"])
+)
 @quick
 def test_any_bytes_in_an_archive_are_refused(inside: bytes, name: str, tmp_path: Path):
     (tmp_path / "a").write_bytes(archive({name: inside}))
@@ -128,7 +130,9 @@ def test_pickles_are_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.Mon
     refused(tmp_path / "a", pickle.dumps(Bomb()))
     stream = io.BytesIO()
     np.savez(stream, a=np.array([Bomb()], dtype=object))
-    refused(tmp_path / "a", stream.getvalue(), "object arrays are refused|cannot be read as numbers")
+    refused(
+        tmp_path / "a", stream.getvalue(), "object arrays are refused|cannot be read as numbers"
+    )
     assert not (tmp_path / "exploded").exists()
 
 

@@ -58,7 +58,7 @@ def test_what_is_called_when():
         optimizer,
         loader(),
         2,
-        before_epoch=lambda number: calls.append(number),
+        before_epoch=calls.append,
         measure=lambda: calls.append("measured") or {"score": 0.5},
         on_epoch=lambda epoch: calls.append((epoch.number, epoch.scores)),
     )

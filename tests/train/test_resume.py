@@ -103,7 +103,7 @@ def test_an_empty_folder_will_do_and_one_with_files_will_not(tmp_path: Path):
     with pytest.raises(OptionError, match="a file"):
         RunFolder.create(tmp_path / "empty" / "letter.txt")
     RunFolder.create(tmp_path / "run").save_state({})
-    with pytest.raises(OptionError, match="holds a run.*--resume"):
+    with pytest.raises(OptionError, match=r"holds a run.*--resume"):
         RunFolder.create(tmp_path / "run")
 
 

@@ -14,6 +14,7 @@ from tinygrad_nn.cli.arguments import Options
 from tinygrad_nn.cli.interruption import Interruption
 from tinygrad_nn.cli.report import Report, draw_backward, gradient_lengths
 from tinygrad_nn.cli.screen import Screen
+from tinygrad_nn.data import Dataset
 from tinygrad_nn.errors import DataError, OptionError, StateError
 from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.train import Epoch, Experiment, RunFolder, Settings, load_images
@@ -24,6 +25,13 @@ _VERSION: Final = 1
 _LOSSES: Final = {
     "cross-entropy": "cross-entropy: −log of what the true class is given",
     "mse": "mean squared error, against 1 for the true class and 0 elsewhere",
+}
+# What the functions that read the files advise, in the words of the command.
+_AS_OPTIONS: Final = {
+    "load_mnist: ": "mnist: ",
+    "pass download=True": "add --download",
+    "or folder=": "or --data-folder FOLDER",
+    "load_digits() needs no files": "The digits need no files: tinygrad-nn train digits",
 }
 DONE: Final = 0
 
@@ -42,9 +50,7 @@ def train(options: Options, interruption: Interruption) -> int:
         run.tell_resumed()
     else:
         assert options.settings is not None
-        experiment = Experiment(
-            options.settings, *load_images(options.settings, download=options.download)
-        )
+        experiment = Experiment(options.settings, *_images(options.settings, options))
         folder = RunFolder.create(options.out or _free_name(options.settings.data))
         run = _Run(experiment, folder, _now())
         run.begin()
@@ -64,7 +70,7 @@ def _restored(folder: RunFolder, options: Options) -> tuple[Experiment, str]:
                 f"--data-folder and --download: got one with a run on the digits in {folder.path}, "
                 "expected them with mnist only; leave them out"
             )
-        experiment = Experiment(settings, *load_images(settings, download=options.download))
+        experiment = Experiment(settings, *_images(settings, options))
         experiment.load_state_dict({key: value for key, value in state.items() if key != "started"})
         done = len(experiment.history.epochs)
         if settings.epochs is not None and done > settings.epochs:
@@ -78,6 +84,16 @@ def _restored(folder: RunFolder, options: Options) -> tuple[Experiment, str]:
             "without --resume"
         ) from error
     return experiment, str(state.get("started", "unknown"))
+
+
+def _images(settings: Settings, options: Options) -> tuple[Dataset, Dataset]:
+    try:
+        return load_images(settings, download=options.download)
+    except DataError as error:
+        text = str(error)
+        for argument, option in _AS_OPTIONS.items():
+            text = text.replace(argument, option)
+        raise DataError(text) from error
 
 
 def _free_name(data: str) -> str:

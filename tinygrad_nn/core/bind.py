@@ -1,12 +1,11 @@
 """What is called when an operation is: apply the kernel, make the node, record the inputs.
 
-One caller for each common form, since a general one costs 0.2 µs more on every call; and
-for each record the function by which the sweep asks for the gradients of its inputs.
+One caller for each common form, since a general one costs 0.2 µs more on every call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_nn.core.node import CLOCK, MODE, RECORD, WATCH, Node
@@ -16,15 +15,7 @@ from tinygrad_nn.errors import OperandError, ShapeError, TinygradError
 if TYPE_CHECKING:
     from tinygrad_nn.core.record import Op
 
-__all__ = [
-    "FREED",
-    "VARIADIC",
-    "caller_of",
-    "describe",
-    "general_gradients",
-    "heaviest",
-    "reverser_of",
-]
+__all__ = ["FREED", "VARIADIC", "caller_of", "describe", "heaviest"]
 
 VARIADIC = -1
 """Arity of an operation whose inputs are kept as one tuple."""
@@ -322,93 +313,3 @@ def _explained(
         return IndexError(text)
     error.add_note(text)
     return error
-
-
-# ── The way back ────────────────────────────────────────────────────────────────────────
-
-
-def reverser_of(op: Op) -> Callable[[Node, Any], Iterable[tuple[Node, Any]]]:
-    """Function `(node, g) -> ((input, gradient), ...)` for payloads, without loops if it can."""
-    rules = op.rules
-    if op.arity == 1 and len(rules) == 1 and rules[0]:
-        return _reverse_unary_static(rules[0]) if op.static else _reverse_unary(rules[0])
-    if op.arity == 2 and len(rules) == 2 and all(rules) and not op.static:
-        return _reverse_binary(rules[0], rules[1])  # type: ignore[arg-type]  # neither is None
-    if op.variadic and op.pullback is not None and not op.static:
-        return _reverse_many(op, op.pullback)
-    return lambda node, g: general_gradients(op, node, g, create_graph=False)
-
-
-def _reverse_unary(rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
-    def reverse(node: Node, g: Any) -> Any:
-        p = node.a
-        return ((p, rule(g, node._data, p._data)),)
-
-    return reverse
-
-
-def _reverse_many(op: Op, pullback: Callable[..., Any]) -> Callable[[Node, Any], Any]:
-    def reverse(node: Node, g: Any) -> Any:
-        inputs = node.a
-        needs = [isinstance(p, Node) for p in inputs]
-        if all(needs):
-            found = pullback(g, node._data, *[p._data for p in inputs], needs=needs)
-            return zip(inputs, _filled(found, inputs), strict=True)
-        values = [p._data if need else p for p, need in zip(inputs, needs, strict=True)]
-        found = pullback(g, node._data, *values, needs=needs)
-        pairs = zip(inputs, found, needs, strict=True)
-        return [(p, p.zero(p._data) if h is None else h) for p, h, need in pairs if need]
-
-    return reverse
-
-
-def _filled(found: Any, inputs: Any) -> Any:
-    """Gradients with zeros in the places that a pullback left out."""
-    if all([h is not None for h in found]):
-        return found
-    return [p.zero(p._data) if h is None else h for p, h in zip(inputs, found, strict=True)]
-
-
-def _reverse_unary_static(rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
-    def reverse(node: Node, g: Any) -> Any:
-        p = node.a
-        return ((p, rule(g, node._data, p._data, **node.params)),)  # type: ignore[arg-type]
-
-    return reverse
-
-
-def _reverse_binary(rule_a: Callable[..., Any], rule_b: Callable[..., Any]) -> Callable[..., Any]:
-    def reverse(node: Node, g: Any) -> Any:
-        a, b = node.a, node.b
-        if isinstance(a, Node):
-            x = a._data
-            if isinstance(b, Node):
-                y = b._data
-                return (a, rule_a(g, node._data, x, y)), (b, rule_b(g, node._data, x, y))
-            return ((a, rule_a(g, node._data, x, b)),)
-        return ((b, rule_b(g, node._data, a, b._data)),)
-
-    return reverse
-
-
-def general_gradients(op: Op, node: Node, g: Any, *, create_graph: bool) -> Iterable[Any]:
-    """The same for any operation; with `create_graph` the rules are given nodes."""
-    inputs: Sequence[Any] = node.inputs
-    params = node.params or {}
-    needs = [isinstance(p, Node) for p in inputs]
-    y = node if create_graph else node._data
-    args = inputs if create_graph else [p._data if isinstance(p, Node) else p for p in inputs]
-    if op.pullback is not None:
-        found = op.pullback(g, y, *args, needs=needs, **params)
-    else:
-        rules = op.rules * len(inputs) if op.variadic else op.rules
-        found = [
-            rule(g, y, *args, **params) if rule is not None and need else None
-            for rule, need in zip(rules, needs, strict=True)
-        ]
-    # A node that is counted as used must be handed something, or it would wait for ever.
-    return [
-        (p, p.zero(p._data) if h is None else h)
-        for p, need, h in zip(inputs, needs, found, strict=True)
-        if need
-    ]

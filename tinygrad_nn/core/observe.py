@@ -45,6 +45,7 @@ def observe(observer: _O) -> Iterator[_O]:
         >>> import tinygrad_nn as tg
         >>> class Count(tg.Observer):
         ...     edges = 0
+        ...
         ...     def edge(self, node, p, contribution):
         ...         self.edges += 1
         >>> x = tg.Value(3.0)

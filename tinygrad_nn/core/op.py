@@ -24,8 +24,9 @@ from functools import wraps
 from inspect import CO_VARARGS
 from typing import Any, TypeVar, cast
 
-from tinygrad_nn.core.bind import VARIADIC, caller_of, reverser_of
+from tinygrad_nn.core.bind import VARIADIC, caller_of
 from tinygrad_nn.core.record import LEAF, OPS, Kind, Op, Rule, family, register_family
+from tinygrad_nn.core.reverse import reverser_of
 from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample
 from tinygrad_nn.errors import RegistrationError
 

@@ -8,8 +8,9 @@ from inspect import getdoc
 from typing import Any, cast
 
 from tinygrad_nn.backends.table import namespace_of_type
-from tinygrad_nn.core.bind import FREED, heaviest, reverser_of
+from tinygrad_nn.core.bind import FREED, heaviest
 from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.reverse import reverser_of
 from tinygrad_nn.core.samples import Domain, Draw, Sample, elementwise
 from tinygrad_nn.errors import OperandError
 

@@ -18,11 +18,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tinygrad_nn.core.bind import describe, general_gradients
+from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.caller import user_line
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.observe import OBSERVERS, Observer
 from tinygrad_nn.core.record import LEAF, Op
+from tinygrad_nn.core.reverse import general_gradients
 from tinygrad_nn.errors import FreedGraphError, MutationError, ShapeError
 
 __all__ = ["accumulate", "pull", "reverse_order"]

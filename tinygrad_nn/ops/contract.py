@@ -14,10 +14,28 @@ from tinygrad_nn.ops.shape import broadcast_to, reshape
 __all__ = ["contract", "einsum", "uncontract"]
 
 _TEXTS = (
-    "ij,jk->ik", "ij,jk", "i,i", "i,j->ji", "ii->i", "ii", "iij->ij", "ij->", "ij->ji",
-    "ij,ij->", "ij,kj,k->i", "bij,bjk->bik", "ijk,ki,jj->k", ",ij->j", "ij,i->", "iji,j->ij",
-    "ij,ij,ij->i", "...ij,...jk->...ik",
-    "i...,i...->...", "...i->i...", "...ii->...i", "i...j->j...",
+    "ij,jk->ik",
+    "ij,jk",
+    "i,i",
+    "i,j->ji",
+    "ii->i",
+    "ii",
+    "iij->ij",
+    "ij->",
+    "ij->ji",
+    "ij,ij->",
+    "ij,kj,k->i",
+    "bij,bjk->bik",
+    "ijk,ki,jj->k",
+    ",ij->j",
+    "ij,i->",
+    "iji,j->ij",
+    "ij,ij,ij->i",
+    "...ij,...jk->...ik",
+    "i...,i...->...",
+    "...i->i...",
+    "...ii->...i",
+    "i...j->j...",
 )
 
 
@@ -31,9 +49,9 @@ def _texts(draw: Draw) -> Sample:
     for term in text.split("->")[0].split(","):
         before, dots, after = term.partition("...")
         middle = draw.choice(extra) if dots else ()
-        operands.append(draw.array((
-            *(sides[c] for c in before), *middle, *(sides[c] for c in after)
-        )))
+        operands.append(
+            draw.array((*(sides[c] for c in before), *middle, *(sides[c] for c in after)))
+        )
     return (text, *operands), {}
 
 
@@ -60,9 +78,7 @@ def _sides(terms: Sequence[str], operands: Sequence[Any]) -> dict[str, int]:
     return sides
 
 
-def _gradient(
-    g: Any, i: int, operands: Sequence[Any], terms: Sequence[str], output: str
-) -> Any:
+def _gradient(g: Any, i: int, operands: Sequence[Any], terms: Sequence[str], output: str) -> Any:
     """Gradient of operand `i`: the contraction of `g` with all others to its own labels."""
     term, x = terms[i], operands[i]
     others = [*operands[:i], *operands[i + 1 :]]
@@ -104,12 +120,18 @@ def contract(*operands: Any, subscripts: str) -> Any:
 
 
 def _diagonals(draw: Draw) -> Sample:
-    text, shape = draw.choice([
-        ("ii->i", (3, 3)), ("iij->ij", (2, 2, 3)), ("iji->ij", (2, 3, 2)), ("jj->j", (0, 0)),
-    ])
+    text, shape = draw.choice(
+        [
+            ("ii->i", (3, 3)),
+            ("iij->ij", (2, 2, 3)),
+            ("iji->ij", (2, 3, 2)),
+            ("jj->j", (0, 0)),
+        ]
+    )
     sides = dict(zip(text, shape, strict=False))
     return (draw.array(tuple(sides[c] for c in text.split("->")[1])),), {
-        "subscripts": text, "shape": shape
+        "subscripts": text,
+        "shape": shape,
     }
 
 

@@ -54,9 +54,7 @@ def _inverse_or_zero(x: Any) -> Any:
     return where(nothing, 0.0, 1.0 / where(nothing, 1.0, x))
 
 
-def spaced(
-    draw: Draw, m: int, n: int, stacks: Sequence[tuple[int, ...]] = tuple(STACKS)
-) -> Any:
+def spaced(draw: Draw, m: int, n: int, stacks: Sequence[tuple[int, ...]] = tuple(STACKS)) -> Any:
     """Matrices whose factors are smooth nearby, with their signs: distinct diagonal, positive."""
     noise = draw.array((*draw.choice(stacks), m, n), SMALL)
     functions = namespace(noise)

@@ -49,8 +49,7 @@ def _mesh(name: str, index: Any, axis: int, shape: tuple[int, ...]) -> tuple[Any
         )
     functions = namespace(_payload(index))
     return tuple(
-        index if d == axis
-        else functions.arange(side).reshape((-1, *[1] * (len(shape) - 1 - d)))
+        index if d == axis else functions.arange(side).reshape((-1, *[1] * (len(shape) - 1 - d)))
         for d, side in enumerate(shape)
     )
 
@@ -96,8 +95,13 @@ def _put_along(draw: Draw) -> Sample:
 # ── NumPy's ─────────────────────────────────────────────────────────────────────────────
 
 
-@op(kind=Kind.CONSTANT, samples=lambda draw: (
-    (draw.integers((3,), -9, 9),), {"side": 4, "mode": draw.choice(["wrap", "clip"])}))
+@op(
+    kind=Kind.CONSTANT,
+    samples=lambda draw: (
+        (draw.integers((3,), -9, 9),),
+        {"side": 4, "mode": draw.choice(["wrap", "clip"])},
+    ),
+)
 def fold_index(indices: Any, /, side: int, mode: str) -> Any:
     """Indices brought into range: modulo `side`, or clipped to it. No gradient."""
     return indices % side if mode == "wrap" else namespace(indices).clip(indices, 0, side - 1)

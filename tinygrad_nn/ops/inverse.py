@@ -62,10 +62,18 @@ def squares(draw: Draw) -> Sample:
 
 def _systems(draw: Draw) -> Sample:
     n, k = draw.integer(0, 3), draw.integer(0, 2)
-    left, right = draw.choice([
-        ((), (n, k)), ((), (n,)), ((2,), (n,)), ((2,), (2, n, k)), ((2, 1), (3, n, k)),
-        ((), (2, n, k)), ((2,), (n, k)), ((0,), (n, k)),
-    ])
+    left, right = draw.choice(
+        [
+            ((), (n, k)),
+            ((), (n,)),
+            ((2,), (n,)),
+            ((2,), (2, n, k)),
+            ((2, 1), (3, n, k)),
+            ((), (2, n, k)),
+            ((2,), (n, k)),
+            ((0,), (n, k)),
+        ]
+    )
     return (regular(draw, left, n), draw.array(right)), {}
 
 
@@ -95,7 +103,8 @@ def _triangles(draw: Draw) -> Sample:
     (a, _), _ = _systems(draw)
     n, left = a.shape[-1], draw.choice([True, False])
     return (a, draw.array((n, 2) if left else (2, n))), {
-        "upper": draw.choice([True, False]), "left": left,
+        "upper": draw.choice([True, False]),
+        "left": left,
         "unitriangular": draw.choice([True, False]),
     }
 

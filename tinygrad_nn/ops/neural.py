@@ -17,7 +17,16 @@ from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
 from tinygrad_nn.ops.shape import broadcast_to, reshape
 from tinygrad_nn.ops.softmax import log_softmax
 
-__all__ = ["linear", "neuron", "nll", "one_hot", "pick", "place", "softmax_cross_entropy", "sum_rows"]
+__all__ = [
+    "linear",
+    "neuron",
+    "nll",
+    "one_hot",
+    "pick",
+    "place",
+    "softmax_cross_entropy",
+    "sum_rows",
+]
 
 
 # ── One neuron ──────────────────────────────────────────────────────────────────────────
@@ -228,11 +237,15 @@ def _picked(draw: Draw) -> Sample:
     return _labelled(draw)[0], {}
 
 
-@op(
-    vjp=(lambda g, y, x, index: place(g, index, classes=x.shape[-1]), None),
-    jvp=lambda t, y, x, index: pick(t[0], index),
-    samples=_picked,
-)
+def _pick_slope(g: Any, y: Any, x: Any, index: Any) -> Any:
+    return place(g, index, classes=x.shape[-1])
+
+
+def _pick_push(tangents: Any, y: Any, x: Any, index: Any) -> Any:
+    return pick(tangents[0], index)
+
+
+@op(vjp=(_pick_slope, None), jvp=_pick_push, samples=_picked)
 def pick(x: Any, index: Any, /) -> Any:
     """x[…, index]: of each row of `x` the element of its class, `(..., classes), (...) -> (...)`."""
     _check_classes("pick", index, x.shape[-1])
@@ -245,9 +258,13 @@ def _placed(draw: Draw) -> Sample:
     return (draw.array(draw.choice([labels.shape, ()])), labels), {"classes": 3}
 
 
+def _place_push(tangents: Any, y: Any, values: Any, index: Any, classes: int) -> Any:
+    return place(tangents[0], index, classes=classes)
+
+
 @op(
     vjp=(lambda g, y, values, index, classes: pick(g, index), None),
-    jvp=lambda t, y, values, index, classes: place(t[0], index, classes=classes),
+    jvp=_place_push,
     samples=_placed,
 )
 def place(values: Any, index: Any, /, classes: int) -> Any:

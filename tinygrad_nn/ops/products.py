@@ -30,11 +30,22 @@ __all__ = [
 
 def _matrices(draw: Draw) -> Sample:
     n, k, m = (draw.integer(0, 4) for _ in range(3))
-    left, right = draw.choice([
-        ((n, k), (k, m)), ((k,), (k, m)), ((n, k), (k,)), ((k,), (k,)), ((2, n, k), (k, m)),
-        ((n, k), (2, k, m)), ((2, 1, n, k), (3, k, m)), ((k,), (2, k, m)), ((2, n, k), (k,)),
-        ((2, 1, n, k), (1, 3, k, m)), ((0, n, k), (k, m)), ((1, n, k), (2, k, m)),
-    ])
+    left, right = draw.choice(
+        [
+            ((n, k), (k, m)),
+            ((k,), (k, m)),
+            ((n, k), (k,)),
+            ((k,), (k,)),
+            ((2, n, k), (k, m)),
+            ((n, k), (2, k, m)),
+            ((2, 1, n, k), (3, k, m)),
+            ((k,), (2, k, m)),
+            ((2, n, k), (k,)),
+            ((2, 1, n, k), (1, 3, k, m)),
+            ((0, n, k), (k, m)),
+            ((1, n, k), (2, k, m)),
+        ]
+    )
     return (draw.array(left), draw.array(right)), {}
 
 
@@ -104,11 +115,18 @@ def _axes(axes: Any, a: Any, b: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _contractible(draw: Draw) -> Sample:
     i, j, k, m = (draw.integer(0, 3) for _ in range(4))
-    a, b, axes = draw.choice([
-        ((i, j, k), (j, k, m), 2), ((i, j), (j, k), 1), ((i,), (j, k), 0), ((k, i, j), (j, m, k),
-        ((0, 2), (2, 0))), ((i, j), (m, j), (-1, -1)), ((i, j), (i, j), 2), ((), (i,), 0),
-        ((i, j), (k, i), ((0,), (1,))),
-    ])
+    a, b, axes = draw.choice(
+        [
+            ((i, j, k), (j, k, m), 2),
+            ((i, j), (j, k), 1),
+            ((i,), (j, k), 0),
+            ((k, i, j), (j, m, k), ((0, 2), (2, 0))),
+            ((i, j), (m, j), (-1, -1)),
+            ((i, j), (i, j), 2),
+            ((), (i,), 0),
+            ((i, j), (k, i), ((0,), (1,))),
+        ]
+    )
     return (draw.array(a), draw.array(b)), {"axes": axes}
 
 
@@ -134,8 +152,16 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 def _dotted(draw: Draw) -> Sample:
     i, j, k, m = (draw.integer(0, 3) for _ in range(4))
-    shapes = [((), (i, j)), ((i,), ()), ((k,), (k,)), ((i, k), (k,)), ((i, k), (k, j)),
-              ((i, j, k), (k,)), ((i, j, k), (m, k, i)), ((k,), (m, k, j))]
+    shapes = [
+        ((), (i, j)),
+        ((i,), ()),
+        ((k,), (k,)),
+        ((i, k), (k,)),
+        ((i, k), (k, j)),
+        ((i, j, k), (k,)),
+        ((i, j, k), (m, k, i)),
+        ((k,), (m, k, j)),
+    ]
     return tuple(map(draw.array, draw.choice(shapes))), {}
 
 

@@ -135,10 +135,16 @@ class Experiment:
                 f"data: got {state['data']}, expected {_fingerprint(self.train)}, the data that "
                 "the training began with; give the same files"
             )
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.loader.load_state_dict(state["loader"])
-        self.history.load_state_dict(state["history"])
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.loader.load_state_dict(state["loader"])
+            self.history.load_state_dict(state["history"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise StateError(
+                f"state: got parts that do not fit together ({error}), expected those of one run "
+                "of this version; load an intact one"
+            ) from error
 
 
 def _network(settings: Settings, train: Dataset) -> nn.Sequential:
