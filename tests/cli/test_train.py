@@ -1,5 +1,6 @@
 """`tinygrad-nn train`: what it shows and leaves, and what an interruption leaves of it."""
 
+import importlib
 import json
 import re
 import signal
@@ -13,7 +14,12 @@ import pytest
 import tinygrad_nn as tg
 from tests.cli.process import SMALL, leftovers, run, start
 from tests.serialize.states import same
+from tinygrad_nn.cli import main
+from tinygrad_nn.cli.report import Report
 from tinygrad_nn.data import load_digits
+from tinygrad_nn.train import Experiment, RunFolder
+
+cli_train = importlib.import_module("tinygrad_nn.cli.train")
 
 WRITTEN = [
     "backward.svg",
@@ -164,3 +170,31 @@ def test_a_reader_that_leaves_ends_the_run_quietly(tmp_path: Path):
     assert process.stderr.read() == ""
     process.stderr.close()
     assert leftovers(tmp_path) == [] and tg.load(tmp_path / "a" / "state.npz")
+
+
+@pytest.mark.parametrize(
+    ("moment", "words", "is_kept"),
+    [
+        ("save_state", "nothing was saved", False),
+        ("draw_backward", "train --resume run", True),
+        ("fit", "train --resume run", True),
+        ("pictures", "train --resume run", True),
+    ],
+)
+def test_an_interruption_at_any_moment_is_told(
+    moment: str, words: str, is_kept: bool, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    owner = {"save_state": RunFolder, "draw_backward": cli_train, "fit": Experiment}
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner.get(moment, Report), moment, interrupted)
+        assert main(["train", *SMALL, "--epochs", "1", "--out", "run"]) == 130
+    err = capsys.readouterr().err
+    assert words in err and err.count("\n") == 1
+    assert (tmp_path / "run").exists() == is_kept
+    if is_kept:
+        assert main(["train", "--resume", "run"]) == 0
+        assert sorted(path.name for path in Path("run").iterdir()) == WRITTEN

@@ -47,15 +47,19 @@ def train(options: Options, interruption: Interruption) -> int:
         folder = RunFolder.open(options.resume)
         experiment, started = _restored(folder, options)
         run = _Run(experiment, folder, started)
-        run.tell_resumed()
+        begin = run.tell_resumed
     else:
         assert options.settings is not None
         experiment = Experiment(options.settings, *_images(options.settings, options))
         folder = RunFolder.create(options.out or _free_name(options.settings.data))
         run = _Run(experiment, folder, _now())
-        run.begin()
-    run.learn(interruption)
-    run.finish()
+        begin = run.begin
+    try:
+        begin()
+        run.learn(interruption)
+        run.finish()
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(str(interrupt) or run.what_is_saved()) from interrupt
     return DONE
 
 
@@ -226,19 +230,19 @@ class _Run:
             f"saved. Go on with: tinygrad-nn train --resume {_quoted(self.folder.path)}"
         )
 
+    def what_is_saved(self) -> str:
+        """What an interruption at any other moment leaves."""
+        if not (self.folder / "state.npz").is_file():
+            return "interrupted before anything was learned; nothing was saved"
+        return (
+            "interrupted; the run is saved as it was after its last epoch. Go on with: "
+            f"tinygrad-nn train --resume {_quoted(self.folder.path)}"
+        )
+
     # ── After ───────────────────────────────────────────────────────────────────────────
 
     def finish(self) -> None:
         """Step 9, the report and the pictures."""
-        try:
-            self._finish()
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                "interrupted; the training is done and saved. For the pictures: tinygrad-nn train "
-                f"--resume {_quoted(self.folder.path)}"
-            ) from None
-
-    def _finish(self) -> None:
         report = Report.of(self.experiment)
         self.screen.step(9, "Make another prediction")
         self.screen.indented(f"test image {self.example}, {self._reading()}")

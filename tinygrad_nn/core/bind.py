@@ -190,7 +190,8 @@ def _bind_general(op: Op) -> Callable[..., Any]:
             return op.compute(*data, **params) if params else op.compute(*data)
         payload = type(lead._data)
         # Plain loops, since a generator costs more than what it loops over here.
-        values, tracked = [], False
+        values: list[Any] = []
+        tracked = False
         for x in data:
             if isinstance(x, Node):
                 value = x._data if x.extra is None else x.synced()

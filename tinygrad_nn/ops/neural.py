@@ -247,7 +247,7 @@ def _pick_push(tangents: Any, y: Any, x: Any, index: Any) -> Any:
 
 @op(vjp=(_pick_slope, None), jvp=_pick_push, samples=_picked)
 def pick(x: Any, index: Any, /) -> Any:
-    """x[…, index]: of each row of `x` the element of its class, `(..., classes), (...) -> (...)`."""
+    """Of each row of `x` the element of its class: `(..., classes), (...) -> (...)`."""
     _check_classes("pick", index, x.shape[-1])
     every = namespace(x).arange(index.size)
     return _rows(x, index)[every, index.reshape(-1)].reshape(index.shape)
