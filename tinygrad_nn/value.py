@@ -141,9 +141,9 @@ class Value(Arithmetic, Elementwise, Node):
         return float(out)
 
     @classmethod
-    def own(cls, gradient: Any) -> Any:
+    def own(cls, held: list[Any]) -> Any:
         """Floats cannot alias."""
-        return gradient
+        return held.pop()
 
     @classmethod
     def operand(cls, raw: Any, op: Op) -> float:

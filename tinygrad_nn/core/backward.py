@@ -28,7 +28,11 @@ def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -
     if create_graph:
         with enable_grad():
             for leaf, g in pull((root,), (seed,), create_graph=True).items():
-                accumulate(leaf, g if isinstance(g, Node) else leaf.wrap(leaf.own(g)))
+                accumulate(leaf, g if isinstance(g, Node) else leaf.wrap(leaf.own([g])))
         return
-    for leaf, g in pull((root,), (seed,), retain_graph=retain_graph).items():
-        accumulate(leaf, g)
+    found = pull((root,), (seed,), retain_graph=retain_graph)
+    for leaf in tuple(found):
+        if leaf._grad is None:
+            leaf._grad = leaf.own([found.pop(leaf)])
+        else:
+            accumulate(leaf, found[leaf])

@@ -10,7 +10,7 @@ They add operators and a few class attributes, the *space*:
 
     fit       (gradient, payload) -> gradient with the payload's shape and dtype, or None
     coerce    (kernel result)     -> payload of this class
-    own       (gradient)          -> the same numbers in memory that nothing else refers to
+    own       ([gradient])        -> the same numbers in memory that nothing else refers to
     operand   (raw operand)       -> payload to compute with
     constant  (raw payload)       -> payload that the graph may keep
     zero, one (payload)           -> zeros, ones like it
@@ -116,8 +116,8 @@ class Node:
         raise NotImplementedError
 
     @classmethod
-    def own(cls, gradient: Any) -> Any:
-        """`gradient` in memory that nothing else refers to."""
+    def own(cls, held: list[Any]) -> Any:
+        """The gradient in `held`, which is emptied, in memory that nothing else refers to."""
         raise NotImplementedError
 
     @classmethod

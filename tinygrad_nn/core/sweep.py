@@ -58,29 +58,35 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
     Returns:
         Gradient of each leaf or target that was reached; it may alias other arrays.
     """
-    needed = None if targets is None else _between(roots, targets)
-    wanted = frozenset(targets or ())
-    uses = _uses(roots, needed)
-    partial = _partial(roots, seeds) if len(roots) > 1 else {roots[0]: seeds[0]}
-    ready = [(root, partial.pop(root)) for root in tuple(partial) if not uses[root]]
+    uses = _uses(roots)
+    if targets is not None:
+        wanted = frozenset(targets)
+        # What uses a node that leads to a target leads there too: the counts stay right.
+        needed = _between(roots, targets)
+        uses = {node: count for node, count in uses.items() if node in needed or not count}
+    result: dict[Node, Any] = {}
+    partial: dict[Node, Any] = {}
+    owned: set[Node] = set()
+    if len(roots) == 1 and roots[0].a is not None:
+        ready = [(roots[0], seeds[0])]
+    else:
+        ready = _started(roots, seeds, uses, partial, result)
     observers = OBSERVERS.get()
     for observer in observers:
         observer.begin(roots)
-    result: dict[Node, Any] = {}
-    owned: set[Node] = set()
     fit, keeps = roots[0].fit, roots[0].keeps_gradients
+    # Floats on their way to the leaves of a network: nearly all of its edges.
+    plain = fit is None and targets is None and not observers
     freed = None if retain_graph else Freed(user_line(2))
     while ready:
         node, g = ready.pop()
         if node.extra is not None or observers:
             g = _watched(node, g, observers, create_graph)
-        op: Op = node.op  # type: ignore[assignment]  # only what has an operation is reached
-        if node.a is None or node in wanted:
+        if targets is not None and node in wanted:
             result[node] = g
-            if node.a is None:
-                continue
         if keeps:
             node._grad = g
+        op: Op = node.op  # type: ignore[assignment]  # only what has an operation is reached
         try:
             edges = (
                 general_gradients(op, node, g, create_graph=True)
@@ -91,11 +97,33 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
             edges = _failed(node, g, error)
         epoch = node.epoch
         for p, h in edges:
-            count = uses.get(p)
-            if count is None:
-                continue
-            if p.epoch > epoch:
-                raise _mutated(node, p)
+            if p.a is None:
+                # A leaf: nothing follows from it, so that its sum is its result all along.
+                if p.epoch > epoch:
+                    raise _mutated(node, p)
+                if plain:
+                    old = result.get(p)
+                    result[p] = h if old is None else old + h
+                    continue
+                if targets is not None and p not in wanted:
+                    continue
+                sums, more = result, True
+            else:
+                count = uses.get(p)
+                if count is None:
+                    continue
+                sums, more = partial, count > 1
+                if more:
+                    uses[p] = count - 1
+                if plain:
+                    old = partial.get(p)
+                    if old is not None:
+                        h = old + h  # noqa: PLW2901
+                    if more:
+                        partial[p] = h
+                    else:
+                        ready.append((p, h))
+                    continue
             if observers:
                 for observer in observers:
                     observer.edge(node, p, h)
@@ -103,67 +131,79 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
                 payload = p._data
                 if h.shape != payload.shape or h.dtype is not payload.dtype:
                     h = fit(h, payload)  # noqa: PLW2901
-            else:
-                # Floats: there is no memory to use again, so one look and one write will do.
-                old = partial.get(p)
-                if old is not None:
-                    h = old + h  # noqa: PLW2901
-                if count > 1:
-                    partial[p] = h
-                    uses[p] = count - 1
+            if sums and p in sums:
+                if fit is None or create_graph:
+                    h = sums[p] + h  # noqa: PLW2901  (floats, nodes: no memory to use again)
+                elif p in owned:
+                    sums[p] += h
+                    h = sums[p]  # noqa: PLW2901
                 else:
-                    ready.append((p, h))
-                continue
-            if p in partial:
-                if p in owned:
-                    partial[p] += h
-                else:
-                    partial[p] = partial[p] + h
-                    if not create_graph:
-                        owned.add(p)
-                h = partial[p]  # noqa: PLW2901
-            elif count > 1:
-                partial[p] = h
-            if count > 1:
-                uses[p] = count - 1
-            elif p.op is LEAF and p.extra is None and not observers:
-                result[p] = h
+                    h = sums[p] + h  # noqa: PLW2901
+                    owned.add(p)
+                if not more:
+                    del sums[p]
+            if more:
+                sums[p] = h
             else:
                 ready.append((p, h))
         if freed is not None:
             node.op, node.a, node.b = op.freed, freed, None
+    for leaf, g in result.items():
+        if (leaf.extra is not None or observers) and leaf.a is None:
+            result[leaf] = _watched(leaf, g, observers, create_graph)
     for observer in observers:
         observer.end()
     return result
 
 
-def _uses(roots: Iterable[Node], needed: set[Node] | None) -> dict[Node, int]:
-    """Number of edges by which each node below the roots is used there."""
-    uses = dict.fromkeys(roots, 0)
+def _uses(roots: Iterable[Node]) -> dict[Node, int]:  # noqa: PLR0912  (hot, as above)
+    """Number of edges by which each result below the roots is used there; leaves need none."""
+    uses = {root: 0 for root in roots if root.a is not None}
     stack = list(uses)
     while stack:
         node = stack.pop()
-        a = node.a
-        for p in a if type(a) is tuple else (a, node.b):
-            if isinstance(p, Node):
-                if needed is not None and p not in needed:
-                    continue
-                if p in uses:
-                    uses[p] += 1
-                else:
-                    uses[p] = 1
-                    stack.append(p)
-            elif type(p) is Freed:
-                raise _freed(node)
+        a, b = node.a, node.b
+        if b is None:
+            for p in a if type(a) is tuple else (a,):
+                if isinstance(p, Node):
+                    if p.a is None:
+                        continue
+                    if p in uses:
+                        uses[p] += 1
+                    else:
+                        uses[p] = 1
+                        stack.append(p)
+                elif type(p) is Freed:
+                    raise _freed(node)
+            continue
+        # Two inputs, written out: a loop over them costs a third more.
+        if isinstance(a, Node) and a.a is not None:
+            if a in uses:
+                uses[a] += 1
+            else:
+                uses[a] = 1
+                stack.append(a)
+        if isinstance(b, Node) and b.a is not None:
+            if b in uses:
+                uses[b] += 1
+            else:
+                uses[b] = 1
+                stack.append(b)
     return uses
 
 
-def _partial(roots: Sequence[Node], seeds: Sequence[Any]) -> dict[Node, Any]:
-    """Seed of each root; those of a root that is listed twice are added."""
-    partial: dict[Node, Any] = {}
+def _started(
+    roots: Sequence[Node],
+    seeds: Sequence[Any],
+    uses: dict[Node, int],
+    partial: dict[Node, Any],
+    result: dict[Node, Any],
+) -> list[tuple[Node, Any]]:
+    """Roots to begin with; the seeds of the others are left in `partial` and `result`."""
     for root, seed in zip(roots, seeds, strict=True):
-        partial[root] = partial[root] + seed if root in partial else seed
-    return partial
+        sums = result if root.a is None else partial
+        sums[root] = sums[root] + seed if root in sums else seed
+    return [(root, partial.pop(root)) for root in tuple(partial) if not uses[root]]
 
 
 def reverse_order(roots: Node | Sequence[Node]) -> list[Node]:
@@ -173,18 +213,22 @@ def reverse_order(roots: Node | Sequence[Node]) -> list[Node]:
         FreedGraphError: A backward pass freed the graph.
     """
     listed = [roots] if isinstance(roots, Node) else roots
-    uses = _uses([root for root in listed if root.op is not None], None)
+    uses = _uses(listed)
     ready = [node for node, count in uses.items() if not count]
-    order = []
+    order, leaves = [], {root: None for root in listed if root.op is LEAF}
     while ready:
         node = ready.pop()
         order.append(node)
         for p in node.inputs:
-            if isinstance(p, Node):
-                uses[p] -= 1
-                if not uses[p]:
-                    ready.append(p)
-    return order
+            if not isinstance(p, Node):
+                continue
+            if p.a is None:
+                leaves[p] = None
+                continue
+            uses[p] -= 1
+            if not uses[p]:
+                ready.append(p)
+    return [*order, *leaves]
 
 
 def _between(roots: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
@@ -236,7 +280,7 @@ def accumulate(leaf: Node, g: Any) -> None:
     """Add `g` to the leaf's gradient, in memory that nothing else refers to."""
     old = leaf._grad
     if old is None:
-        leaf._grad = g if isinstance(g, Node) else leaf.own(g)
+        leaf._grad = g if isinstance(g, Node) else leaf.own([g])
         return
     if isinstance(old, Node) and old.op is None and not isinstance(g, Node):
         old = old.synced()

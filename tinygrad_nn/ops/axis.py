@@ -50,7 +50,9 @@ def restored(g: Any, axis: Axes, keepdims: bool) -> Any:
 def spread(g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """A reduction's gradient, repeated over the axes that it had removed."""
     # NumPy lets axis 0 of a number without axes be reduced; there is nothing to put back.
-    return broadcast_to(restored(g, axis, keepdims), x.shape) if x.shape else g
+    if not x.shape:
+        return g
+    return broadcast_to(g if axis is None else restored(g, axis, keepdims), x.shape)
 
 
 def kept_shape(shape: tuple[int, ...], axes: Sequence[int]) -> tuple[int, ...]:

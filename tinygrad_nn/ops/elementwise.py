@@ -171,7 +171,7 @@ def cbrt(x: T, /) -> T:
 # ── Signs ───────────────────────────────────────────────────────────────────────────────
 
 
-@op(kernel="tanh", vjp=lambda g, y, x: g * (1 - y * y), kind=Kind.ELEMENTWISE, numpy="tanh")
+@op(kernel="tanh", vjp=lambda g, y, x: g - g * (y * y), kind=Kind.ELEMENTWISE, numpy="tanh")
 def tanh(x: T, /) -> T:
     """Hyperbolic tangent, elementwise; dy/dx = 1 - y²."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.speed.workload import Contender, Goal, Timed, Workload
 
-POINTS, RATE, DECAY, STEPS = 100, 0.2, 1e-4, 3
+POINTS, RATE, DECAY, STEPS = 100, 0.2, 1e-4, 2
 LAYERS = (2, 16, 16, 1)
 
 
