@@ -36,18 +36,11 @@ def heaviest(args: Sequence[Any]) -> type:
 
 def caller_of(record: Op) -> Callable[..., Any]:
     """What takes the place of the decorated function."""
-    if record.variadic and not record.static:
-        return _bind_many(record)
-    if (
-        record.variadic
-        or record.arity not in (1, 2)
-        or None in record.rules
-        or (record.static and record.arity != 1)
-    ):
-        return _bind_general(record)
-    if record.static:
-        return _bind_unary_static(record)
-    return _bind_unary(record) if record.arity == 1 else _bind_binary(record)
+    if record.arity == 1:
+        return _bind_unary_static(record) if record.static else _bind_unary(record)
+    if record.arity == 2 and not record.static and None not in record.rules:
+        return _bind_binary(record)
+    return _bind_nodes(record)
 
 
 _new = object.__new__
@@ -177,8 +170,7 @@ def _bind_general(op: Op) -> Callable[..., Any]:
     """Caller of any number of inputs, with static arguments."""
     count = None if op.variadic else len(op.data)
     complete = len(op.static) == len(op.defaults or ())
-    # No gradient flows to an argument without a rule: it is kept as a payload, like a constant.
-    flows = [rule is not None for rule in op.rules] if op.rules and not op.variadic else None
+    flows = _flows(op)
 
     def call(*args: Any, **given: Any) -> Any:  # noqa: PLR0912  (plain loops are quicker)
         data = args[:count]
@@ -236,45 +228,65 @@ def _kept(cls: type[Node], data: Sequence[Any], values: Sequence[Any]) -> tuple[
     return tuple(kept)
 
 
-def _bind_many(op: Op) -> Callable[..., Any]:
+def _bind_nodes(op: Op) -> Callable[..., Any]:
     """Caller of any number of nodes: 1.5 µs around a kernel for 3 tensors, the general one 4."""
-    general, kernels, mode, differentiable = (
-        _bind_general(op),
-        op.kernels,
-        MODE.get,
-        op.differentiable,
-    )
+    general, kernels, mode = _bind_general(op), op.kernels, MODE.get
+    count = None if op.variadic else len(op.data)
+    defaults = op.defaults if len(op.static) == len(op.defaults or ()) else None
+    differentiable, variadic = op.differentiable, op.arity == VARIADIC
+    flows = _flows(op)
 
     def call(*args: Any, **given: Any) -> Any:
-        if given or not args or not all([isinstance(x, Node) for x in args]):
+        data = args[:count]
+        if not data or mode() != RECORD or not all([isinstance(x, Node) for x in data]):
             return general(*args, **given)
-        values = [x._data if x.extra is None else x.synced() for x in args]
+        values = [x._data if x.extra is None else x.synced() for x in data]
         kinds = set(map(type, values))
-        now = mode()
-        if len(kinds) > 1 or now != RECORD or not differentiable:
-            return general(*args)
+        if len(kinds) > 1:
+            return general(*args, **given)
         payload = kinds.pop()
+        params = defaults
         try:
             kernel, cls = kernels[payload]
-            out = kernel(*values)
+            if given or len(data) != len(args) or (defaults is None and op.static):
+                params = op.complete(args[len(data) :], given)
+                out = kernel(*values, **params)
+            else:
+                out = kernel(*values)
         except Exception as error:
-            raise _explained(op, error, args) from error
+            raise _explained(op, error, data, params) from error
         if type(out) is not payload:
             out = cls.coerce(out)
         node = _new(cls)
         node._data = out
         node.epoch = CLOCK.now
-        node.b = node.params = node._grad = node.extra = None
-        constant = [x.op is None for x in args]
-        if all(constant):
-            node.op = node.a = None
+        node.op = node.a = node.b = node.params = node._grad = node.extra = None
+        if not differentiable:
             return node
-        node.op, node.params, node.a = op, op.defaults, args
-        if any(constant):
-            node.a = tuple(v if c else x for x, v, c in zip(args, values, constant, strict=True))
+        tracked = [x.op is not None for x in data]
+        if flows is not None:
+            tracked = [a and b for a, b in zip(tracked, flows, strict=True)]
+        if any(tracked):
+            if not all(tracked):
+                data = tuple([x if t else v for x, v, t in zip(data, values, tracked, strict=True)])
+            node.op, node.params = op, params
+            if variadic:
+                node.a = data
+            else:
+                node.a, node.b = data
         return node
 
     return call
+
+
+def _flows(op: Op) -> list[bool] | None:
+    """For each input whether it has a rule; None if all have.
+
+    No gradient flows to an argument without a rule: it is kept as a payload, like a constant.
+    """
+    if op.variadic or not op.rules or all(op.rules):
+        return None
+    return [rule is not None for rule in op.rules]
 
 
 def _tell(op: Op, node: Node, args: tuple[Any, ...]) -> None:
