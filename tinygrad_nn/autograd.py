@@ -5,7 +5,7 @@ For gradients of *functions* see `tinygrad_nn.grad` and its companions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinygrad_nn.core.anomaly import detect_anomaly as detect_anomaly
@@ -14,6 +14,7 @@ from tinygrad_nn.core.node import Node, enable_grad
 from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.errors import GradientError, OperandError
 from tinygrad_nn.tensor import Tensor, seed_for
+from tinygrad_nn.value import value_seed
 
 __all__ = ["detect_anomaly", "grad"]
 
@@ -49,6 +50,8 @@ def grad(
         (tensor([27.]),)
     """
     roots, wanted = _nodes(outputs, "outputs"), _nodes(inputs, "inputs")
+    if not roots:
+        raise OperandError("grad: got no outputs, expected at least one Tensor or Value")
     given = [None] * len(roots) if grad_outputs is None else grad_outputs
     if isinstance(given, Node) or not isinstance(given, (list, tuple)):
         given = [given]
@@ -61,9 +64,11 @@ def grad(
                 "from a leaf with requires_grad=True, outside no_grad"
             )
     seeds = [
-        seed_for(r, s) if isinstance(r, Tensor) else 1.0 if s is None else s
+        seed_for(r, s) if isinstance(r, Tensor) else 1.0 if s is None else value_seed(s)
         for r, s in zip(roots, given, strict=True)
     ]
+    if not create_graph:
+        seeds = [s.synced() if isinstance(s, Node) else s for s in seeds]
     retain = create_graph if retain_graph is None else retain_graph
     with enable_grad():
         found = pull(roots, seeds, wanted, create_graph=create_graph, retain_graph=retain)
@@ -71,7 +76,7 @@ def grad(
 
 
 def _nodes(nodes: Any, role: str) -> list[Node]:
-    listed = [nodes] if isinstance(nodes, Node) else list(nodes)
+    listed = list(nodes) if isinstance(nodes, Iterable) and not isinstance(nodes, Node) else [nodes]
     for node in listed:
         if not isinstance(node, Node):
             raise OperandError(f"grad: got {describe(node)} in {role}, expected Tensors or Values")

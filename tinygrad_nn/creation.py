@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.errors import OptionError
+from tinygrad_nn.errors import DTypeError, OptionError
 from tinygrad_nn.generator import default_float
 from tinygrad_nn.tensor import Tensor, tensor
 
@@ -35,6 +35,8 @@ Shape = int | Sequence[int]
 
 def _made(array: Any, requires_grad: bool) -> Tensor:
     """Tensor around an array that no one else has."""
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(f"tensor: got dtype {array.dtype}, expected one of real numbers")
     return Tensor.wrap(array).requires_grad_(requires_grad)
 
 

@@ -31,10 +31,10 @@ def custom_op(
 ) -> Callable[[F], F]:
     """Make an operation of a NumPy function and its gradient rule.
 
-    The decorated function takes arrays before a `/` (they carry gradients) and static
-    arguments after it, and returns one array. A rule is `(g, y, *arrays, **static)` and
-    returns the gradient of one array; write it with operators and `tinygrad_nn`'s
-    functions, and derivatives of every order follow.
+    The decorated function takes arrays before a `/` (they carry gradients; it cannot write
+    into them) and static arguments after it, and returns one array. A rule is
+    `(g, y, *arrays, **static)` and returns the gradient of one array; write it with
+    operators and `tinygrad_nn`'s functions, and derivatives of every order follow.
 
     At registration the rule is compared with finite differences, to second order.
 
@@ -65,13 +65,30 @@ def custom_op(
     def register(function: F) -> F:
         drawn = samples if callable(samples) else None
         record = describe_op(function, kind, domain, drawn, ())
-        record.body = function
+        record.body = _reading(function)
         give_rules(record, function, vjp, pullback, jvp)
         if check:
             _check_rules(record, _given(samples))
         return cast(F, record.call)
 
     return register
+
+
+def _reading(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` on views that cannot be written: the arrays belong to the graph."""
+
+    def body(*xs: Any, **static: Any) -> Any:
+        return function(*map(_locked, xs), **static)
+
+    return body
+
+
+def _locked(x: Any) -> Any:
+    if not isinstance(x, np.ndarray):
+        return x
+    view = x.view()
+    view.flags.writeable = False
+    return view
 
 
 def _given(samples: Any) -> list[Sample] | None:

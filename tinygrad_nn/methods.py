@@ -137,7 +137,6 @@ class Elementwise:
     silu = ops.silu
     sin = ops.sin
     sinc = ops.sinc
-    sinc_derivative = ops.sinc_derivative
     sinh = ops.sinh
     softplus = ops.softplus
     softshrink = ops.softshrink

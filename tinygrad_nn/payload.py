@@ -13,7 +13,9 @@ from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import DTypeError, OperandError, ShapeError
 
-__all__ = ["default_dtype", "payload_of", "same_bits"]
+__all__ = ["default_dtype", "payload_of", "plain", "same_bits", "weak_array"]
+
+_MAX_AXES = 64
 
 _DEFAULT: ContextVar[str] = ContextVar("tinygrad_nn_dtype", default="float32")
 
@@ -44,23 +46,77 @@ def payload_of(data: Any, dtype: Any) -> Any:
     Python numbers and lists get the default dtype (bools stay bool), what comes from NumPy
     keeps its own; `dtype` overrules both.
     """
+    if dtype is not None:
+        dtype = np.dtype(dtype).newbyteorder("=")
+        if dtype.kind not in "fiub":
+            raise DTypeError(f"tensor: got dtype {dtype}, expected one of real numbers")
     if isinstance(data, Node) and not isinstance(data._data, float):
         return np.array(data.synced(), dtype=dtype)
     if isinstance(data, Node):
         raise OperandError("tensor: got a Value, expected an array or number; use value.data")
-    try:
-        array = np.array(data)
-    except ValueError as error:
-        raise ShapeError(f"tensor: {error}; expected rows of equal length") from error
-    if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"tensor: got {describe(data)} of dtype {array.dtype}, expected real numbers"
-        )
+    array = _array("tensor", data)
     if dtype is not None:
         return array.astype(dtype)
     if array.dtype.kind == "b" or _has_dtype(data):
         return array
     return array.astype(_DEFAULT.get())
+
+
+def weak_array(name: str, data: Any, dtype: Any = None) -> Any:
+    """Array of a list that stands beside an array of `dtype`, which Python's numbers take.
+
+    Beside an array of integers, or none, integers stay what they are.
+    """
+    array = _array(name, data)
+    if array.dtype.kind == "b" or _has_dtype(data):
+        return array
+    if dtype is not None and dtype.kind == "f":
+        return array.astype(dtype)
+    return array if array.dtype.kind in "iu" else array.astype(_DEFAULT.get())
+
+
+def plain(name: str, array: Any) -> Any:
+    """Array of NumPy's own class around the same numbers.
+
+    Raises:
+        OperandError: It is masked, and what lies behind the mask would count.
+    """
+    if isinstance(array, np.ma.MaskedArray):
+        raise OperandError(
+            f"{name}: got a masked array, whose mask would be lost; expected all numbers: "
+            "array.filled(0.0), or tinygrad_nn.where(mask, 0.0, x)"
+        )
+    return np.asarray(array)
+
+
+def _array(name: str, data: Any) -> Any:
+    """New array of real numbers, in this machine's byte order."""
+    if isinstance(data, (list, tuple)) and _tracked(data):
+        raise OperandError(
+            f"{name}: got a list with tensors that require gradients, which an array of their "
+            "numbers would lose; use tinygrad_nn.stack(list), or x.detach() where none is needed"
+        )
+    if isinstance(data, np.ma.MaskedArray):
+        plain(name, data)
+    try:
+        array = np.array(data)
+    except ValueError as error:
+        raise ShapeError(f"{name}: {error}; expected rows of equal length") from error
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{name}: got {describe(data)} of dtype {array.dtype}, expected real numbers"
+        )
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _tracked(data: Any, depth: int = 0) -> bool:
+    """Whether a tensor of a graph is somewhere in nested lists."""
+    kinds = set(map(type, data))
+    if any(issubclass(kind, Node) for kind in kinds):
+        return any(isinstance(x, Node) and x.op is not None and hasattr(x, "dtype") for x in data)
+    if depth > _MAX_AXES or not any(issubclass(kind, (list, tuple)) for kind in kinds):
+        return False
+    return any(_tracked(x, depth + 1) for x in data if isinstance(x, (list, tuple)))
 
 
 def _has_dtype(data: Any) -> bool:

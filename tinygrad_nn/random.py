@@ -26,6 +26,7 @@ import numpy as np
 from tinygrad_nn import ops
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.generator import default_float, generator
+from tinygrad_nn.ops.noise import noise
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__ = [
@@ -69,7 +70,7 @@ def _drawn(name: str, kind: str, rng: Any, size: Size, dtype: Any, *parameters: 
         kinds = [p.dtype for p in parameters if hasattr(p, "dtype") and p.dtype.kind == "f"]
         dtype = np.result_type(*kinds) if kinds else default_float()
     template = np.broadcast_to(np.zeros((), _float(name, dtype)), shape)
-    return ops.noise(Tensor.wrap(template), kind, generator(rng))  # type: ignore[no-any-return]
+    return noise(Tensor.wrap(template), kind, generator(rng))  # type: ignore[no-any-return]
 
 
 def _float(name: str, dtype: Any) -> Any:

@@ -12,7 +12,7 @@ from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Op
 from tinygrad_nn.errors import OperandError
-from tinygrad_nn.payload import payload_of
+from tinygrad_nn.payload import plain, weak_array
 
 __all__ = ["ArraySpace"]
 
@@ -59,16 +59,17 @@ class ArraySpace(Node):
             return gradient
         return gradient.copy()
 
-    @classmethod
-    def operand(cls, raw: Any, op: Op) -> Any:
-        """Number or array from a raw operand."""
+    def operand(self, raw: Any, op: Op) -> Any:
+        """Number or array from a raw operand; lists of Python numbers are weak, as those are."""
         if isinstance(raw, (int, float)):
             return raw
         if isinstance(raw, (np.ndarray, np.generic)):
             if raw.dtype.kind in "fiub":
-                return raw
+                # A subclass would bring its own arithmetic into the rules: a matrix its `*`.
+                exact = type(raw) is np.ndarray or isinstance(raw, np.generic)
+                return raw if exact else plain(op.name, raw)
         elif isinstance(raw, (list, tuple)):
-            return payload_of(raw, None)
+            return weak_array(op.name, raw, self._data.dtype)
         raise OperandError(
             f"{op.name}: got a Tensor and {describe(raw)}, expected a tensor, a number or an "
             "array of real numbers"
@@ -78,6 +79,18 @@ class ArraySpace(Node):
     def constant(cls, payload: Any) -> Any:
         """Copy of an array that the user could write into."""
         return payload.copy() if isinstance(payload, np.ndarray) else payload
+
+    def show_shared(self) -> None:
+        """Let the array shared with the user show a payload that was written.
+
+        Where it cannot be written any more, `data` gives another one from now on.
+        """
+        extra = self.extra
+        if extra is not None and extra.shared is not None:
+            if extra.shared.flags.writeable:
+                extra.shared[...] = self._data
+            else:
+                extra.shared = None
 
     @classmethod
     def zero(cls, payload: Any) -> Any:

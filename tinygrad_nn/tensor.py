@@ -90,7 +90,10 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
         return len(self._data)
 
     def __repr__(self) -> str:
-        values = np.array2string(self._data, separator=", ", prefix="tensor(", threshold=100)
+        array = self._data
+        if self.is_leaf and self.extra is not None and self.extra.shared is not None:
+            array = self.extra.shared  # with what the user wrote, before the next use takes it over
+        values = np.array2string(array, separator=", ", prefix="tensor(", threshold=100)
         parts = [values]
         if self._data.dtype not in (np.float32, np.bool_):
             parts.append(f"dtype={self._data.dtype}")
@@ -119,17 +122,21 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
             return
         if not self.is_leaf:
             raise _written(self)
-        if isinstance(data, Tensor):
-            data = data._data
-        new = np.asarray(data)
+        if isinstance(data, np.ndarray):
+            new = data
+        else:
+            # Python's numbers take this dtype.
+            weak = not hasattr(data, "dtype") and self._data.dtype.kind == "f"
+            new = payload_of(data, self._data.dtype if weak else None)
         if new.dtype.kind not in "fiub":
             raise DTypeError(f"data: got dtype {new.dtype}, expected real numbers")
         if self.op is not None and new.dtype.kind != "f":
             raise DTypeError(f"data of a tensor that requires a gradient: got {new.dtype}")
         self._data = new.copy()
         self.epoch = CLOCK.tick()
-        if extra is not None and extra.shared is not None:
-            extra.shared = new if new.flags.writeable else None
+        if extra is not None:
+            # The given array stays the caller's: an optimiser must not write into it later.
+            extra.shared = None
 
     def synced(self) -> Any:
         """Payload after taking over what the user wrote into `data`."""
@@ -176,9 +183,8 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
         value = self.synced()
         if copy or (dtype is not None and np.dtype(dtype) != value.dtype):
             return np.array(value, dtype=dtype)
-        view = value.view()
-        view.flags.writeable = False
-        return view
+        # Over a read-only buffer, since NumPy lets anyone make a mere view writeable again.
+        return np.asarray(memoryview(value).toreadonly())
 
     # ── Comparisons: elementwise, as NumPy's ────────────────────────────────────────────
 
@@ -213,7 +219,7 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
         node = grad if isinstance(grad, Tensor) else Tensor(grad, dtype=self.dtype)
         if node.shape != self.shape:
             raise ShapeError(f"grad: got shape {node.shape}, expected {self.shape}")
-        self._grad = node
+        self._grad = node if node.dtype == self.dtype else ops.astype(node, self.dtype)
 
     def backward(
         self, grad: Any = None, retain_graph: bool = False, create_graph: bool = False

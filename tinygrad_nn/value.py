@@ -16,7 +16,7 @@ from tinygrad_nn.errors import DTypeError, OperandError
 from tinygrad_nn.methods import Arithmetic, Elementwise
 from tinygrad_nn.protocol import array_ufunc
 
-__all__ = ["Value"]
+__all__ = ["Value", "value_seed"]
 
 _NUMBERS = (int, float, np.floating, np.integer)
 
@@ -81,7 +81,7 @@ class Value(Arithmetic, Elementwise, Node):
 
     @grad.setter
     def grad(self, grad: Any) -> None:
-        self._grad = grad if grad is None or isinstance(grad, Node) else float(grad)
+        self._grad = grad if grad is None or isinstance(grad, Value) else _number(grad, "grad")
 
     def backward(
         self, grad: float = 1.0, retain_graph: bool = True, create_graph: bool = False
@@ -91,6 +91,8 @@ class Value(Arithmetic, Elementwise, Node):
         Unlike for tensors the graph is kept, so that it can be drawn and swept again; each
         pass adds its derivative to the leaves once.
         """
+        if type(grad) is not float:
+            grad = value_seed(grad)
         backward(self, grad, retain_graph=retain_graph, create_graph=create_graph)
 
     def item(self) -> float:
@@ -127,13 +129,10 @@ class Value(Arithmetic, Elementwise, Node):
     # Equality is identity, as hashing is: a Value is a place in a graph, not its number.
     __array_ufunc__ = array_ufunc
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        copy = Value(self._data, requires_grad=self.requires_grad, name=self.name)
-        memo[id(self)] = copy
-        return copy
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return Value, (self._data, self.requires_grad)
+        # For pickle and deepcopy: a leaf with the same number, as for tensors.
+        grad = self._grad._data if isinstance(self._grad, Node) else self._grad
+        return _restored, (type(self), self._data, self.requires_grad, self.name, grad)
 
     @classmethod
     def coerce(cls, out: Any) -> float:
@@ -145,11 +144,10 @@ class Value(Arithmetic, Elementwise, Node):
         """Floats cannot alias."""
         return held.pop()
 
-    @classmethod
-    def operand(cls, raw: Any, op: Op) -> float:
+    def operand(self, raw: Any, op: Op) -> float:
         """Float from a raw operand."""
         if isinstance(raw, (*_NUMBERS, bool, np.bool_)):
-            return float(raw)
+            return _float(raw, op.name)
         raise OperandError(
             f"{op.name}: got a Value and {describe(raw)}, expected a Value or a number; "
             "for arrays use tinygrad_nn.tensor"
@@ -189,19 +187,42 @@ class Value(Arithmetic, Elementwise, Node):
         return [(p, float(h)) for p, (_, h) in zip(real, found, strict=True)]
 
 
+def _restored(cls: type[Value], data: float, on: bool, name: str | None, grad: Any) -> Value:
+    """What `Value.__reduce__` took apart."""
+    node = cls(data, on, name=name)
+    node._grad = grad
+    return node
+
+
 def _wide(p: Any) -> Any:
     """An input of a rule as NumPy's float64, whose division by zero does not raise."""
     return Value.wrap(np.float64(p._data)) if isinstance(p, Node) else np.float64(p)
 
 
-def _number(data: Any) -> float:
+def value_seed(grad: Any) -> Any:
+    """Gradient that arrives at a Value: a Value of a graph as it is, else a float."""
+    tracked = isinstance(grad, Value) and grad.op is not None
+    return grad if tracked else _number(grad, "backward")
+
+
+def _number(data: Any, name: str = "Value") -> float:
     if isinstance(data, Value):
         return data._data  # type: ignore[no-any-return]
     if isinstance(data, _NUMBERS) and not isinstance(data, bool):
-        return float(data)
+        return _float(data, name)
     raise DTypeError(
-        f"Value: got {describe(data)}, expected a real number; for arrays use tinygrad_nn.tensor"
+        f"{name}: got {describe(data)}, expected a real number; for arrays use tinygrad_nn.tensor"
     )
+
+
+def _float(number: Any, name: str) -> float:
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise DTypeError(
+            f"{name}: got an integer of {number.bit_length()} bits, expected one that a float "
+            "can hold, below 2**1024; divide it first"
+        ) from error
 
 
 def _compared(other: Any) -> float:

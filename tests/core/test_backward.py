@@ -438,3 +438,57 @@ def test_a_gradient_that_a_pullback_leaves_out_is_zero_and_others_still_arrive()
     x = leaf([1.0, 3.0])
     (first_only(x, x * x) + x).sum().backward()
     np.testing.assert_array_equal(np.asarray(x.grad), [3, 3])
+
+
+def _shared(x, kept):
+    """Ways in which a gradient's array may also be held by something else."""
+
+    @tg.custom_op(
+        pullback=lambda g, y, a, b, needs: (kept.setdefault("rule", g * 2.0),) * 2, check=False
+    )
+    def doubled(a, b, /):
+        return 2.0 * (a + b)
+
+    return doubled(x[0], x[1]).sum()
+
+
+def test_gradients_share_memory_with_nothing_that_anyone_holds():
+    kept = {}
+    x = [leaf([1.0, 2.0]), leaf([3.0, 4.0])]
+    _shared(x, kept).backward()
+    arrays = [np.asarray(t.grad) for t in x]
+    assert not np.shares_memory(*arrays)
+    assert not any(np.shares_memory(a, kept["rule"]) for a in arrays)
+
+
+@pytest.mark.parametrize("way", ["hook", "seed", "retained", "observer"])
+def test_a_gradient_that_something_else_saw_is_copied(way):
+    x, seen = leaf([1.0, 2.0]), []
+    y = x + 0.0
+    seed = np.array([5.0, 6.0])
+    if way == "hook":
+        x.register_hook(lambda g: seen.append(np.asarray(g)))
+    if way == "retained":
+        y.retain_grad()
+
+    class Look(tg.Observer):
+        def edge(self, node, p, contribution):
+            seen.append(contribution)
+
+    with tg.observe(Look()):
+        y.backward(seed)
+    if way == "retained":
+        seen.append(np.asarray(y.grad))
+    seen.append(seed)
+    grad = x.grad.data
+    grad[...] = -1.0
+    assert all(np.array_equal(other, [5.0, 6.0]) for other in seen)
+
+
+def test_a_root_that_is_a_leaf_gets_a_gradient_of_its_own():
+    x = leaf(3.0)
+    x.backward()
+    y = leaf(4.0)
+    y.backward()
+    x.grad.data[...] = 7.0
+    assert y.grad.item() == 1.0

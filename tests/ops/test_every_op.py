@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.ops import checks
-from tests.ops.draws import PatternDraw, patterns, samples
+from tests.ops import call_checks, checks
+from tests.ops.case import flatten
+from tests.ops.draws import PatternDraw, SeededDraw, patterns, samples
 from tinygrad_nn.backends import scalar
 from tinygrad_nn.core.op import OPS, Kind, Op
 from tinygrad_nn.methods import Arithmetic, Elementwise
@@ -30,12 +31,12 @@ CHECKS_FIRST = (
 CHECKS_CALL = (
     checks.check_partial,
     checks.check_linear,
-    checks.check_single,
-    checks.check_half,
-    checks.check_layout,
-    checks.check_protocol,
-    checks.check_public,
-    checks.check_method,
+    call_checks.check_single,
+    call_checks.check_half,
+    call_checks.check_layout,
+    call_checks.check_protocol,
+    call_checks.check_public,
+    call_checks.check_method,
 )
 CHECKS_ORDER = (checks.check_second_order, checks.check_forward)
 
@@ -95,7 +96,7 @@ def test_values(record: Op):
     for seed in range(12):
         sample = record.sample(PatternDraw([()] * 3, seed))
         if all(isinstance(x, (np.ndarray, np.generic)) and not np.ndim(x) for x in sample[0]):
-            checks.check_scalar(record, sample)
+            call_checks.check_scalar(record, sample)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,19 @@ def test_scalar_kernels_are_numpys_on_all_floats(record: Op, data: Any):
     got = record.compute(*args)
     assert isinstance(got, (float, int)), type(got)
     np.testing.assert_allclose(float(got), float(want), rtol=1e-12, atol=5e-324)
+
+
+@pytest.mark.parametrize(
+    "record", [r for r in OPS.values() if r.kind is not Kind.CONSTANT], ids=lambda r: r.key
+)
+def test_samples_are_not_vacuous(record: Op):
+    """Many samples have elements, in the arguments and in the result."""
+    full = 0
+    for seed in range(12):
+        args, params = record.sample(SeededDraw(seed))
+        outputs = flatten(record.call(*args, **params))
+        full += all(np.size(x) for x in outputs) and all(np.size(x) for x in flatten(args))
+    assert full >= 2, f"{full} of 12 samples have elements"
 
 
 def test_some_operations_of_every_kind_were_found():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.ops import checks
+from tests.ops import call_checks, checks
 from tests.ops.draws import PatternDraw, patterns
 from tests.ops.planting import planted
 from tinygrad_nn.core.op import Kind, Op
@@ -146,10 +146,10 @@ FAULTS: dict[str, tuple[Op, Check]] = {
         tanh(lambda g, y, x: _raw(g) * (1 - y * y)),
         checks.check_second_order,
     ),
-    "float32 alone": (tanh(_half_wrong), checks.check_single),
+    "float32 alone": (tanh(_half_wrong), call_checks.check_single),
     "float64 in float32": (
         planted(lambda x, /: np.tanh(x) * np.float64(1), vjp=right, kind=ELEMENTWISE),
-        checks.check_single,
+        call_checks.check_single,
     ),
     "elementwise is claimed of a sum": (
         planted(
@@ -175,11 +175,11 @@ FAULTS: dict[str, tuple[Op, Check]] = {
     ),
     "memory order": (
         planted(lambda x, /: np.ravel(x, order="K"), vjp=lambda g, y, x: g.reshape(x.shape)),
-        checks.check_layout,
+        call_checks.check_layout,
     ),
     "not answering for NumPy": (
         planted(kernel="tanh", vjp=right, numpy="sinc"),
-        checks.check_protocol,
+        call_checks.check_protocol,
     ),
     "float beside Value": (
         planted(kernel="log", vjp=lambda g, y, x: g / exp(y) * 1.01, domain=POSITIVE),
@@ -202,7 +202,11 @@ SOUND = {
         lambda x, /: 1 / x, vjp=lambda g, y, x: -g * y * y, kind=ELEMENTWISE, domain=NONZERO
     ),
 }
-CHECKS = [v for k, v in vars(checks).items() if k.startswith("check_") and "scalar" not in k]
+CHECKS = [
+    value
+    for name, value in {**vars(checks), **vars(call_checks)}.items()
+    if name.startswith("check_") and name != "check_scalar"
+]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
@@ -226,4 +230,4 @@ def test_fault_on_values_is_found(fault: str, rule: Any):
             vjp=lambda g, y, x: rule(g, y, x) if isinstance(x, float) else right(g, y, x),
         )
     with pytest.raises(AssertionError):
-        checks.check_scalar(record, record.sample(PatternDraw([()])))
+        call_checks.check_scalar(record, record.sample(PatternDraw([()])))

@@ -16,7 +16,7 @@ from tinygrad_nn.core.op import Op
 PLACES = (anp, autograd.scipy.special, autograd.scipy.linalg)
 # Ours to autograd's, where the name or the meaning differs; None: none that means the same.
 NAMES: dict[str, Callable[..., Any] | None] = {
-    "prod": None,  # its rule divides by the elements: wrong where one is 0
+    "prod": None,  # NaN where an element is 0
     "sinc": None,  # NaN at 0
 }
 

@@ -17,6 +17,9 @@ jax.config.update("jax_platforms", "cpu")
 PLACES = (jnp, jax.nn, jax.scipy.special, jax.scipy.linalg, jax.lax)
 # Ours to JAX's, where the name or the meaning differs; None: there is none that means the same.
 NAMES: dict[str, Callable[..., Any] | None] = {
+    "_concat": lambda *xs, axis: jnp.concatenate(xs, axis=axis),
+    "_stack": lambda *xs, axis: jnp.stack(xs, axis=axis),
+    "gelu": lambda x, approximate: jax.nn.gelu(x, approximate=approximate == "tanh"),
     "unique": None,  # has no gradient there
 }
 

@@ -48,7 +48,7 @@ NAMES: dict[str, Callable[..., Any] | None] = {
     "rot90": lambda x, k, axes: x.rot90(k, axes),
     # Of several values for one place PyTorch gives all a gradient, though one alone stays.
     "scatter": None,
-    # Its second derivative at 0 is 0 there, and not -π²/3.
+    # Its second derivative at 0 is NaN there, and not -π²/3.
     "sinc": None,
     "softmax_cross_entropy": _cross_entropy,
     "std": _spread(torch.std),

@@ -115,8 +115,12 @@ class Process:
         return reply["result"]
 
     def end(self) -> None:
-        self._popen.kill()
-        self._popen.communicate()
+        """Let it clean up after itself, which it does at the end of its input; but not for long."""
+        try:
+            self._popen.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.communicate()
 
 
 @contextmanager

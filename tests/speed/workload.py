@@ -38,18 +38,23 @@ class Timed:
         units: int = 1,
     ) -> None:
         self._step, self._answer, self._units = step, answer, units
-        self._count = 0
+        self._count: int | None = None
 
     def answer(self) -> list[float]:
         return [float(x) for x in self._answer()]
 
     def round(self, seconds: float) -> dict[str, float]:
+        if self._count is None:  # First calls fill caches, and compile.
+            self._count = 0
+            self._step()
         if not self._count:
-            self._step()  # first calls fill caches, and compile
             self._count = 1
             while (spent := self._spent()) < seconds / 4:
                 self._count *= 2 if spent > seconds / 32 else 8
-            self._count = max(1, round(self._count * min(1.0, seconds / spent)))
+            if self._count > 1 or not seconds:
+                self._count = max(1, round(self._count * min(1.0, seconds / spent)))
+            else:  # A single call is a round, and this was one.
+                return {"time": spent / self._units}
         return {"time": self._spent() / self._count / self._units}
 
     def once(self) -> dict[str, float]:

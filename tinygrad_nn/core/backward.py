@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import Any
 
 from tinygrad_nn.core.node import Node, enable_grad
@@ -9,6 +10,10 @@ from tinygrad_nn.core.sweep import accumulate, pull
 from tinygrad_nn.errors import GradientError
 
 __all__ = ["backward"]
+
+# Passes of several threads may end at the same leaf: no gradient must be lost between the
+# look at the old one and the write of the sum. A watcher of `+` may call backward itself.
+_LOCK = RLock()
 
 
 def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -> None:
@@ -27,12 +32,17 @@ def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -
         )
     if create_graph:
         with enable_grad():
-            for leaf, g in pull((root,), (seed,), create_graph=True).items():
-                accumulate(leaf, g if isinstance(g, Node) else leaf.wrap(leaf.own([g])))
+            traced = pull((root,), (seed,), create_graph=True)
+            with _LOCK:
+                for leaf, g in traced.items():
+                    accumulate(leaf, g if isinstance(g, Node) else leaf.wrap(leaf.own([g])))
         return
+    if isinstance(seed, Node):
+        seed = seed.synced()  # a graph of its own is not followed
     found = pull((root,), (seed,), retain_graph=retain_graph)
-    for leaf in tuple(found):
-        if leaf._grad is None:
-            leaf._grad = leaf.own([found.pop(leaf)])
-        else:
-            accumulate(leaf, found[leaf])
+    with _LOCK:
+        for leaf in tuple(found):
+            if leaf._grad is None:
+                leaf._grad = leaf.own([found.pop(leaf)])
+            else:
+                accumulate(leaf, found[leaf])

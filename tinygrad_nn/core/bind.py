@@ -204,7 +204,7 @@ def _bind_general(op: Op) -> Callable[..., Any]:
         node = cls.wrap(out)
         mode = MODE.get()
         if tracked and mode & RECORD and op.differentiable:
-            kept = _kept(cls, data, values)
+            kept = _kept(cls, data, values, flows)
             node.op, node.params = op, params
             if op.arity == VARIADIC:
                 node.a = kept
@@ -217,14 +217,16 @@ def _bind_general(op: Op) -> Callable[..., Any]:
     return call
 
 
-def _kept(cls: type[Node], data: Sequence[Any], values: Sequence[Any]) -> tuple[Any, ...]:
+def _kept(
+    cls: type[Node], data: Sequence[Any], values: Sequence[Any], flows: list[bool] | None
+) -> tuple[Any, ...]:
     """What the graph holds of each argument: the node, or a payload where no gradient flows."""
     kept = []
-    for x, value in zip(data, values, strict=True):
+    for i, (x, value) in enumerate(zip(data, values, strict=True)):
         if not isinstance(x, Node):
             kept.append(cls.constant(value))
         else:
-            kept.append(value if x.op is None else x)
+            kept.append(x if x.op is not None and (flows is None or flows[i]) else value)
     return tuple(kept)
 
 

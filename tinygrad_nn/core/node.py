@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tinygrad_nn.errors import OperandError
@@ -54,14 +56,17 @@ MODE: ContextVar[int] = ContextVar("tinygrad_nn_mode", default=RECORD)
 class _Clock:
     """Counts writes to leaves. One shared integer object costs a node eight bytes."""
 
-    __slots__ = ("now",)
+    __slots__ = ("_lock", "now")
 
     def __init__(self) -> None:
         self.now = 0
+        self._lock = Lock()
 
     def tick(self) -> int:
-        self.now += 1
-        return self.now
+        # Were a tick lost to another thread, a node could seem older than a write before it.
+        with self._lock:
+            self.now += 1
+            return self.now
 
 
 CLOCK = _Clock()
@@ -120,8 +125,7 @@ class Node:
         """The gradient in `held`, which is emptied, in memory that nothing else refers to."""
         raise NotImplementedError
 
-    @classmethod
-    def operand(cls, raw: Any, op: Op) -> Any:
+    def operand(self, raw: Any, op: Op) -> Any:
         """Payload to compute with for a raw operand of the user; refuses what is no number."""
         raise NotImplementedError
 
@@ -160,13 +164,19 @@ class Node:
         node.epoch = CLOCK.now
         return node
 
-    def ieee_gradients(self, g: Any) -> list[tuple[Node, Any]]:
-        """Gradients of the inputs after the rule raised ZeroDivisionError."""
-        raise NotImplementedError
+    def ieee_gradients(self, g: Any) -> list[tuple[Node, Any]] | None:
+        """Gradients of the inputs after the rule raised ZeroDivisionError.
+
+        None where the payloads themselves divide by zero, so that the fault is the rule's own.
+        """
+        return None
 
     def synced(self) -> Any:
         """Payload after taking over what the user wrote through a shared array."""
         return self._data
+
+    def show_shared(self) -> None:
+        """Let the array shared with the user show a payload that was written."""
 
     def extras(self) -> Extra:
         """The node's `Extra`, made on first use."""
@@ -185,13 +195,18 @@ class Node:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """Inputs in order, duplicates kept: Nodes, or payloads where no gradient flows."""
+        """Inputs in order, duplicates kept: Nodes, or payloads where no gradient flows.
+
+        Empty for a leaf, and for a result whose graph was freed.
+        """
         op = self.op
         if op is None or op.arity == 0:
             return ()
         if op.arity == 1:
             return (self.a,)
-        return (self.a, self.b) if op.arity == 2 else self.a
+        if op.arity == 2:
+            return (self.a, self.b)
+        return () if op is op.freed else self.a
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -238,6 +253,13 @@ class _Recording:
         MODE.reset(self._tokens.pop())
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+        if flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR):
+            raise OperandError(
+                f"{function.__qualname__}: got a generator or async function, whose body runs "
+                "after the call is over; write `with no_grad():` (or enable_grad) inside of it"
+            )
+
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             with _Recording(self._on):

@@ -182,7 +182,17 @@ def _check(record: Op, derivative: int) -> None:
         raise RegistrationError(
             f"operation {record.name!r}: got {derivative} of vjp= and pullback=, expected one"
         )
-    if record.rules and not record.variadic and len(record.rules) != len(data):
+    if record.rules and record.variadic:
+        raise RegistrationError(
+            f"operation {record.name!r}: got vjp= for a number of data arguments that varies, "
+            "expected pullback="
+        )
+    if record.kind is Kind.ELEMENTWISE and not record.rules:
+        raise RegistrationError(
+            f"operation {record.name!r}: got pullback= for an elementwise one, expected vjp=, "
+            "from which forward mode follows"
+        )
+    if record.rules and len(record.rules) != len(data):
         raise RegistrationError(
             f"operation {record.name!r}: got {len(record.rules)} rules for the "
             f"{len(data)} data arguments {data} (those before the '/'), expected one for each"

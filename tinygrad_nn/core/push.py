@@ -14,6 +14,7 @@ from typing import Any
 
 from tinygrad_nn.core.node import Node, enable_grad
 from tinygrad_nn.core.op import LEAF, Kind, Op
+from tinygrad_nn.core.reverse import gradients
 from tinygrad_nn.core.sweep import pull, reverse_order
 from tinygrad_nn.errors import GradientError
 
@@ -48,10 +49,9 @@ def _tangent(node: Node, moving: list[Any], create_graph: bool) -> Any:
     if op.jvp is not None:
         out = op.jvp(tuple(moving), y, *args, **params)
     elif op.kind is Kind.ELEMENTWISE:
-        rules = op.rules * len(moving) if op.variadic else op.rules
         terms = [
             rule(t, y, *args, **params)
-            for t, rule in zip(moving, rules, strict=True)
+            for t, rule in zip(moving, op.rules, strict=True)
             if t is not None and rule is not None
         ]
         out = _sum(terms)
@@ -91,14 +91,7 @@ def _double_pull(
     params = node.params or {}
     needs = tuple(t is not None for t in moving)
     with enable_grad():
-        if op.pullback is not None:
-            found = op.pullback(g, y, *args, needs=needs, **params)
-        else:
-            rules = op.rules * len(moving) if op.variadic else op.rules
-            found = [
-                rule(g, y, *args, **params) if need and rule is not None else None
-                for rule, need in zip(rules, needs, strict=True)
-            ]
+        found = gradients(op, g, y, args, needs, params)
         pairs = [
             (cls.fit(h, _raw(x)) if cls.fit is not None else h, t)
             for h, t, x in zip(found, moving, args, strict=True)

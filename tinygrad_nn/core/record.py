@@ -152,7 +152,7 @@ class _Kernels(dict[type, tuple[Callable[..., Any], Any]]):
                     f"{self.op.name}: not defined for {payload_type.__name__}, expected an array; "
                     "convert a Value with tinygrad_nn.tensor(value.data)"
                 ) from None
-        entry = self[payload_type] = (kernel, _FAMILIES.get(payload_type))
+        entry = self[payload_type] = (kernel, _family_of_type(payload_type))
         return entry
 
 
@@ -168,8 +168,14 @@ _FAMILIES: dict[type, type[Node]] = {}
 def register_family(payload_type: type, node: type[Node]) -> None:
     """Let operations on payloads of `payload_type` give nodes of class `node`."""
     _FAMILIES[payload_type] = node
+    for record in OPS.values():
+        record.kernels.clear()  # filled while the class was not known
 
 
 def family(payload: Any) -> type[Node] | None:
     """Node class around such a payload, None where there is none."""
-    return next((_FAMILIES[t] for t in type(payload).__mro__ if t in _FAMILIES), None)
+    return _family_of_type(type(payload))
+
+
+def _family_of_type(payload_type: type) -> type[Node] | None:
+    return next((_FAMILIES[t] for t in payload_type.__mro__ if t in _FAMILIES), None)

@@ -14,7 +14,7 @@ from tinygrad_nn.core.node import Node
 if TYPE_CHECKING:
     from tinygrad_nn.core.record import Op
 
-__all__ = ["general_gradients", "reverser_of"]
+__all__ = ["general_gradients", "gradients", "reverser_of"]
 
 
 def reverser_of(op: Op) -> Callable[[Node, Any], Iterable[tuple[Node, Any]]]:
@@ -81,6 +81,18 @@ def _reverse_binary(rule_a: Callable[..., Any], rule_b: Callable[..., Any]) -> C
     return reverse
 
 
+def gradients(
+    op: Op, g: Any, y: Any, args: Sequence[Any], needs: Sequence[bool], params: dict[str, Any]
+) -> Sequence[Any]:
+    """What the rules give for each input, None where nothing is needed or flows."""
+    if op.pullback is not None:
+        return op.pullback(g, y, *args, needs=needs, **params)  # type: ignore[no-any-return]
+    return [
+        rule(g, y, *args, **params) if rule is not None and need else None
+        for rule, need in zip(op.rules, needs, strict=True)
+    ]
+
+
 def general_gradients(op: Op, node: Node, g: Any, *, create_graph: bool) -> Iterable[Any]:
     """The same for any operation; with `create_graph` the rules are given nodes."""
     inputs: Sequence[Any] = node.inputs
@@ -88,14 +100,7 @@ def general_gradients(op: Op, node: Node, g: Any, *, create_graph: bool) -> Iter
     needs = [isinstance(p, Node) for p in inputs]
     y = node if create_graph else node._data
     args = inputs if create_graph else [p._data if isinstance(p, Node) else p for p in inputs]
-    if op.pullback is not None:
-        found = op.pullback(g, y, *args, needs=needs, **params)
-    else:
-        rules = op.rules * len(inputs) if op.variadic else op.rules
-        found = [
-            rule(g, y, *args, **params) if rule is not None and need else None
-            for rule, need in zip(rules, needs, strict=True)
-        ]
+    found = gradients(op, g, y, args, needs, params)
     # A node that is counted as used must be handed something, or it would wait for ever.
     return [
         (p, p.zero(p._data) if h is None else h)

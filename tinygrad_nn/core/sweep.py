@@ -24,7 +24,7 @@ from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.observe import OBSERVERS, Observer
 from tinygrad_nn.core.record import LEAF, Op
 from tinygrad_nn.core.reverse import general_gradients
-from tinygrad_nn.errors import FreedGraphError, MutationError, ShapeError
+from tinygrad_nn.errors import FreedGraphError, GradientError, MutationError, ShapeError
 
 __all__ = ["accumulate", "pull", "reverse_order"]
 
@@ -74,14 +74,14 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
     observers = OBSERVERS.get()
     for observer in observers:
         observer.begin(roots)
-    fit, keeps = roots[0].fit, roots[0].keeps_gradients
+    fit, keeps = roots[0].fit, targets is None and roots[0].keeps_gradients
     # Floats on their way to the leaves of a network: nearly all of its edges.
     plain = fit is None and targets is None and not observers
     freed = None if retain_graph else Freed(user_line(2))
     while ready:
         node, g = ready.pop()
         if node.extra is not None or observers:
-            g = _watched(node, g, observers, create_graph)
+            g = _watched(node, g, observers, create_graph, keep=targets is None)
         if targets is not None and node in wanted:
             result[node] = g
         if keeps:
@@ -150,7 +150,7 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
             node.op, node.a, node.b = op.freed, freed, None
     for leaf, g in result.items():
         if (leaf.extra is not None or observers) and leaf.a is None:
-            result[leaf] = _watched(leaf, g, observers, create_graph)
+            result[leaf] = _watched(leaf, g, observers, create_graph, keep=False)
     for observer in observers:
         observer.end()
     return result
@@ -200,10 +200,16 @@ def _started(
     result: dict[Node, Any],
 ) -> list[tuple[Node, Any]]:
     """Roots to begin with; the seeds of the others are left in `partial` and `result`."""
+    if any(root.fit is not roots[0].fit for root in roots):
+        raise GradientError(
+            "gradients: got Values and Tensors in one pass, which are graphs of different kinds; "
+            "sweep them one after the other"
+        )
     for root, seed in zip(roots, seeds, strict=True):
         sums = result if root.a is None else partial
         sums[root] = sums[root] + seed if root in sums else seed
-    return [(root, partial.pop(root)) for root in tuple(partial) if not uses[root]]
+    # A root that another one uses, and that leads to no target, is not among the uses.
+    return [(root, partial.pop(root)) for root in tuple(partial) if uses.get(root) == 0]
 
 
 def reverse_order(roots: Node | Sequence[Node]) -> list[Node]:
@@ -243,19 +249,23 @@ def _between(roots: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
 def _failed(node: Node, g: Any, error: Exception) -> Iterable[tuple[Node, Any]]:
     """A rule raised: floats that divide by zero go on as IEEE does, anything else is told."""
     if isinstance(error, ZeroDivisionError):
-        return node.ieee_gradients(g)
+        found = node.ieee_gradients(g)
+        if found is not None:
+            return found
     error.add_note(f"in the gradient rule of {_label(node)}, for the gradient {describe(g)}")
     raise error
 
 
-def _watched(node: Node, g: Any, observers: Sequence[Observer], create_graph: bool) -> Any:
-    """Gradient after the hooks of `node`; tells the observers and keeps it on request."""
+def _watched(
+    node: Node, g: Any, observers: Sequence[Observer], create_graph: bool, *, keep: bool
+) -> Any:
+    """Gradient after the hooks of `node`; tells the observers, and may `keep` it on request."""
     if node.extra is not None:
         for hook in tuple(node.extra.hooks):
             replacement = hook(g if isinstance(g, Node) else type(node).wrap(g))
             if replacement is not None:
                 g = _replaced(node, replacement, g, create_graph)
-        if node.extra.retains and not node.is_leaf:
+        if keep and node.extra.retains:
             node._grad = g
     for observer in observers:
         observer.gradient(node, g)
@@ -264,16 +274,18 @@ def _watched(node: Node, g: Any, observers: Sequence[Observer], create_graph: bo
 
 def _replaced(node: Node, replacement: Any, g: Any, create_graph: bool) -> Any:
     """A hook's answer in the form in which the sweep carries gradients."""
-    new = replacement
-    if isinstance(replacement, Node) and not create_graph:
-        new = replacement.synced()
+    if not isinstance(replacement, Node):
+        raw = node.operand(replacement, node.op or LEAF)
+        new = node.coerce(node.constant(raw))
+    else:
+        new = replacement if create_graph else replacement.synced()
     got, expected = getattr(new, "shape", ()), getattr(g, "shape", ())
     if got != expected:
         raise ShapeError(
             f"hook on {_label(node)}: got a gradient of shape {got}, expected {expected}; "
             "return a gradient of the same shape, or None to leave it as it is"
         )
-    return new
+    return new if node.fit is None else node.fit(new, node._data)
 
 
 def accumulate(leaf: Node, g: Any) -> None:

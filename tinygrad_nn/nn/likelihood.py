@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.losses import as_array, class_indices, raw, reduced
+from tinygrad_nn.nn.losses import as_array, class_indices, class_weights, raw, reduced
 from tinygrad_nn.ops.neural import nll, one_hot
 from tinygrad_nn.ops.rearrange import moveaxis
 from tinygrad_nn.ops.reduce import sum as total
@@ -158,10 +158,4 @@ def _class_weights(name: str, weight: Any, classes: int, x: Any) -> Any:
     payload = raw(x)
     if weight is None:
         return namespace(payload).ones(classes, payload.dtype)
-    weights = raw(weight)
-    if tuple(weights.shape) != (classes,):
-        raise ShapeError(
-            f"{name}: got class weights of shape {tuple(weights.shape)}, expected ({classes},): "
-            "one for each class"
-        )
-    return weights.astype(payload.dtype)
+    return class_weights(name, weight, classes).astype(payload.dtype)

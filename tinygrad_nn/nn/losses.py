@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
 from tinygrad_nn.ops.activation import softplus
 from tinygrad_nn.ops.arithmetic import negative
 from tinygrad_nn.ops.elementwise import abs as absolute
@@ -17,6 +17,7 @@ from tinygrad_nn.ops.reduce import mean
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.select import where
 from tinygrad_nn.ops.shape import expand_dims
+from tinygrad_nn.payload import weak_array
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__ = [
@@ -35,8 +36,15 @@ _LOG_MIN = -100.0
 
 
 def as_array(x: Any) -> Any:
-    """Node or array as it is; numbers and lists as tensors."""
-    return x if isinstance(x, Node) or hasattr(x, "dtype") else tensor(x)
+    """Tensor or array as it is; numbers and lists as tensors."""
+    if hasattr(x, "dtype"):
+        return x
+    if isinstance(x, Node):
+        raise OperandError(
+            "loss: got a Value, expected tensors or arrays; of Values write the loss out: "
+            "(prediction - target) ** 2"
+        )
+    return tensor(x)
 
 
 def raw(x: Any) -> Any:
@@ -167,7 +175,8 @@ def binary_cross_entropy(
             "binary_cross_entropy_with_logits"
         )
     losses = -(t * _log(p) + (1 - t) * _log(1 - p))
-    return reduced("binary_cross_entropy", _weighted(losses, weight), reduction)
+    losses = _weighted("binary_cross_entropy", losses, weight)
+    return reduced("binary_cross_entropy", losses, reduction)
 
 
 def _log(p: Any) -> Any:
@@ -194,13 +203,27 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         losses = softplus(x, 1.0, inf) - t * x
     else:
-        positive = as_array(pos_weight) * t * softplus(negative(x), 1.0, inf)
-        losses = positive + (1 - t) * softplus(x, 1.0, inf)
-    return reduced("binary_cross_entropy_with_logits", _weighted(losses, weight), reduction)
+        factor = _factor("binary_cross_entropy_with_logits", x, pos_weight)
+        losses = factor * t * softplus(negative(x), 1.0, inf) + (1 - t) * softplus(x, 1.0, inf)
+    losses = _weighted("binary_cross_entropy_with_logits", losses, weight)
+    return reduced("binary_cross_entropy_with_logits", losses, reduction)
 
 
-def _weighted(losses: Any, weight: Any) -> Any:
-    return losses if weight is None else losses * as_array(weight)
+def _weighted(name: str, losses: Any, weight: Any) -> Any:
+    return losses if weight is None else losses * _factor(name, losses, weight)
+
+
+def _factor(name: str, losses: Any, weight: Any) -> Any:
+    """Weights that broadcast to the losses, and do not make more of them."""
+    weight = as_array(weight)
+    got, shape = tuple(weight.shape), tuple(losses.shape)
+    last = zip(got[::-1], shape[::-1], strict=False)
+    if len(got) > len(shape) or any(w not in (1, side) for w, side in last):
+        raise ShapeError(
+            f"{name}: got weights of shape {got} for losses of shape {shape}, expected one that "
+            f"broadcasts to it; reshape them: weight.reshape{shape}"
+        )
+    return weight
 
 
 def hinge_loss(input: Any, target: Any, reduction: str = "mean", squared: bool = False) -> Any:
@@ -274,8 +297,24 @@ def multi_margin_loss(
     if p == 2:
         losses = losses * losses
     if weight is not None:
-        losses = losses * expand_dims(raw(weight)[index], -1)
+        weights = class_weights("multi_margin_loss", weight, classes)
+        losses = losses * expand_dims(weights[index], -1)
     return reduced("multi_margin_loss", total(losses, -1) / classes, reduction)
+
+
+def class_weights(name: str, weight: Any, classes: int) -> Any:
+    """Array of one weight for each class.
+
+    Raises:
+        ShapeError: Their number differs.
+    """
+    weights = raw(weight)
+    if tuple(weights.shape) != (classes,):
+        raise ShapeError(
+            f"{name}: got class weights of shape {tuple(weights.shape)}, expected ({classes},): "
+            "one for each class"
+        )
+    return weights
 
 
 def class_indices(name: str, target: Any) -> Any:
@@ -287,8 +326,8 @@ def class_indices(name: str, target: Any) -> Any:
     if isinstance(target, Tensor):
         target = target.synced()
     elif not hasattr(target, "dtype"):
-        whole = tensor(target).synced()
-        # Python's ints become floats in a tensor; here they are indices.
+        # Python's ints would become floats in a tensor; here they are indices.
+        whole = weak_array(name, target)
         target = namespace(whole).astype(whole, "int64") if (whole % 1 == 0).all() else whole
     if target.dtype.kind not in "iu":
         raise DTypeError(

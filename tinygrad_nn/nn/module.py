@@ -92,6 +92,11 @@ class Module:
                     f"{type(value).__name__}, which would drop it; assign a {kind.__name__} or "
                     "None" + (f"; or write {name}.data = ..." if kind is Parameter else "")
                 )
+        if name in self.__dict__.get("_buffers", ()) and not isinstance(value, Tensor | None):
+            raise OperandError(
+                f"{type(self).__name__}.{name} is a buffer: got {type(value).__name__}, expected a "
+                "Tensor or None; convert it with tinygrad_nn.tensor"
+            )
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:

@@ -80,5 +80,5 @@ def _fitting(entry: Any, numbers: Any) -> Any:
 
 
 def _near(name: str, others: list[str]) -> str:
-    near = get_close_matches(name, others, n=1, cutoff=0.7)
+    near = get_close_matches(str(name), map(str, others), n=1, cutoff=0.7)
     return f" (is it {near[0]!r}?)" if near else ""

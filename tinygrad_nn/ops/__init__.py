@@ -1,5 +1,9 @@
 """Every operation, by family."""
 
+from types import ModuleType as _Module
+
+# Registered here; drawn with by `tinygrad_nn.random` alone.
+from tinygrad_nn.ops import noise as _noise  # noqa: F401
 from tinygrad_nn.ops.activation import *
 from tinygrad_nn.ops.align import *
 from tinygrad_nn.ops.arithmetic import *
@@ -21,7 +25,6 @@ from tinygrad_nn.ops.least_squares import *
 from tinygrad_nn.ops.mask import *
 from tinygrad_nn.ops.nanreduce import *
 from tinygrad_nn.ops.neural import *
-from tinygrad_nn.ops.noise import *
 from tinygrad_nn.ops.norms import *
 from tinygrad_nn.ops.order import *
 from tinygrad_nn.ops.products import *
@@ -36,3 +39,10 @@ from tinygrad_nn.ops.softmax import *
 from tinygrad_nn.ops.special import *
 from tinygrad_nn.ops.statistics import *
 from tinygrad_nn.ops.trigonometric import *
+
+# A star import would otherwise bring the families too, and `tinygrad_nn.shape` be a module.
+__all__ = [
+    name
+    for name, found in list(globals().items())
+    if name[0] != "_" and not isinstance(found, _Module)
+]

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_nn.core.op import composed
+from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.op import OPS, composed
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.ops.shape import broadcast_to, expand_dims, reshape
 
 __all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays"]
+
+
+def arrays(name: str, *xs: Any) -> tuple[Any, ...]:
+    """`xs` with lists, numbers and NumPy's subclasses beside a tensor made plain arrays.
+
+    For functions that ask for a shape before any operation could look at its operands.
+    """
+    lead = next((x for x in xs if isinstance(x, Node) and hasattr(x, "dtype")), None)
+    if lead is None:
+        return xs
+    return tuple(x if isinstance(x, Node) else _array(lead, x, name) for x in xs)
+
+
+def _array(lead: Any, x: Any, name: str) -> Any:
+    value = lead.operand(x, OPS[name])
+    if hasattr(value, "ndim"):
+        return value
+    # A number is as weak as in any operation: it takes the dtype that the sum would have.
+    functions = namespace(lead._data)
+    return functions.asarray(value, functions.result_type(lead._data, value))
 
 
 def _one(draw: Draw) -> Sample:
@@ -75,5 +97,6 @@ def broadcast_arrays(*xs: Any) -> tuple[Any, ...]:
     Raises:
         ShapeError: They do not broadcast.
     """
+    xs = arrays("broadcast_arrays", *xs)
     shape = common_shape("broadcast_arrays", [tuple(x.shape) for x in xs])
     return tuple(broadcast_to(x, shape) for x in xs)

@@ -13,7 +13,7 @@ from tinygrad_nn.ops.index import advanced, filled, getitem, refused, select_at,
 from tinygrad_nn.ops.select import where
 from tinygrad_nn.ops.shape import zeros_like
 
-__all__ = ["index_put", "last_writers", "put_at"]
+__all__ = ["index_put"]
 
 
 def _puts(draw: Draw) -> Sample:
@@ -102,17 +102,15 @@ def setitem(x: Any, key: Any, values: Any) -> None:
             "x = index_put(x, key, values), which has one, or write into x.data[key] of a leaf"
         )
     template, indices = split_key(x, key)
-    payloads = tuple(i._data if isinstance(i, Node) else i for i in indices)
+    payloads = tuple(i.synced() if isinstance(i, Node) else i for i in indices)
     out = x.synced().copy()
     try:
-        out[filled(template, payloads)] = values._data if isinstance(values, Node) else values
+        out[filled(template, payloads)] = values.synced() if isinstance(values, Node) else values
     except IndexError as error:
         raise refused("setitem", x, filled(template, payloads), error) from error
-    shared = None if x.extra is None else x.extra.shared
-    if shared is not None and shared.flags.writeable:
-        shared[...] = out
     x._data = out
     x.epoch = CLOCK.tick()
+    x.show_shared()
 
 
 def rows(x: Any) -> Any:

@@ -11,7 +11,7 @@ from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OperandError, ShapeError
 from tinygrad_nn.ops.shape import broadcast_to, reshape
 
-__all__ = ["contract", "einsum", "uncontract"]
+__all__ = ["einsum"]
 
 _TEXTS = (
     "ij,jk->ik",

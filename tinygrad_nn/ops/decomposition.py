@@ -28,14 +28,10 @@ from tinygrad_nn.ops.shape import expand_dims
 
 __all__ = [
     "cholesky",
-    "cholesky_lower",
     "eigh",
-    "eigh_packed",
     "eigvalsh",
     "qr",
-    "qr_packed",
     "svd",
-    "svd_packed",
     "svdvals",
 ]
 

@@ -19,7 +19,6 @@ from tinygrad_nn.ops.shape import reshape
 
 __all__ = [
     "add_along_axis",
-    "fold_index",
     "gather",
     "index_add",
     "index_select",

@@ -16,7 +16,7 @@ from tinygrad_nn.core.op import Kind, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import PositionError
 
-__all__ = ["add_at", "getitem", "select_at", "unslice"]
+__all__ = ["add_at", "getitem"]
 
 HERE = "index"
 """Stands in a template for the next index array."""

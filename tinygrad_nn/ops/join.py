@@ -10,6 +10,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import ShapeError
+from tinygrad_nn.ops.align import arrays as plain_arrays
 from tinygrad_nn.ops.align import atleast_1d, atleast_2d, atleast_3d
 from tinygrad_nn.ops.shape import ravel, reshape
 
@@ -63,6 +64,11 @@ def _listed(name: str, xs: Any) -> list[Any]:
     if not arrays:
         raise ShapeError(f"{name}: got no arrays, expected at least one")
     return arrays
+
+
+def _shaped(name: str, xs: Any) -> Any:
+    """The same, with lists and numbers made arrays: each has `ndim`."""
+    return plain_arrays(name, *_listed(name, xs))
 
 
 def _sequence(samples: Any) -> Any:
@@ -127,26 +133,26 @@ def _pairs(draw: Draw) -> Sample:
 @composed(samples=_pairs, numpy="hstack")
 def hstack(arrays: Arrays, /) -> Any:
     """Arrays joined side by side: along axis 1, or 0 where they have one axis."""
-    xs = [atleast_1d(x) for x in _listed("hstack", arrays)]
+    xs = [atleast_1d(x) for x in _shaped("hstack", arrays)]
     return _concat(*xs, axis=0 if xs[0].ndim == 1 else 1)
 
 
 @composed(samples=_pairs, numpy="vstack")
 def vstack(arrays: Arrays, /) -> Any:
     """Arrays joined as rows: along axis 0, those with one axis as one row."""
-    return _concat(*[atleast_2d(x) for x in _listed("vstack", arrays)], axis=0)
+    return _concat(*[atleast_2d(x) for x in _shaped("vstack", arrays)], axis=0)
 
 
 @composed(samples=_pairs, numpy="dstack")
 def dstack(arrays: Arrays, /) -> Any:
     """Arrays joined along axis 2, as `atleast_3d` gives it."""
-    return _concat(*[atleast_3d(x) for x in _listed("dstack", arrays)], axis=2)
+    return _concat(*[atleast_3d(x) for x in _shaped("dstack", arrays)], axis=2)
 
 
 @composed(samples=_pairs, numpy="column_stack")
 def column_stack(arrays: Arrays, /) -> Any:
     """Arrays joined as columns: along axis 1, those with one axis as one column."""
-    xs = [x if x.ndim > 1 else reshape(x, (-1, 1)) for x in _listed("column_stack", arrays)]
+    xs = [x if x.ndim > 1 else reshape(x, (-1, 1)) for x in _shaped("column_stack", arrays)]
     return _concat(*xs, axis=1)
 
 

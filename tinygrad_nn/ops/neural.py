@@ -22,10 +22,7 @@ __all__ = [
     "neuron",
     "nll",
     "one_hot",
-    "pick",
-    "place",
     "softmax_cross_entropy",
-    "sum_rows",
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import ShapeError
+from tinygrad_nn.ops.align import arrays
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.shape import expand_dims, permute_dims, reshape
 
@@ -140,6 +141,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         axes: That many last axes of `a` and first of `b`; or the axes of `a` and those of `b`,
             in pairs.
     """
+    a, b = arrays("tensordot", a, b)
     left, right = _axes(axes, a, b)
     free_a = tuple(i for i in range(a.ndim) if i not in left)
     free_b = tuple(j for j in range(b.ndim) if j not in right)
@@ -172,6 +174,7 @@ def dot(a: Any, b: Any) -> Any:
     A number multiplies; vectors and matrices are multiplied as by `@`. With more axes the
     result has all remaining ones of `a`, then of `b`, and nothing broadcasts.
     """
+    a, b = arrays("dot", a, b)
     if not a.ndim or not b.ndim:
         return a * b
     if b.ndim == 1 or (a.ndim <= 2 and b.ndim == 2):
@@ -188,6 +191,7 @@ def _inner_pair(draw: Draw) -> Sample:
 @composed(samples=_inner_pair, numpy="inner")
 def inner(a: Any, b: Any) -> Any:
     """Sum of products over the last axis of both; a number multiplies."""
+    a, b = arrays("inner", a, b)
     if not a.ndim or not b.ndim:
         return a * b
     return tensordot(a, b, axes=(-1, -1))
@@ -200,6 +204,7 @@ def _two(draw: Draw) -> Sample:
 @composed(samples=_two, numpy="outer")
 def outer(a: Any, b: Any) -> Any:
     """Products of every element of `a` with every one of `b`, both flattened: a matrix."""
+    a, b = arrays("outer", a, b)
     return reshape(a, (prod(a.shape), 1)) * reshape(b, (1, prod(b.shape)))
 
 
@@ -211,6 +216,7 @@ def _same(draw: Draw) -> Sample:
 @composed(samples=_same, numpy="vdot")
 def vdot(a: Any, b: Any) -> Any:
     """Sum of products of all elements, both flattened."""
+    a, b = arrays("vdot", a, b)
     return reshape(a, (-1,)) @ reshape(b, (-1,))
 
 
@@ -222,6 +228,7 @@ def _paired(draw: Draw) -> Sample:
 @composed(samples=_paired, numpy="vecdot")
 def vecdot(a: Any, b: Any, axis: int = -1) -> Any:
     """Sum of products along `axis`, broadcast over the others."""
+    a, b = arrays("vecdot", a, b)
     if a.shape[axis] != b.shape[axis]:
         raise ShapeError(
             f"vecdot: got shapes {tuple(a.shape)} and {tuple(b.shape)}, expected equal sizes along "
@@ -244,18 +251,21 @@ def _vector_and_matrix(draw: Draw) -> Sample:
 @composed(samples=_matrix_and_vector, numpy="matvec")
 def matvec(a: Any, b: Any) -> Any:
     """`(..., n, k)` times vectors `(..., k)`, broadcast over the other axes: `(..., n)`."""
+    a, b = arrays("matvec", a, b)
     return (a @ expand_dims(b, -1))[..., 0]
 
 
 @composed(samples=_vector_and_matrix, numpy="vecmat")
 def vecmat(a: Any, b: Any) -> Any:
     """Vectors `(..., k)` times `(..., k, m)`, broadcast over the other axes: `(..., m)`."""
+    a, b = arrays("vecmat", a, b)
     return (expand_dims(a, -2) @ b)[..., 0, :]
 
 
 @composed(samples=_two, numpy="kron")
 def kron(a: Any, b: Any) -> Any:
     """Kronecker product: each element of `a`, times the whole of `b` in its place."""
+    a, b = arrays("kron", a, b)
     count = max(a.ndim, b.ndim)
     sides_a = (1,) * (count - a.ndim) + tuple(a.shape)
     sides_b = (1,) * (count - b.ndim) + tuple(b.shape)
@@ -275,6 +285,7 @@ def _vectors(draw: Draw) -> Sample:
 @composed(samples=_vectors, numpy=("cross", "linalg.cross"))
 def cross(a: Any, b: Any, axis: int = -1) -> Any:
     """Cross product of vectors of three numbers along `axis`, broadcast over the others."""
+    a, b = arrays("cross", a, b)
     if a.shape[axis] != 3 or b.shape[axis] != 3:
         raise ShapeError(
             f"cross: got shapes {tuple(a.shape)} and {tuple(b.shape)}, expected three numbers "

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tinygrad_nn.core.op import composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.ops.align import common_shape
+from tinygrad_nn.ops.align import arrays, common_shape
 from tinygrad_nn.ops.axis import normal
 from tinygrad_nn.ops.shape import broadcast_to, expand_dims, ravel, reshape
 
@@ -103,6 +103,7 @@ def meshgrid(*xs: Any, indexing: str = "xy", sparse: bool = False) -> tuple[Any,
     """
     if indexing not in ("xy", "ij"):
         raise OptionError(f"meshgrid: got indexing={indexing!r}, expected 'xy' or 'ij'")
+    xs = arrays("meshgrid", *xs)
     for x in xs:
         if x.ndim > 1:
             raise ShapeError(f"meshgrid: got shape {tuple(x.shape)}, expected one axis; use ravel")

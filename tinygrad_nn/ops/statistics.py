@@ -9,6 +9,7 @@ from typing import Any
 from tinygrad_nn.core.op import composed
 from tinygrad_nn.core.samples import Domain, Draw, Sample
 from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.ops.align import arrays
 from tinygrad_nn.ops.axis import Axes, kept_shape, lined_up, normals, over_axes
 from tinygrad_nn.ops.diagonal import diagonal
 from tinygrad_nn.ops.elementwise import sqrt
@@ -49,6 +50,7 @@ def average(x: Any, axis: Axes = None, weights: Any = None, keepdims: bool = Fal
     """
     if weights is None:
         return mean(x, axis, keepdims)
+    x, weights = arrays("average", x, weights)
     axes = normals("average", axis, x.ndim)
     if tuple(weights.shape) != tuple(x.shape):
         wanted = tuple(x.shape[a] for a in axes)

@@ -35,7 +35,6 @@ __all__ = [
     "radians",
     "sin",
     "sinc",
-    "sinc_derivative",
     "sinh",
     "tan",
 ]
@@ -259,7 +258,7 @@ def _sinc_slope(g: Any, y: Any, x: Any, order: int = 0) -> Any:
     numpy="sinc",
 )
 def sinc(x: T, /) -> T:
-    """sin(πx) / (πx), 1 at 0, elementwise; see `sinc_derivative`."""
+    """sin(πx) / (πx), 1 at 0, elementwise; dy/dx = (cos(πx) - y) / x, and 0 at 0."""
 
 
 @op(

@@ -147,11 +147,13 @@ class Optimizer(Rule):
                 new = update(place, value, g, group)
                 if type(new) is not type(value):
                     new = p.coerce(new)  # arithmetic on 0-d arrays gives NumPy scalars
+                if type(value) is not float and new.dtype is not value.dtype:
+                    # A float64 learning rate, or a state from before `model.double()`.
+                    new = new.astype(value.dtype)
                 p._data = new
                 p.epoch = moment
-                if extra is not None and extra.shared is not None:
-                    # What the user got from `parameter.data` shows the new numbers.
-                    extra.shared[...] = new
+                if extra is not None:
+                    p.show_shared()
         if idle:
             raise GradientError(
                 f"{self.name}.step: no parameter has a gradient; call loss.backward() first, and "
@@ -191,7 +193,13 @@ class Optimizer(Rule):
                 f"{self.name}.load_state_dict: got groups of {sizes} parameters, expected {own}"
             )
         params = [p for group in self.param_groups for p in group["params"]]
-        loaded = {int(place): deepcopy(dict(entry)) for place, entry in remembered.items()}
+        try:
+            loaded = {int(place): deepcopy(dict(entry)) for place, entry in remembered.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise StateError(
+                f"{self.name}.load_state_dict: expected under 'state' a dict of positions and "
+                f"dicts, as state_dict() returns it; {error!r}"
+            ) from error
         for place, entry in loaded.items():
             self._check_entry(place, entry, params)
         checked = []
@@ -211,7 +219,19 @@ class Optimizer(Rule):
             raise StateError(f"{self.name}.load_state_dict: there is no parameter {place}")
         shape = getattr(params[place], "shape", ())
         for key, numbers in entry.items():
-            if key != "step" and getattr(numbers, "shape", ()) != shape:
+            if key == "step":
+                if isinstance(numbers, bool) or not hasattr(numbers, "__index__") or numbers < 0:
+                    raise StateError(
+                        f"{self.name}.load_state_dict: 'step' of parameter {place}: got "
+                        f"{numbers!r:.60}, expected an integer of at least 0"
+                    )
+                continue
+            if not isinstance(numbers, float) and getattr(numbers, "dtype", place) not in _FLOATS:
+                raise StateError(
+                    f"{self.name}.load_state_dict: {key!r} of parameter {place}: got "
+                    f"{describe(numbers)}, expected floats"
+                )
+            if getattr(numbers, "shape", ()) != shape:
                 raise StateError(
                     f"{self.name}.load_state_dict: {key!r} of parameter {place}: got shape "
                     f"{getattr(numbers, 'shape', ())}, expected {shape}"

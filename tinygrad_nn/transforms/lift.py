@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -14,7 +14,9 @@ from tinygrad_nn.core.op import LEAF, Kind, op
 from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, OptionError, ShapeError
+from tinygrad_nn.payload import payload_of
 from tinygrad_nn.tensor import Tensor
+from tinygrad_nn.value import value_seed
 
 __all__ = [
     "DEPTH",
@@ -135,14 +137,20 @@ def scalar(y: Any, name: str) -> Node:
 
 def split(args: tuple[Any, ...], argnums: int | Sequence[int], name: str) -> Any:
     """The varying arguments: one, or a tuple of several."""
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    numbers = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
+    if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in numbers):
+        raise OptionError(
+            f"{name}: got argnums {argnums!r}, expected an integer, or several: argnums=(0, 1)"
+        )
     for n in numbers:
         if not -len(args) <= n < len(args):
             raise OptionError(
                 f"{name}: got argnums {argnums} for {len(args)} positional arguments; "
                 "arguments to differentiate for are passed by position"
             )
-    if isinstance(argnums, int):
+    if len({n % len(args) for n in numbers}) < len(numbers):
+        raise OptionError(f"{name}: got argnums {argnums}, expected each argument only once")
+    if not isinstance(argnums, Iterable):
         return args[argnums]
     return tuple(args[n] for n in numbers)
 
@@ -150,7 +158,7 @@ def split(args: tuple[Any, ...], argnums: int | Sequence[int], name: str) -> Any
 def joined(args: tuple[Any, ...], argnums: int | Sequence[int], varying: Any) -> list[Any]:
     """`args` with the varying ones replaced."""
     joined = list(args)
-    if isinstance(argnums, int):
+    if not isinstance(argnums, Iterable):
         joined[argnums] = varying
     else:
         for n, x in zip(argnums, varying, strict=True):
@@ -196,9 +204,9 @@ def seeds_of(nodes: Sequence[Node], tree: Any, name: str) -> list[Any]:
         if isinstance(given, Node):
             seed = given if given.op is not None else given._data
         elif isinstance(node, Tensor):
-            seed = np.array(given, dtype=node.dtype)
+            seed = payload_of(given, node.dtype)
         else:
-            seed = float(given)
+            seed = value_seed(given)
         if np.shape(_payload(seed)) != np.shape(node._data):
             raise ShapeError(
                 f"{name}: got shape {np.shape(_payload(seed))}, expected {np.shape(node._data)}"

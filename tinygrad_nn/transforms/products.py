@@ -9,7 +9,7 @@ from typing import Any
 from tinygrad_nn.core.node import Node, enable_grad
 from tinygrad_nn.core.push import push
 from tinygrad_nn.core.tree import flatten
-from tinygrad_nn.errors import OperandError
+from tinygrad_nn.errors import GradientError, OperandError
 from tinygrad_nn.transforms.lift import (
     DEPTH,
     Lifted,
@@ -53,13 +53,23 @@ def value_and_grad(
         lifted = Lifted(split(args, argnums, "grad"), "grad")
         with inside():
             out = f(*joined(args, argnums, lifted.tree), **kwargs)
-        y, aux = out if has_aux else (out, None)
+        y, aux = _with_aux(out) if has_aux else (out, None)
         root = scalar(y, "grad")
         gradients = lifted.lowered(lifted.gradients([(root, root.one(root._data))]))
         value = kept_result(root, lifted)
         return ((value, kept_result(aux, lifted)) if has_aux else value), gradients
 
     return call
+
+
+def _with_aux(out: Any) -> Any:
+    """The two parts of what a function with `has_aux` returned."""
+    if not isinstance(out, (tuple, list)) or len(out) != 2:
+        raise GradientError(
+            f"grad with has_aux: the function returned {type(out).__name__}, expected a pair: "
+            "the number to differentiate, and anything else"
+        )
+    return out
 
 
 def grad(

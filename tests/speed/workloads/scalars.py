@@ -88,7 +88,6 @@ class Graph(Timed):
         """Bytes a node: by the allocator's book, and by what the process holds."""
         if not self._backward:
             return {}
-        self._pass()
         gc.collect()
         before = resident()
         root, _ = self._build()
@@ -107,7 +106,8 @@ class Graph(Timed):
         finally:
             tracemalloc.stop()
         found = {"bytes": built, "bytes, swept": swept, "rss": held, "rss, swept": after}
-        return {name: size / self._nodes for name, size in found.items()}
+        # To a tenth of a byte: below lies what the measurement itself holds.
+        return {name: round(size / self._nodes, 1) for name, size in found.items()}
 
 
 def graph(leaf: Callable[[float], Any], kind: str, ops: int, backward: bool = True) -> Graph:
