@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.errors import DTypeError, OptionError
-from tinygrad_nn.generator import default_float
+from tinygrad_nn.payload import default_float
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__ = [

@@ -12,6 +12,7 @@ from tinygrad_nn.core.op import Kind, Op, Rule, describe_op, give_rules
 from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample
 from tinygrad_nn.draws import RandomDraw
 from tinygrad_nn.errors import RegistrationError
+from tinygrad_nn.transforms import jvp as jvp_of
 from tinygrad_nn.transforms import vjp as vjp_of
 
 __all__ = ["custom_op"]
@@ -36,7 +37,8 @@ def custom_op(
     `(g, y, *arrays, **static)` and returns the gradient of one array; write it with
     operators and `tinygrad_nn`'s functions, and derivatives of every order follow.
 
-    At registration the rule is compared with finite differences, to second order.
+    At registration the rule is compared with finite differences, to second order; so is
+    forward mode, with `jvp` or with what follows from `kind`.
 
     Args:
         vjp: One rule for each array (None: no gradient), or a single rule.
@@ -99,11 +101,22 @@ def _given(samples: Any) -> list[Sample] | None:
 
 def _check_rules(record: Op, given: list[Sample] | None) -> None:
     rng = np.random.default_rng(0)
-    cases = given or [record.sample(RandomDraw(seed)) for seed in range(8)]
+    cases = [record.sample(RandomDraw(seed)) for seed in range(8)] if given is None else given
+    checked = False
     for args, static in cases:
-        floats = [i for i, x in enumerate(args) if np.asarray(x).dtype.kind == "f"]
+        if len(args) != len(record.data) and not record.variadic:
+            raise RegistrationError(
+                f"operation {record.name!r}: got samples of {len(args)} arguments, expected a list "
+                f"of tuples of {len(record.data)}: samples=[(array,), ...]"
+            )
+        floats = [
+            i
+            for i, x in enumerate(args)
+            if np.asarray(x).dtype.kind == "f" and not (record.rules and record.rules[i] is None)
+        ]
         if not floats or not all(np.size(args[i]) for i in floats):
             continue
+        checked = True
         inputs = [np.asarray(args[i], dtype=np.float64) for i in floats]
 
         def f(*xs: Any, args: Any = args, static: Any = static, floats: Any = floats) -> Any:
@@ -123,6 +136,11 @@ def _check_rules(record: Op, given: list[Sample] | None) -> None:
 
         _compare(record, first, inputs, rng, order=1)
         _compare(record, slope, inputs, rng, order=2)
+    if not checked and given is not None:
+        raise RegistrationError(
+            f"operation {record.name!r}: got samples without a float array that is not empty, so "
+            "that no rule could be checked; expected a list of tuples of arrays, or check=False"
+        )
 
 
 def _compare(record: Op, f: Any, inputs: list[Any], rng: Any, order: int) -> None:
@@ -131,6 +149,8 @@ def _compare(record: Op, f: Any, inputs: list[Any], rng: Any, order: int) -> Non
     try:
         _, back = vjp_of(f, *inputs)
         found = sum(float((g * d).sum()) for g, d in zip(back(1.0), directions, strict=True))
+        # The second order by forward mode would only repeat the first order's rule.
+        ahead = float(jvp_of(f, tuple(inputs), tuple(directions))[1]) if order == 1 else found
     except Exception as error:
         error.add_note(f"while checking the derivative of order {order} of {record.name!r}")
         raise
@@ -142,13 +162,14 @@ def _compare(record: Op, f: Any, inputs: list[Any], rng: Any, order: int) -> Non
     # Richardson's combination; the two steps' difference tells how far to trust it.
     numeric = (4 * near - far) / 3
     doubt = 1e-6 * (abs(numeric) + abs(along(0.0)) + 1e-3) + 10 * abs(near - far)
-    if not abs(found - numeric) <= doubt:
-        raise RegistrationError(
-            f"operation {record.name!r}: its rule disagrees with finite differences at order "
-            f"{order}: got {found:.10g}, expected {numeric:.10g} (± {doubt:.1g}) along one random "
-            f"direction, for arguments of shapes {[x.shape for x in inputs]}; mend the rule, "
-            "give samples= where the function is smooth, or pass check=False"
-        )
+    for way, number in (("rule", found), ("forward mode (jvp= or kind=)", ahead)):
+        if not abs(number - numeric) <= doubt:
+            raise RegistrationError(
+                f"operation {record.name!r}: its {way} disagrees with finite differences at order "
+                f"{order}: got {number:.10g}, expected {numeric:.10g} (± {doubt:.1g}) along one "
+                f"random direction, for arguments of shapes {[x.shape for x in inputs]}; mend it, "
+                "give samples= where the function is smooth, or pass check=False"
+            )
 
 
 def _value(x: Any) -> Any:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.errors import OperandError
-from tinygrad_nn.tensor import tensor
 
-__all__ = ["default_float", "generator"]
+__all__ = ["generator"]
 
 
 def generator(rng: Any = None) -> np.random.Generator:
@@ -30,8 +29,3 @@ def generator(rng: Any = None) -> np.random.Generator:
         f"rng: got {type(rng).__name__}, expected an int seed, a numpy.random.Generator (made by "
         "default_rng(seed)) or None"
     )
-
-
-def default_float() -> Any:
-    """dtype that Python floats become: float32, or that of `default_dtype`."""
-    return tensor(0.0).dtype

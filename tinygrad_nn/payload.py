@@ -13,7 +13,7 @@ from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import DTypeError, OperandError, ShapeError
 
-__all__ = ["default_dtype", "payload_of", "plain", "same_bits", "weak_array"]
+__all__ = ["default_dtype", "default_float", "payload_of", "plain", "same_bits", "weak_array"]
 
 _MAX_AXES = 64
 
@@ -40,6 +40,11 @@ def default_dtype(dtype: Any) -> Iterator[None]:
         _DEFAULT.reset(token)
 
 
+def default_float() -> Any:
+    """dtype that Python floats become: float32, or that of `default_dtype`."""
+    return np.dtype(_DEFAULT.get())
+
+
 def payload_of(data: Any, dtype: Any) -> Any:
     """New array from what a user may give.
 
@@ -59,7 +64,7 @@ def payload_of(data: Any, dtype: Any) -> Any:
         return array.astype(dtype)
     if array.dtype.kind == "b" or _has_dtype(data):
         return array
-    return array.astype(_DEFAULT.get())
+    return array.astype(default_float())
 
 
 def weak_array(name: str, data: Any, dtype: Any = None) -> Any:
@@ -72,7 +77,7 @@ def weak_array(name: str, data: Any, dtype: Any = None) -> Any:
         return array
     if dtype is not None and dtype.kind == "f":
         return array.astype(dtype)
-    return array if array.dtype.kind in "iu" else array.astype(_DEFAULT.get())
+    return array if array.dtype.kind in "iu" else array.astype(default_float())
 
 
 def plain(name: str, array: Any) -> Any:

@@ -25,8 +25,9 @@ import numpy as np
 
 from tinygrad_nn import ops
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
-from tinygrad_nn.generator import default_float, generator
+from tinygrad_nn.generator import generator
 from tinygrad_nn.ops.noise import noise
+from tinygrad_nn.payload import default_float
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__ = [

@@ -122,17 +122,12 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
             return
         if not self.is_leaf:
             raise _written(self)
-        if isinstance(data, np.ndarray):
-            new = data
-        else:
-            # Python's numbers take this dtype.
-            weak = not hasattr(data, "dtype") and self._data.dtype.kind == "f"
-            new = payload_of(data, self._data.dtype if weak else None)
-        if new.dtype.kind not in "fiub":
-            raise DTypeError(f"data: got dtype {new.dtype}, expected real numbers")
+        # Python's numbers take the dtype that is there.
+        weak = not hasattr(data, "dtype") and self._data.dtype.kind == "f"
+        new = payload_of(data, self._data.dtype if weak else None)
         if self.op is not None and new.dtype.kind != "f":
             raise DTypeError(f"data of a tensor that requires a gradient: got {new.dtype}")
-        self._data = new.copy()
+        self._data = new
         self.epoch = CLOCK.tick()
         if extra is not None:
             # The given array stays the caller's: an optimiser must not write into it later.

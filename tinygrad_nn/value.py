@@ -175,7 +175,7 @@ class Value(Arithmetic, Elementwise, Node):
         return str(payload) if bad else None
 
     def ieee_gradients(self, g: float) -> list[tuple[Node, float]]:
-        """Gradients of the inputs where a rule divided by zero: IEEE's inf and NaN."""
+        """Gradients of the inputs where Python's floats raised: IEEE's inf and NaN."""
         op: Op = self.op  # type: ignore[assignment]
         wide = Value.wrap(np.float64(self._data), op)
         wide.params = self.params

@@ -48,7 +48,7 @@ def solve(fit: Fit) -> tuple[list[Any], list[Any]]:
 
 def evaluate(fit: tuple[Any, Any], t: Any) -> Any:
     """p(t) / q(t)."""
-    p, q = (mp.polyval(list(reversed([mp.mpf(c) for c in part])), t) for part in fit)
+    p, q = (sum(mp.mpf(c) * t**k for k, c in enumerate(part)) for part in fit)
     return p / q
 
 

@@ -15,8 +15,8 @@ T = TypeVar("T")
 Shape = tuple[int, ...]
 
 SIDE_MAX = 4
-# No element is closer to an end of its domain or to a point to avoid; the finite differences of
-# checks.py step a twentieth of that to either side.
+# No element is closer to an end of its domain or to a point to avoid; finite differences step a
+# small part of that to either side.
 MARGIN = 0.05
 SEEDS = 2**16
 BOUND = 3.0  # stands for an infinite end

@@ -39,6 +39,7 @@ def __getattr__(name: str) -> Any:
     found = globals()[name] = getattr(np, name)
     return found
 
+
 # glibc gives the pages of freed memory back at once, and asks for zeroed ones at the next array:
 # for arrays of a megabyte that is two thirds of the time of an operation. It stops doing so below
 # twice the size of the largest block ever freed (at most 32 MB), so one is freed here. No page of

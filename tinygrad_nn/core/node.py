@@ -15,6 +15,7 @@ They add operators and a few class attributes, the *space*:
     constant  (raw payload)       -> payload that the graph may keep
     zero, one (payload)           -> zeros, ones like it
     spread    (tangent, payload)  -> tangent with the payload's shape and dtype
+    nonfinite (payload, nan_only) -> what is not finite in it, in words, or None
 """
 
 from __future__ import annotations
@@ -165,9 +166,9 @@ class Node:
         return node
 
     def ieee_gradients(self, g: Any) -> list[tuple[Node, Any]] | None:
-        """Gradients of the inputs after the rule raised ZeroDivisionError.
+        """Gradients of the inputs after the rule raised ZeroDivisionError or OverflowError.
 
-        None where the payloads themselves divide by zero, so that the fault is the rule's own.
+        None where the payloads themselves give inf and NaN, so that the fault is the rule's own.
         """
         return None
 

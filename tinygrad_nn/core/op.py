@@ -192,7 +192,19 @@ def _check(record: Op, derivative: int) -> None:
             f"operation {record.name!r}: got pullback= for an elementwise one, expected vjp=, "
             "from which forward mode follows"
         )
-    if record.rules and len(record.rules) != len(data):
+    if not isinstance(record.kind, Kind):
+        raise RegistrationError(
+            f"operation {record.name!r}: got kind={record.kind!r}, expected one of "
+            f"{', '.join(map(str, Kind))}"
+        )
+    given = (*record.rules, record.pullback, record.jvp)
+    if not all(rule is None or callable(rule) for rule in given):
+        raise RegistrationError(
+            f"operation {record.name!r}: got a rule that is no function, expected "
+            "(g, y, *data) -> gradient, or None"
+        )
+    by_rules = derivative and record.pullback is None and not record.variadic
+    if by_rules and len(record.rules) != len(data):
         raise RegistrationError(
             f"operation {record.name!r}: got {len(record.rules)} rules for the "
             f"{len(data)} data arguments {data} (those before the '/'), expected one for each"

@@ -247,8 +247,8 @@ def _between(roots: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
 
 
 def _failed(node: Node, g: Any, error: Exception) -> Iterable[tuple[Node, Any]]:
-    """A rule raised: floats that divide by zero go on as IEEE does, anything else is told."""
-    if isinstance(error, ZeroDivisionError):
+    """A rule raised: floats go on as IEEE does, where Python's raise; anything else is told."""
+    if isinstance(error, (ZeroDivisionError, OverflowError)):
         found = node.ieee_gradients(g)
         if found is not None:
             return found

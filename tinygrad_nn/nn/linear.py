@@ -6,9 +6,10 @@ from math import sqrt
 from typing import Any
 
 from tinygrad_nn.errors import OptionError
-from tinygrad_nn.generator import default_float, generator
+from tinygrad_nn.generator import generator
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.neural import linear
+from tinygrad_nn.payload import default_float
 from tinygrad_nn.tensor import Parameter
 
 __all__ = ["Linear"]

@@ -235,8 +235,18 @@ class Module:
             p.grad = None if set_to_none or p._grad is None else _zero(p)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Freeze (False) or unfreeze all parameters of tensors."""
-        for p in self.parameters():
+        """Freeze (False) or unfreeze all parameters.
+
+        Raises:
+            OperandError: They are Values, which are parameters because they require a gradient.
+        """
+        parameters = list(self.parameters())
+        if any(isinstance(p, Value) for p in parameters):
+            raise OperandError(
+                f"requires_grad_: the parameters of {type(self).__name__} are Values, expected "
+                "tensors; build it with tensor=True, or leave them out of the optimiser"
+            )
+        for p in parameters:
             p.requires_grad_(requires_grad)
         return self
 

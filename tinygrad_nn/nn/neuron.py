@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
-from tinygrad_nn.generator import default_float, generator
+from tinygrad_nn.generator import generator
 from tinygrad_nn.nn.activation import named_activation
 from tinygrad_nn.nn.linear import Linear, features
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.neural import neuron
+from tinygrad_nn.payload import default_float
 from tinygrad_nn.tensor import Parameter, Tensor
 from tinygrad_nn.value import Value
 

@@ -6,8 +6,9 @@ and the drawing of a network shows a neuron where the reader expects one.
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
-from operator import mul
+from operator import add, mul
 from typing import Any
 
 from tinygrad_nn.backends import namespace
@@ -46,10 +47,7 @@ def _neuron_push(tangents: Any, y: Any, *wxb: Any) -> Any:
     n = len(wxb) // 2
     factors = (*wxb[n:-1], *wxb[:n], 1.0)
     parts = [t * f for t, f in zip(tangents, factors, strict=True) if t is not None]
-    first, *rest = parts
-    for part in rest:
-        first = first + part
-    return first
+    return reduce(add, parts)
 
 
 @op(pullback=_neuron_pull, jvp=_neuron_push, samples=_neuron_inputs)
@@ -134,10 +132,7 @@ def _linear_push(tangents: Any, y: Any, x: Any, weight: Any, *bias: Any) -> Any:
         parts.append(x @ dweight.mT)
     if dbias and dbias[0] is not None:
         parts.append(broadcast_to(dbias[0], y.shape))
-    first, *rest = parts
-    for part in rest:
-        first = first + part
-    return first
+    return reduce(add, parts)
 
 
 @op(pullback=_linear_pull, jvp=_linear_push, samples=_linear_inputs)

@@ -97,9 +97,17 @@ def ndtr(x: T, /) -> T:
     """
 
 
+def _log_ndtr_slope(g: Any, y: Any, x: Any) -> Any:
+    """φ(x) / Φ(x). Above 0 erfcx would overflow, below it exp would lose digits."""
+    above = greater(x, 0.0)
+    right = exp(-0.5 * x * x - y) / _SQRT_TWO_PI
+    left = _SQRT_TWO_OVER_PI / erfcx(-_SQRT_HALF * where(above, 0.0, x))
+    return g * where(above, right, left)
+
+
 @op(
     kernel="log_ndtr",
-    vjp=lambda g, y, x: g * (_SQRT_TWO_OVER_PI / erfcx(-_SQRT_HALF * x)),
+    vjp=_log_ndtr_slope,
     kind=Kind.ELEMENTWISE,
 )
 def log_ndtr(x: T, /) -> T:

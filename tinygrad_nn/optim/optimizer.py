@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import CLOCK, Node, enable_grad
 from tinygrad_nn.errors import GradientError, OperandError, OptionError, StateError
 from tinygrad_nn.optim.rule import Rule
@@ -220,13 +221,14 @@ class Optimizer(Rule):
         shape = getattr(params[place], "shape", ())
         for key, numbers in entry.items():
             if key == "step":
-                if isinstance(numbers, bool) or not hasattr(numbers, "__index__") or numbers < 0:
+                if not isinstance(numbers, int) or isinstance(numbers, bool) or numbers < 0:
                     raise StateError(
                         f"{self.name}.load_state_dict: 'step' of parameter {place}: got "
                         f"{numbers!r:.60}, expected an integer of at least 0"
                     )
                 continue
-            if not isinstance(numbers, float) and getattr(numbers, "dtype", place) not in _FLOATS:
+            kind = getattr(getattr(numbers, "dtype", None), "kind", "")
+            if kind != "f" and not isinstance(numbers, float):
                 raise StateError(
                     f"{self.name}.load_state_dict: {key!r} of parameter {place}: got "
                     f"{describe(numbers)}, expected floats"

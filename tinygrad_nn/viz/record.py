@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.observe import Observer, observe
+from tinygrad_nn.core.reverse import gradients
 from tinygrad_nn.core.sweep import pull, reverse_order
 from tinygrad_nn.errors import GradientError, OperandError, OptionError
 from tinygrad_nn.tensor import Parameter
@@ -72,15 +73,9 @@ class _Collector(Observer):
     def __init__(self) -> None:
         self.found: dict[Node, Any] = {}
 
-    def begin(self, roots: Sequence[Node]) -> None:
-        """Nothing to prepare."""
-
     def gradient(self, node: Node, gradient: Any) -> None:
         """Keep it; the sweep adds nothing to a gradient that is complete."""
         self.found[node] = gradient
-
-    def end(self) -> None:
-        """Nothing to finish."""
 
 
 def _observed(root: Node, order: Sequence[Node]) -> dict[Node, Any]:
@@ -127,14 +122,8 @@ def _pulled(node: Node, g: Any, convert: Callable[[Any], Any]) -> Sequence[Any]:
     assert op is not None
     needs = tuple(isinstance(p, Node) for p in node.inputs)
     g, y, *values = map(convert, (g, _payload(node), *node.values))
-    if op.pullback is not None:
-        found = op.pullback(g, y, *values, needs=needs, **params)
-        return [h if needed else None for h, needed in zip(found, needs, strict=True)]
-    rules = op.rules * len(values) if op.variadic else op.rules
-    return [
-        rule(g, y, *values, **params) if rule is not None and needed else None
-        for rule, needed in zip(rules, needs, strict=True)
-    ]
+    found = gradients(op, g, y, values, needs, params)
+    return [h if needed else None for h, needed in zip(found, needs, strict=True)]
 
 
 # ── Writing it down ─────────────────────────────────────────────────────────────────────
