@@ -492,3 +492,19 @@ def test_a_root_that_is_a_leaf_gets_a_gradient_of_its_own():
     y.backward()
     x.grad.data[...] = 7.0
     assert y.grad.item() == 1.0
+
+
+def test_an_observer_is_told_of_the_end_also_when_a_rule_raises():
+    @tg.custom_op(vjp=lambda g, y, x: 1 / 0, check=False)
+    def broken(x, /):
+        return x * 1.0
+
+    class Calls(tg.Observer):
+        ended = 0
+
+        def end(self):
+            self.ended += 1
+
+    with tg.observe(Calls()) as calls, pytest.raises(ZeroDivisionError, match="zero"):
+        broken(leaf([1.0])).sum().backward()
+    assert calls.ended == 1

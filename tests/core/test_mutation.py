@@ -195,3 +195,19 @@ def test_values(read_first):
     assert (a * a).data == 25.0
     (a * a).backward()
     assert a.grad == 10.0
+
+
+def test_a_write_into_what_a_checkpoint_used_is_named_as_such():
+    w, x = leaf([1.0, 1.0]), leaf([1.0, 2.0])
+    y = tg.checkpoint(lambda x: x * w, x).sum()
+    w.data = np.zeros(2)
+    with pytest.raises(MutationError, match="checkpoint"):
+        y.backward()
+
+
+def test_a_leaf_that_was_frozen_after_its_use_gets_no_gradient():
+    w, x = leaf([1.0, 1.0]), leaf([1.0, 2.0])
+    y = (w * x).sum()
+    w.requires_grad = False
+    y.backward()
+    assert w.grad is None and x.grad.tolist() == [1, 1]

@@ -40,8 +40,15 @@ def __getattr__(name: str) -> Any:
     return found
 
 
-# glibc gives the pages of freed memory back at once, and asks for zeroed ones at the next array:
-# for arrays of a megabyte that is two thirds of the time of an operation. It stops doing so below
-# twice the size of the largest block ever freed (at most 32 MB), so one is freed here. No page of
-# it is touched; other allocators take no notice. (1024, 1024): 8.1 ms a pass before, 2.6 after.
-np.empty(2**25 - 2**13, np.uint8)
+def _keep_freed_memory() -> None:
+    """Let glibc keep the pages of freed arrays below 32 MB for the next array.
+
+    It gives them back at once otherwise, and asks for zeroed ones: two thirds of the time of an
+    operation on a megabyte. Freeing one large block tells it not to; no page of that is touched,
+    and other allocators take no notice. (1024, 1024): 8.1 ms a pass before, 2.6 after. See
+    docs/decisions/0009-freed-memory-is-kept-for-the-next-array.md.
+    """
+    np.empty(2**25 - 2**13, np.uint8)
+
+
+_keep_freed_memory()

@@ -42,6 +42,8 @@ def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -
     found = pull((root,), (seed,), retain_graph=retain_graph)
     with _LOCK:
         for leaf in tuple(found):
+            if leaf.op is None:
+                continue  # frozen since it was used
             if leaf._grad is None:
                 leaf._grad = leaf.own([found.pop(leaf)])
             else:

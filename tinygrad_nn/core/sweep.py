@@ -38,7 +38,7 @@ class Freed:
         self.line = line
 
 
-def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it would hide)
+def pull(
     roots: Sequence[Node],
     seeds: Sequence[Any],
     targets: Sequence[Node] | None = None,
@@ -59,33 +59,95 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
         Gradient of each leaf or target that was reached; it may alias other arrays.
     """
     uses = _uses(roots)
-    if targets is not None:
-        wanted = frozenset(targets)
+    wanted = None if targets is None else frozenset(targets)
+    if wanted is not None:
         # What uses a node that leads to a target leads there too: the counts stay right.
-        needed = _between(roots, targets)
+        needed = _between(roots, wanted)
         uses = {node: count for node, count in uses.items() if node in needed or not count}
     result: dict[Node, Any] = {}
     partial: dict[Node, Any] = {}
-    owned: set[Node] = set()
     if len(roots) == 1 and roots[0].a is not None:
         ready = [(roots[0], seeds[0])]
     else:
         ready = _started(roots, seeds, uses, partial, result)
-    observers = OBSERVERS.get()
-    for observer in observers:
-        observer.begin(roots)
-    fit, keeps = roots[0].fit, targets is None and roots[0].keeps_gradients
-    # Floats on their way to the leaves of a network: nearly all of its edges.
-    plain = fit is None and targets is None and not observers
     freed = None if retain_graph else Freed(user_line(2))
+    observers = OBSERVERS.get()
+    if roots[0].fit is None and wanted is None and not observers and not create_graph:
+        _descend_numbers(ready, uses, partial, result, freed)
+    else:
+        for observer in observers:
+            observer.begin(roots)
+        try:
+            _descend(ready, uses, partial, result, wanted, observers, create_graph, freed)
+        finally:
+            for observer in observers:
+                observer.end()
+    return result
+
+
+def _descend_numbers(
+    ready: list[tuple[Node, Any]],
+    uses: dict[Node, int],
+    partial: dict[Node, Any],
+    result: dict[Node, Any],
+    freed: Freed | None,
+) -> None:
+    """Hand floats down to the leaves: the usual pass of `Value`, which leaves one in each node."""
+    while ready:
+        node, g = ready.pop()
+        if node.extra is not None:
+            g = _watched(node, g, (), create_graph=False, keep=True)
+        node._grad = g
+        try:
+            edges = node.op.reverse(node, g)  # type: ignore[union-attr]
+        except Exception as error:
+            edges = _failed(node, g, error)
+        epoch = node.epoch
+        for p, h in edges:
+            if p.a is None:
+                # A leaf: nothing follows from it, so that its sum is its result all along.
+                if p.epoch > epoch:
+                    raise _mutated(node, p)
+                old = result.get(p)
+                result[p] = h if old is None else old + h
+                continue
+            old = partial.get(p)
+            total = h if old is None else old + h
+            count = uses[p]
+            if count > 1:
+                uses[p] = count - 1
+                partial[p] = total
+            else:
+                ready.append((p, total))
+        if freed is not None:
+            node.op, node.a, node.b = node.op.freed, freed, None  # type: ignore[union-attr]
+    for leaf, g in result.items():
+        if leaf.extra is not None:
+            result[leaf] = _watched(leaf, g, (), create_graph=False, keep=False)
+
+
+def _descend(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it would hide)
+    ready: list[tuple[Node, Any]],
+    uses: dict[Node, int],
+    partial: dict[Node, Any],
+    result: dict[Node, Any],
+    wanted: frozenset[Node] | None,
+    observers: Sequence[Observer],
+    create_graph: bool,
+    freed: Freed | None,
+) -> None:
+    """Hand gradients of any kind down to the leaves, or to what is wanted."""
+    owned: set[Node] = set()
+    fit = ready[0][0].fit if ready else None
     while ready:
         node, g = ready.pop()
         if node.extra is not None or observers:
-            g = _watched(node, g, observers, create_graph, keep=targets is None)
-        if targets is not None and node in wanted:
+            g = _watched(node, g, observers, create_graph, keep=wanted is None)
+        if wanted is None:
+            if node.keeps_gradients:
+                node._grad = g
+        elif node in wanted:
             result[node] = g
-        if keeps:
-            node._grad = g
         op: Op = node.op  # type: ignore[assignment]  # only what has an operation is reached
         try:
             edges = (
@@ -95,17 +157,11 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
             )
         except Exception as error:
             edges = _failed(node, g, error)
-        epoch = node.epoch
         for p, h in edges:
             if p.a is None:
-                # A leaf: nothing follows from it, so that its sum is its result all along.
-                if p.epoch > epoch:
+                if p.epoch > node.epoch:
                     raise _mutated(node, p)
-                if plain:
-                    old = result.get(p)
-                    result[p] = h if old is None else old + h
-                    continue
-                if targets is not None and p not in wanted:
+                if wanted is not None and p not in wanted:
                     continue
                 sums, more = result, True
             else:
@@ -115,15 +171,6 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
                 sums, more = partial, count > 1
                 if more:
                     uses[p] = count - 1
-                if plain:
-                    old = partial.get(p)
-                    if old is not None:
-                        h = old + h  # noqa: PLW2901
-                    if more:
-                        partial[p] = h
-                    else:
-                        ready.append((p, h))
-                    continue
             if observers:
                 for observer in observers:
                     observer.edge(node, p, h)
@@ -132,14 +179,13 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
                 if h.shape != payload.shape or h.dtype is not payload.dtype:
                     h = fit(h, payload)  # noqa: PLW2901
             if sums and p in sums:
-                if fit is None or create_graph:
-                    h = sums[p] + h  # noqa: PLW2901  (floats, nodes: no memory to use again)
-                elif p in owned:
+                if p in owned:
                     sums[p] += h
                     h = sums[p]  # noqa: PLW2901
                 else:
                     h = sums[p] + h  # noqa: PLW2901
-                    owned.add(p)
+                    if not create_graph:
+                        owned.add(p)
                 if not more:
                     del sums[p]
             if more:
@@ -151,9 +197,6 @@ def pull(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch it 
     for leaf, g in result.items():
         if (leaf.extra is not None or observers) and leaf.a is None:
             result[leaf] = _watched(leaf, g, observers, create_graph, keep=False)
-    for observer in observers:
-        observer.end()
-    return result
 
 
 def _uses(roots: Iterable[Node]) -> dict[Node, int]:  # noqa: PLR0912  (hot, as above)

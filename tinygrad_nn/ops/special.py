@@ -13,7 +13,7 @@ from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import POSITIVE, REAL, UNIT, Domain, Draw, Sample
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.ops.elementwise import exp, log, log1p
-from tinygrad_nn.ops.select import equal, logical_and, where
+from tinygrad_nn.ops.select import equal, greater, logical_and, where
 
 __all__ = [
     "betaln",
@@ -100,7 +100,7 @@ def ndtr(x: T, /) -> T:
 def _log_ndtr_slope(g: Any, y: Any, x: Any) -> Any:
     """φ(x) / Φ(x). Above 0 erfcx would overflow, below it exp would lose digits."""
     above = greater(x, 0.0)
-    right = exp(-0.5 * x * x - y) / _SQRT_TWO_PI
+    right = exp(-0.5 * where(above, x * x, 0.0) - where(above, y, 0.0)) / _SQRT_TWO_PI
     left = _SQRT_TWO_OVER_PI / erfcx(-_SQRT_HALF * where(above, 0.0, x))
     return g * where(above, right, left)
 
@@ -111,7 +111,7 @@ def _log_ndtr_slope(g: Any, y: Any, x: Any) -> Any:
     kind=Kind.ELEMENTWISE,
 )
 def log_ndtr(x: T, /) -> T:
-    """ln ndtr(x), elementwise, also where `ndtr` underflows; dy/dx = √(2/π) / erfcx(-x/√2)."""
+    """ln ndtr(x), elementwise, also where `ndtr` underflows; dy/dx = φ(x) / ndtr(x)."""
 
 
 @op(

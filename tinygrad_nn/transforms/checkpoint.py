@@ -7,11 +7,11 @@ from typing import Any
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.bind import VARIADIC
-from tinygrad_nn.core.node import Node, enable_grad, is_grad_enabled
+from tinygrad_nn.core.node import CLOCK, Node, enable_grad, is_grad_enabled
 from tinygrad_nn.core.op import LEAF, Op, family
 from tinygrad_nn.core.sweep import pull, reverse_order
 from tinygrad_nn.core.tree import flatten
-from tinygrad_nn.errors import GraphError
+from tinygrad_nn.errors import GraphError, MutationError
 from tinygrad_nn.transforms.lift import alias, node_of
 
 __all__ = ["checkpoint"]
@@ -58,8 +58,9 @@ def checkpoint(f: Callable[..., Any], *xs: Any) -> Any:
         node.op, node.a = _CHECKPOINT, (*tracked, *besides)
         node.params = {
             "f": lambda given: _pack(_run(f, leaves, rebuild, given)[0]),
-            "count": len(tracked),
+            "tracked": tuple(tracked),
             "besides": tuple(besides),
+            "epoch": CLOCK.now,
         }
     return back(_unpack(node, roots))
 
@@ -91,11 +92,16 @@ def _unpack(node: Node, roots: list[Node]) -> list[Any]:
 
 
 def _pullback(
-    g: Any, y: Any, *args: Any, needs: tuple[bool, ...], f: Any, count: int, besides: Any
+    g: Any, y: Any, *args: Any, needs: Any, f: Any, tracked: Any, besides: Any, epoch: int
 ) -> tuple[Any, ...]:
+    if any(n.epoch > epoch for n in (*tracked, *besides)):
+        raise MutationError(
+            "backward through checkpoint: an input or parameter was written after it was used "
+            "there; run the forward computation again after the write"
+        )
     create_graph = isinstance(g, Node) or any(isinstance(x, Node) for x in args)
     with enable_grad():
-        twins = [_twin(x) for x in args[:count]]
+        twins = [_twin(x) for x in args[: len(tracked)]]
         again = f(twins)
         if _bits(again) != _bits(y):
             raise GraphError(
