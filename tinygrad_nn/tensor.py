@@ -127,6 +127,11 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
         new = payload_of(data, self._data.dtype if weak else None)
         if self.op is not None and new.dtype.kind != "f":
             raise DTypeError(f"data of a tensor that requires a gradient: got {new.dtype}")
+        if self._grad is not None and new.shape != self.shape:
+            raise ShapeError(
+                f"data: got shape {new.shape}, but there is a gradient of shape {self.shape}, to "
+                "which the next one could not be added; forget it first: x.grad = None"
+            )
         self._data = new
         self.epoch = CLOCK.tick()
         if extra is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_nn as tg
-from tinygrad_nn.errors import MutationError, OperandError
+from tinygrad_nn.errors import MutationError, OperandError, ShapeError
 
 
 def leaf(data, requires_grad=True):
@@ -211,3 +211,24 @@ def test_a_leaf_that_was_frozen_after_its_use_gets_no_gradient():
     w.requires_grad = False
     y.backward()
     assert w.grad is None and x.grad.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 2), ()])
+def test_data_of_another_shape_between_use_and_backward(shape):
+    """The rule failed on the shapes, before anyone looked for a write."""
+    x = leaf([1.0, 2.0])
+    y = (x * x).sum() + tg.tanh(x).sum()
+    x.data = np.ones(shape)
+    with pytest.raises(MutationError, match="was written after"):
+        y.backward()
+
+
+def test_data_of_another_shape_beside_a_gradient():
+    x = leaf([1.0, 2.0])
+    (x * x).sum().backward()
+    with pytest.raises(ShapeError, match=r"x\.grad = None"):
+        x.data = np.ones(3)
+    x.grad = None
+    x.data = np.ones(3)
+    (x * x).sum().backward()
+    assert x.grad.shape == (3,)

@@ -6,7 +6,7 @@ import pytest
 import tinygrad_nn as tg
 from tests.nn.differences import check
 from tinygrad_nn import nn
-from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
 
 F = nn.functional
 
@@ -262,3 +262,36 @@ def test_hinge_of_micrograd():
     assert F.hinge_loss(scores, labels).item() == pytest.approx((0.5 + 3.0 + 4.0) / 3)
     squared = F.hinge_loss(scores, labels, "sum", squared=True)
     assert squared.item() == pytest.approx(0.25 + 9 + 16)
+
+
+@pytest.mark.parametrize(
+    "name, option",
+    [
+        ("binary_cross_entropy", "weight"),
+        ("binary_cross_entropy_with_logits", "weight"),
+        ("binary_cross_entropy_with_logits", "pos_weight"),
+    ],
+)
+@pytest.mark.parametrize("shape", [(4, 1), (3,), (1, 4)])
+def test_weights_do_not_make_more_losses(name, option, shape):
+    """(N, 1) weights for (N,) losses gave N × N of them, as targets once did."""
+    with pytest.raises(ShapeError, match=r"weights of shape .* \(4,\)"):
+        getattr(F, name)(tg.tensor(np.full(4, 0.5)), np.ones(4), **{option: np.ones(shape)})
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_class_weights_of_a_margin_loss_are_one_for_each_class(count):
+    with pytest.raises(ShapeError, match=r"expected \(3,\)"):
+        F.multi_margin_loss(tg.tensor(np.ones((2, 3))), [0, 1], weight=np.ones(count))
+
+
+def test_large_class_indices_in_a_list_are_exact():
+    """float32 holds no odd number above 2**24."""
+    with pytest.raises(OptionError, match=str(2**24 + 1)):
+        F.cross_entropy(tg.tensor(np.zeros((1, 3))), [2**24 + 1])
+
+
+def test_losses_of_values_say_what_to_do():
+    for loss in (F.mse_loss, F.cross_entropy, F.hinge_loss):
+        with pytest.raises(OperandError, match="Value"):
+            loss(tg.Value(1.0), 1.0)

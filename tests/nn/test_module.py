@@ -304,3 +304,11 @@ def test_flatten_names_the_shape_it_cannot_flatten():
 def test_identity_ignores_options():
     x = tg.tensor([1.0])
     assert nn.Identity(3, anything=4)(x) is x
+
+
+def test_a_buffer_is_not_replaced_by_something_else():
+    module = Branch()
+    with pytest.raises(OperandError, match="buffer"):
+        module.mean = 5
+    module.mean = tg.tensor([1.0])
+    assert module.state_dict()["mean"].tolist() == [1.0]

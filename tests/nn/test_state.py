@@ -111,3 +111,8 @@ def test_a_state_dict_of_torch_loads_as_it_is():
     x = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
     expected = theirs(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(ours(x).data, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_name_that_is_no_text_is_unexpected():
+    with pytest.raises(StateError, match="unexpected: 0"):
+        model().load_state_dict({0: 1})

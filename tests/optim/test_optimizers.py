@@ -309,3 +309,61 @@ def test_parameters_that_cannot_be_trained():
     ]:
         with pytest.raises(error, match=message):
             optim.SGD(params)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_float64_learning_rate_does_not_widen_the_parameters(name, dtype):
+    """What `np.cos` in a schedule gives."""
+    p = nn.Parameter(np.array([1.0, 2.0], dtype))
+    optimizer = getattr(optim, name)([p], lr=0.1)
+    optimizer.param_groups[0]["lr"] = np.float64(0.05)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        optimizer.step()
+    assert p.dtype == p.data.dtype == dtype
+
+
+@pytest.mark.parametrize("name, options", SETTINGS)
+def test_a_model_that_becomes_double_stays_so(name, options):
+    """The state of float32 drew the parameters back to float32."""
+    model = nn.Linear(2, 1, rng=0)
+    optimizer = getattr(optim, name)(model.parameters(), **options)
+    for dtype in (np.float32, np.float64):
+        model.to(dtype)
+        model(np.ones((1, 2), dtype)).sum().backward()
+        optimizer.step()
+        assert [p.dtype for p in model.parameters()] == [dtype, dtype]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"step": "1"},
+        {"step": -1},
+        {"step": math.nan},
+        {"step": np.ones(2)},
+        {"exp_avg": np.ones(2, complex)},
+        {"exp_avg": np.ones(2, object)},
+        {"exp_avg": np.array(["a", "b"])},
+        {"exp_avg": None},
+    ],
+)
+def test_a_state_of_another_kind_is_refused(entry):
+    p = nn.Parameter([1.0, 2.0])
+    optimizer = optim.Adam([p])
+    (p * p).sum().backward()
+    optimizer.step()
+    state = optimizer.state_dict()
+    state["state"][0].update(entry)
+    with pytest.raises(StateError, match=next(iter(entry))):
+        optimizer.load_state_dict(state)
+
+
+@pytest.mark.parametrize("remembered", [[1], {"a": {}}, {0: None}])
+def test_a_state_of_another_form_is_refused(remembered):
+    optimizer = optim.SGD([nn.Parameter([1.0])])
+    groups = optimizer.state_dict()["param_groups"]
+    with pytest.raises(StateError, match="'state'"):
+        optimizer.load_state_dict({"state": remembered, "param_groups": groups})

@@ -204,3 +204,25 @@ def test_a_planted_fault_would_be_noticed(intact: bytes):
         {**STATE, "lr": (0.1,)},
     ):
         assert not same(changed, STATE)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")
+def test_a_device_or_pipe_is_not_replaced_by_a_file(tmp_path: Path):
+    """As root, saving to /dev/null would have put a file in its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="device or pipe"):
+        tg.save(STATE, pipe)
+    assert pipe.is_fifo()
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
+def test_a_link_stays_a_link_and_permissions_stay(tmp_path: Path):
+    file, link = tmp_path / "file.npz", tmp_path / "latest.npz"
+    tg.save({"epoch": 1}, file)
+    file.chmod(0o600)
+    link.symlink_to(file)
+    tg.save({"epoch": 2}, link)
+    assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o600
+    assert tg.load(file) == {"epoch": 2}

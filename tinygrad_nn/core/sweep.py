@@ -291,6 +291,9 @@ def _between(roots: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
 
 def _failed(node: Node, g: Any, error: Exception) -> Iterable[tuple[Node, Any]]:
     """A rule raised: floats go on as IEEE does, where Python's raise; anything else is told."""
+    for p in node.inputs:
+        if isinstance(p, Node) and p.epoch > node.epoch:
+            raise _mutated(node, p) from error  # now of a shape that the rule cannot know
     if isinstance(error, (ZeroDivisionError, OverflowError)):
         found = node.ieee_gradients(g)
         if found is not None:
