@@ -9,11 +9,23 @@ import tinygrad_nn as tg
 from tinygrad_nn.errors import DTypeError, OptionError
 
 CALLS = [
-    ("zeros", ((2, 3),)), ("zeros", (3,)), ("ones", ([2, 0],)), ("full", ((2,), 7.0)),
-    ("full", ((2, 3), [1.0, 2.0, 3.0])), ("eye", (3,)), ("eye", (2, 4, 1)), ("identity", (2,)),
-    ("tri", (3, 2, -1)), ("arange", (5,)), ("arange", (1.0, 2.0, 0.25)), ("arange", (5, 0, -2)),
-    ("linspace", (0.0, 1.0, 5)), ("linspace", (0, [1, 2], 3, False)), ("logspace", (0, 2, 3)),
-    ("geomspace", (1, 16, 5)), ("linspace", (0, 1, 0)),
+    ("zeros", ((2, 3),)),
+    ("zeros", (3,)),
+    ("ones", ([2, 0],)),
+    ("full", ((2,), 7.0)),
+    ("full", ((2, 3), [1.0, 2.0, 3.0])),
+    ("eye", (3,)),
+    ("eye", (2, 4, 1)),
+    ("identity", (2,)),
+    ("tri", (3, 2, -1)),
+    ("arange", (5,)),
+    ("arange", (1.0, 2.0, 0.25)),
+    ("arange", (5, 0, -2)),
+    ("linspace", (0.0, 1.0, 5)),
+    ("linspace", (0, [1, 2], 3, False)),
+    ("logspace", (0, 2, 3)),
+    ("geomspace", (1, 16, 5)),
+    ("linspace", (0, 1, 0)),
 ]
 
 
@@ -51,9 +63,14 @@ def test_asarray_copies_only_what_is_no_tensor():
     assert made.tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("call", [
-    lambda: tg.zeros((2, -1)), lambda: tg.arange(0, 1, 0), lambda: tg.linspace(0, 1, -1),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: tg.zeros((2, -1)),
+        lambda: tg.arange(0, 1, 0),
+        lambda: tg.linspace(0, 1, -1),
+    ],
+)
 def test_bad_options(call: Any):
     with pytest.raises(OptionError, match="expected"):
         call()

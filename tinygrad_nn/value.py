@@ -19,6 +19,7 @@ from tinygrad_nn.protocol import array_ufunc
 __all__ = ["Value", "value_seed"]
 
 _NUMBERS = (int, float, np.floating, np.integer)
+_COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 
 
 class Value(Arithmetic, Elementwise, Node):
@@ -126,8 +127,18 @@ class Value(Arithmetic, Elementwise, Node):
     def __ge__(self, other: Any) -> bool:
         return bool(self._data >= _compared(other))
 
-    # Equality is identity, as hashing is: a Value is a place in a graph, not its number.
-    __array_ufunc__ = array_ufunc
+    # A Value is a place in a graph, so it hashes by identity although == compares numbers.
+    __hash__ = Node.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        comparable = isinstance(other, (Value, *_NUMBERS))
+        return bool(self._data == _compared(other)) if comparable else NotImplemented
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Answer NumPy, which hands its scalars over as arrays without axes."""
+        numbers = [x[()] if isinstance(x, np.ndarray) and not x.ndim else x for x in inputs]
+        out = array_ufunc(self, ufunc, method, *numbers, **options)
+        return bool(out) if ufunc in _COMPARISONS else out
 
     def __reduce__(self) -> tuple[Any, ...]:
         # For pickle and deepcopy: a leaf with the same number, as for tensors.
@@ -146,6 +157,8 @@ class Value(Arithmetic, Elementwise, Node):
 
     def operand(self, raw: Any, op: Op) -> float:
         """Float from a raw operand."""
+        if isinstance(raw, np.ndarray) and not raw.ndim:
+            raw = raw[()]
         if isinstance(raw, (*_NUMBERS, bool, np.bool_)):
             return _float(raw, op.name)
         raise OperandError(

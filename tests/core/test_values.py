@@ -183,10 +183,10 @@ def test_a_graph_can_be_freed():
     assert a.grad == 4
 
 
-def test_comparisons_give_bools_and_equality_is_identity():
+def test_comparisons_give_bools_and_hashing_is_by_identity():
     a, b = Value(1.0), Value(2.0)
     assert a < b and a <= b and b > a and b >= 2 and a < 1.5
-    assert a != Value(1.0) and a in [a]
+    assert a == Value(1.0) and a != b and a in [a]
     assert len({a, Value(1.0)}) == 2
     with pytest.raises(TypeError):
         a < "2"  # noqa: B015
@@ -232,3 +232,13 @@ def test_fan_out():
         total = total + a * a
     total.backward()
     assert a.grad == 600
+
+
+def test_numpys_numbers_on_either_side():
+    v = Value(2.0)
+    assert np.float64(1) < v < np.float64(3) and (np.float64(1) < v) is True
+    assert v == np.float64(2) and np.float64(2) == v and v == 2 and v != 3.0
+    assert (v == "2") is False and v in {v}
+    assert (np.array(3.0) * v).data == (v * np.array(3.0)).data == 6.0
+    with pytest.raises(OperandError, match="multiply"):
+        np.array([1.0, 2.0]) * v

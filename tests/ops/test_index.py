@@ -38,8 +38,13 @@ def keys(draw: Any, shape: tuple[int, ...]) -> Any:
     if kind == "arrays":
         return draw(hnp.integer_array_indices(shape))
     side = shape[0]
-    rows = draw(hnp.arrays(np.intp, draw(st.sampled_from([(), (2,), (2, 1)])),
-                           elements=st.integers(-side, side - 1)))
+    rows = draw(
+        hnp.arrays(
+            np.intp,
+            draw(st.sampled_from([(), (2,), (2, 1)])),
+            elements=st.integers(-side, side - 1),
+        )
+    )
     rest = draw(hnp.basic_indices(shape[1:], allow_newaxis=True, allow_ellipsis=False))
     return (rows, *(rest if isinstance(rest, tuple) else (rest,)))
 
@@ -114,16 +119,19 @@ def test_half_precision_adds_up_in_single():
     assert g.dtype == np.float16 and g[0] == 4096  # 2048 + 1 is 2048 in half precision
 
 
-@pytest.mark.parametrize("key, text", [
-    (3, "index 3 is out of bounds for axis 0 with size 2"),
-    ((0, [0, 5]), "index 5 is out of bounds for axis 1 with size 3"),
-    ((0, 0, 0), "too many indices"),
-    (1.0, r"float 1.0.*tensor\(\[0, 2\], dtype=int\)"),
-    (np.array([0.5]), r"\(1,\) float64.*astype\(int\)"),
-    (slice(0.0, None), "slice"),
-    ("a", "str"),
-    (np.array([True]), "boolean index did not match"),
-])
+@pytest.mark.parametrize(
+    "key, text",
+    [
+        (3, "index 3 is out of bounds for axis 0 with size 2"),
+        ((0, [0, 5]), "index 5 is out of bounds for axis 1 with size 3"),
+        ((0, 0, 0), "too many indices"),
+        (1.0, r"float 1.0.*tensor\(\[0, 2\], dtype=int\)"),
+        (np.array([0.5]), r"\(1,\) float64.*astype\(int\)"),
+        (slice(0.0, None), "slice"),
+        ("a", "str"),
+        (np.array([True]), "boolean index did not match"),
+    ],
+)
 def test_bad_keys_say_what_is_wrong(key: Any, text: str):
     x = tg.tensor(np.ones((2, 3)), requires_grad=True)
     with pytest.raises(PositionError, match=text) as error:
@@ -163,10 +171,14 @@ def test_assignment_does_not_change_what_was_computed():
     np.testing.assert_array_equal(w.grad.data, [2, 3])
 
 
-@pytest.mark.parametrize("write", [
-    lambda x, y: x.__setitem__(0, 1.0), lambda x, y: y.__setitem__(0, 1.0),
-    lambda x, y: tg.tensor([1.0, 2.0]).__setitem__(0, y[0]),
-])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x, y: x.__setitem__(0, 1.0),
+        lambda x, y: y.__setitem__(0, 1.0),
+        lambda x, y: tg.tensor([1.0, 2.0]).__setitem__(0, y[0]),
+    ],
+)
 def test_assignment_that_would_lose_a_gradient_is_refused(write: Any):
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(OperandError, match=r"index_put\(x, key, values\)"):
@@ -200,29 +212,37 @@ def test_scatter_may_read_a_part_of_its_source():
     np.testing.assert_array_equal(y.data, [[3, 0, 0], [0, 0, 0]])
     y.sum().backward()
     np.testing.assert_array_equal(source.grad.data, [[1, 1, 0], [0, 0, 0]])
-    np.testing.assert_array_equal(x.scatter(0, np.array([[1, 0, 1]]), 7.0).data,
-                                  [[0, 7, 0], [7, 0, 7]])
+    np.testing.assert_array_equal(
+        x.scatter(0, np.array([[1, 0, 1]]), 7.0).data, [[0, 7, 0], [7, 0, 7]]
+    )
 
 
 def test_numpys_functions_give_tensors():
     x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     order = np.array([[1, 0], [0, 0]])
-    for y in (np.take_along_axis(x, order, 1), np.take(x, order, mode="clip"),
-              np.compress([True, False], x, axis=0), np.extract(x.data > 1, x)):
+    for y in (
+        np.take_along_axis(x, order, 1),
+        np.take(x, order, mode="clip"),
+        np.compress([True, False], x, axis=0),
+        np.extract(x.data > 1, x),
+    ):
         assert isinstance(y, tg.Tensor) and y.requires_grad
     assert [i.tolist() for i in np.nonzero(x)] == [[0, 0, 1, 1], [0, 1, 0, 1]]
 
 
-@pytest.mark.parametrize("call, error, text", [
-    (lambda x: tg.take(x, [0], mode="around"), OptionError, "'raise', 'wrap' or 'clip'"),
-    (lambda x: tg.gather(x, 0, np.array([0])), ShapeError, "as many axes"),
-    (lambda x: tg.gather(x, 5, np.array([[0]])), ShapeError, "axis 5"),
-    (lambda x: tg.index_select(x, 0, np.array([[0]])), ShapeError, "one axis"),
-    (lambda x: tg.masked_fill(x, np.ones((2, 3)), 0.0), DTypeError, "expected booleans"),
-    (lambda x: tg.take_along_axis(x, np.array([0]), 0), ShapeError, "as many axes"),
-    (lambda x: tg.scatter(x, 0, np.array([[0, 0]]), np.ones((1, 1))), ShapeError, "src"),
-    (lambda x: tg.take(x, [7]), IndexError, "index 7 is out of bounds for axis 0 with size 6"),
-])
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda x: tg.take(x, [0], mode="around"), OptionError, "'raise', 'wrap' or 'clip'"),
+        (lambda x: tg.gather(x, 0, np.array([0])), ShapeError, "as many axes"),
+        (lambda x: tg.gather(x, 5, np.array([[0]])), ShapeError, "axis 5"),
+        (lambda x: tg.index_select(x, 0, np.array([[0]])), ShapeError, "one axis"),
+        (lambda x: tg.masked_fill(x, np.ones((2, 3)), 0.0), DTypeError, "expected booleans"),
+        (lambda x: tg.take_along_axis(x, np.array([0]), 0), ShapeError, "as many axes"),
+        (lambda x: tg.scatter(x, 0, np.array([[0, 0]]), np.ones((1, 1))), ShapeError, "src"),
+        (lambda x: tg.take(x, [7]), IndexError, "index 7 is out of bounds for axis 0 with size 6"),
+    ],
+)
 def test_errors_name_the_fix(call: Any, error: type[Exception], text: str):
     with pytest.raises(error, match=text):
         call(tg.tensor(np.ones((2, 3)), requires_grad=True))

@@ -26,9 +26,16 @@ def slope(function: Any, *xs: Any) -> Any:
 # ── Products ────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("left, right", [
-    ((0,), (0,)), ((3, 0), (0, 2)), ((0, 3), (3, 2)), ((2, 3, 0), (0, 2)), ((0, 2, 3), (3, 1)),
-])
+@pytest.mark.parametrize(
+    "left, right",
+    [
+        ((0,), (0,)),
+        ((3, 0), (0, 2)),
+        ((0, 3), (3, 2)),
+        ((2, 3, 0), (0, 2)),
+        ((0, 2, 3), (3, 1)),
+    ],
+)
 def test_products_of_nothing(left: tuple[int, ...], right: tuple[int, ...]):
     a = tg.tensor(np.ones(left), requires_grad=True)
     b = tg.tensor(np.ones(right), requires_grad=True)
@@ -46,11 +53,14 @@ def test_half_precision_adds_up_in_single():
     assert tg.einsum("ij,kj->", tg.tensor(a), a).item() == 4096
 
 
-@pytest.mark.parametrize("left, right, text", [
-    ((32, 8), (9, 16), r"inner sizes differ, \(32, 8\) @ \(9, 16\): 8 and 9"),
-    ((2, 3, 4), (5, 4, 1), "batch axes do not broadcast"),
-    ((), (3,), "expected at least one axis"),
-])
+@pytest.mark.parametrize(
+    "left, right, text",
+    [
+        ((32, 8), (9, 16), r"inner sizes differ, \(32, 8\) @ \(9, 16\): 8 and 9"),
+        ((2, 3, 4), (5, 4, 1), "batch axes do not broadcast"),
+        ((), (3,), "expected at least one axis"),
+    ],
+)
 def test_matmul_names_both_shapes(left: Any, right: Any, text: str):
     with pytest.raises(ShapeError, match=text):
         tg.tensor(np.ones(left)) @ np.ones(right)
@@ -77,10 +87,16 @@ def test_a_chain_is_multiplied_in_the_cheapest_order():
     np.testing.assert_array_equal(y.data, np.full((40, 50), 60.0))
 
 
-@pytest.mark.parametrize("operands", [
-    ("ij , jk -> ik", "ab", "bc"), ("ab", [0, 1], "bc", [1, 2], [0, 2]), ("ij,jk", "ab", "bc"),
-    ("...j,jk->...k", "ab", "bc"), ("ab", [..., 1], "bc", [1, 2], [..., 2]),
-])
+@pytest.mark.parametrize(
+    "operands",
+    [
+        ("ij , jk -> ik", "ab", "bc"),
+        ("ab", [0, 1], "bc", [1, 2], [0, 2]),
+        ("ij,jk", "ab", "bc"),
+        ("...j,jk->...k", "ab", "bc"),
+        ("ab", [..., 1], "bc", [1, 2], [..., 2]),
+    ],
+)
 def test_einsum_reads_every_notation(operands: Any):
     given = {"ab": np.arange(6.0).reshape(2, 3), "bc": np.arange(12.0).reshape(3, 4)}
     arrays = [given.get(x, x) if isinstance(x, str) else x for x in operands]
@@ -89,14 +105,17 @@ def test_einsum_reads_every_notation(operands: Any):
     assert np.einsum(*tensors, optimize=True).requires_grad
 
 
-@pytest.mark.parametrize("text, shapes, error, message", [
-    ("ij,jk->ik", [(2, 3)], OperandError, "expected 2"),
-    ("ij->ij", [(2,)], ShapeError, "got 1 axes for the term 'ij'"),
-    ("ij,jk->ik", [(2, 3), (4, 2)], ShapeError, "sizes 3 and 4"),
-    ("ij->ik", [(2, 3)], OperandError, "output 'ik'"),
-    ("ij->ii", [(2, 2)], OperandError, "output 'ii'"),
-    ("i1->i", [(2, 2)], OperandError, "expected letters"),
-])
+@pytest.mark.parametrize(
+    "text, shapes, error, message",
+    [
+        ("ij,jk->ik", [(2, 3)], OperandError, "expected 2"),
+        ("ij->ij", [(2,)], ShapeError, "got 1 axes for the term 'ij'"),
+        ("ij,jk->ik", [(2, 3), (4, 2)], ShapeError, "sizes 3 and 4"),
+        ("ij->ik", [(2, 3)], OperandError, "output 'ik'"),
+        ("ij->ii", [(2, 2)], OperandError, "output 'ii'"),
+        ("i1->i", [(2, 2)], OperandError, "expected letters"),
+    ],
+)
 def test_einsum_says_what_does_not_fit(text: str, shapes: Any, error: Any, message: str):
     with pytest.raises(error, match=message):
         tg.einsum(text, *(tg.tensor(np.ones(s)) for s in shapes))
@@ -151,15 +170,25 @@ def test_factors_multiply_back(seed: int, n: int):
         np.testing.assert_allclose(found, want, atol=1e-6)
 
 
-@pytest.mark.parametrize("matrix", [
-    np.zeros((1, 1)), np.zeros((2, 2)), np.ones((3, 3)), np.diag([1.0, 2.0, 0.0]),
-    np.arange(9.0).reshape(3, 3), np.diag([1e-200, 1e200]),
-])
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.zeros((1, 1)),
+        np.zeros((2, 2)),
+        np.ones((3, 3)),
+        np.diag([1.0, 2.0, 0.0]),
+        np.arange(9.0).reshape(3, 3),
+        np.diag([1e-200, 1e200]),
+    ],
+)
 def test_the_gradient_of_det_is_the_cofactors_of_singular_matrices_too(matrix: Any):
     n = len(matrix)
     minors = [
-        [np.linalg.det(np.delete(np.delete(matrix, i, 0), j, 1)) * (-1) ** (i + j)
-         for j in range(n)] for i in range(n)
+        [
+            np.linalg.det(np.delete(np.delete(matrix, i, 0), j, 1)) * (-1) ** (i + j)
+            for j in range(n)
+        ]
+        for i in range(n)
     ]
     np.testing.assert_allclose(slope(linalg.det, matrix), minors, atol=1e-12)
 
@@ -192,15 +221,26 @@ def test_expm_of_what_is_known():
     want = np.eye(3) + nilpotent + nilpotent @ nilpotent / 2
     np.testing.assert_allclose(linalg.expm(nilpotent), want, atol=1e-14)
     # Diagonal matrices commute, and equal eigenvalues need no care here.
-    np.testing.assert_allclose(slope(lambda x: linalg.expm(x).sum(), 2 * np.eye(2)),
-                               np.full((2, 2), np.exp(2)))
+    np.testing.assert_allclose(
+        slope(lambda x: linalg.expm(x).sum(), 2 * np.eye(2)), np.full((2, 2), np.exp(2))
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_narrow_dtypes_stay(dtype: Any):
     x = tg.tensor(np.array([[4.0, 1.0], [1.0, 3.0]], dtype), requires_grad=True)
-    for function in (linalg.inv, linalg.det, linalg.cholesky, linalg.eigvalsh, linalg.svdvals,
-                     linalg.pinv, linalg.expm, linalg.norm, linalg.cond, linalg.logdet):
+    for function in (
+        linalg.inv,
+        linalg.det,
+        linalg.cholesky,
+        linalg.eigvalsh,
+        linalg.svdvals,
+        linalg.pinv,
+        linalg.expm,
+        linalg.norm,
+        linalg.cond,
+        linalg.logdet,
+    ):
         x.grad = None
         y = function(x)
         y.sum().backward()
@@ -278,20 +318,23 @@ def test_the_namespace_has_the_operations():
         assert getattr(linalg, name) is getattr(tg, name)
 
 
-@pytest.mark.parametrize("call, error, text", [
-    (lambda x: linalg.inv(x[:1]), ShapeError, r"inv: got shape \(1, 2\)"),
-    (lambda x: linalg.inv(x * 0), np.linalg.LinAlgError, "inv: Singular matrix.*pinv"),
-    (lambda x: linalg.cholesky(-x), np.linalg.LinAlgError, "positive definite"),
-    (lambda x: linalg.qr(x, mode="complete"), OptionError, "'reduced'"),
-    (lambda x: linalg.svd(x[:1], full_matrices=True), OptionError, "full_matrices=True"),
-    (lambda x: linalg.norm(x, "far"), OptionError, "'far'"),
-    (lambda x: linalg.norm(x, 2, axis=(0, 1, 2)), ShapeError, "axis"),
-    (lambda x: linalg.eigh(x, UPLO="X"), OptionError, "UPLO='X'"),
-    (lambda x: linalg.matrix_power(x, 0.5), OptionError, "n=0.5"),
-    (lambda x: linalg.multi_dot([x]), ShapeError, "two or more"),
-    (lambda x: linalg.tensordot(x, x[:1], 1), ShapeError, "equal sizes"),
-    (lambda x: linalg.cross(x, x), ShapeError, "three numbers"),
-])
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda x: linalg.inv(x[:1]), ShapeError, r"inv: got shape \(1, 2\)"),
+        (lambda x: linalg.inv(x * 0), np.linalg.LinAlgError, "inv: Singular matrix.*pinv"),
+        (lambda x: linalg.cholesky(-x), np.linalg.LinAlgError, "positive definite"),
+        (lambda x: linalg.qr(x, mode="complete"), OptionError, "'reduced'"),
+        (lambda x: linalg.svd(x[:1], full_matrices=True), OptionError, "full_matrices=True"),
+        (lambda x: linalg.norm(x, "far"), OptionError, "'far'"),
+        (lambda x: linalg.norm(x, 2, axis=(0, 1, 2)), ShapeError, "axis"),
+        (lambda x: linalg.eigh(x, UPLO="X"), OptionError, "UPLO='X'"),
+        (lambda x: linalg.matrix_power(x, 0.5), OptionError, "n=0.5"),
+        (lambda x: linalg.multi_dot([x]), ShapeError, "two or more"),
+        (lambda x: linalg.tensordot(x, x[:1], 1), ShapeError, "equal sizes"),
+        (lambda x: linalg.cross(x, x), ShapeError, "three numbers"),
+    ],
+)
 def test_errors_name_the_fix(call: Any, error: type[Exception], text: str):
     with pytest.raises(error, match=text):
         call(tg.tensor(np.array([[2.0, 1.0], [1.0, 3.0]]), requires_grad=True))

@@ -14,14 +14,17 @@ N = 20_000
 FAR = 1.95 / np.sqrt(N)
 
 
-@pytest.mark.parametrize("name, given, law", [
-    ("normal", (1.0, 2.0), stats.norm(1, 2)),
-    ("uniform", (-1.0, 3.0), stats.uniform(-1, 4)),
-    ("exponential", (2.0,), stats.expon(scale=2)),
-    ("gumbel", (1.0, 2.0), stats.gumbel_r(1, 2)),
-    ("logistic", (1.0, 2.0), stats.logistic(1, 2)),
-    ("laplace", (1.0, 2.0), stats.laplace(1, 2)),
-])
+@pytest.mark.parametrize(
+    "name, given, law",
+    [
+        ("normal", (1.0, 2.0), stats.norm(1, 2)),
+        ("uniform", (-1.0, 3.0), stats.uniform(-1, 4)),
+        ("exponential", (2.0,), stats.expon(scale=2)),
+        ("gumbel", (1.0, 2.0), stats.gumbel_r(1, 2)),
+        ("logistic", (1.0, 2.0), stats.logistic(1, 2)),
+        ("laplace", (1.0, 2.0), stats.laplace(1, 2)),
+    ],
+)
 def test_draws_follow_their_law(name: str, given: tuple[float, ...], law: Any):
     draw = getattr(tg.random, name)
     y = draw(*given, size=N, rng=0)
@@ -100,14 +103,17 @@ def test_choices_and_orders():
     assert tg.random.randn(rng=0).shape == ()
 
 
-@pytest.mark.parametrize("call, error, text", [
-    (lambda: tg.random.normal(0.0, -1.0), OptionError, "negative scale"),
-    (lambda: tg.random.bernoulli(1.5), OptionError, "outside"),
-    (lambda: tg.random.normal(np.zeros(3), 1.0, size=(3, 2)), ShapeError, "size="),
-    (lambda: tg.random.normal(rng="seed"), OperandError, "int seed"),
-    (lambda: tg.random.normal(dtype=int), DTypeError, "float dtype"),
-    (lambda: tg.random.choice(3, 5, replace=False), OptionError, "choice"),
-])
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: tg.random.normal(0.0, -1.0), OptionError, "negative scale"),
+        (lambda: tg.random.bernoulli(1.5), OptionError, "outside"),
+        (lambda: tg.random.normal(np.zeros(3), 1.0, size=(3, 2)), ShapeError, "size="),
+        (lambda: tg.random.normal(rng="seed"), OperandError, "int seed"),
+        (lambda: tg.random.normal(dtype=int), DTypeError, "float dtype"),
+        (lambda: tg.random.choice(3, 5, replace=False), OptionError, "choice"),
+    ],
+)
 def test_errors_name_the_fix(call: Any, error: type[Exception], text: str):
     with pytest.raises(error, match=text):
         call()
