@@ -67,6 +67,7 @@ def test_asarray_copies_only_what_is_no_tensor():
     "call",
     [
         lambda: tg.zeros((2, -1)),
+        lambda: tg.zeros(2, 3),  # PyTorch's way to write it
         lambda: tg.arange(0, 1, 0),
         lambda: tg.linspace(0, 1, -1),
     ],

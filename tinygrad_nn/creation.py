@@ -41,6 +41,11 @@ def _made(array: Any, requires_grad: bool) -> Tensor:
 
 
 def _or_default(dtype: Any) -> Any:
+    if isinstance(dtype, int):
+        raise OptionError(
+            f"tensor: got the number {dtype} as its dtype, expected a dtype such as np.float64; "
+            "a shape is one argument: zeros((2, 3))"
+        )
     return default_float() if dtype is None else dtype
 
 

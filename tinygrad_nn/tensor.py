@@ -166,6 +166,7 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
         return self.synced().tolist()
 
     def __float__(self) -> float:
+        self.refuse_to_leave("float(tensor)")
         return float(self.item())
 
     def __int__(self) -> int:
@@ -180,6 +181,7 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
         return int(self.item())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self.refuse_to_leave("numpy.asarray(tensor)")
         value = self.synced()
         if copy or (dtype is not None and np.dtype(dtype) != value.dtype):
             return np.array(value, dtype=dtype)

@@ -105,6 +105,7 @@ class Value(Arithmetic, Elementwise, Node):
         return Value(self._data, requires_grad=False)
 
     def __float__(self) -> float:
+        self.refuse_to_leave("float(value)")
         return self._data  # type: ignore[no-any-return]
 
     def __int__(self) -> int:

@@ -47,7 +47,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("train --lr nan", ["--lr", "got nan", "finite"]),
         ("train --lr 0", ["--lr", "got 0"]),
         ("train --lr fast", ["--lr", "'fast'", "expected a number"]),
-        ("train --epochs 0", ["--epochs", "at least 1"]),
+        ("train --epochs 0", ["--epochs", "at least 1", "for instance --epochs 1\n"]),
         ("train --epochs 2.5", ["--epochs", "'2.5'", "whole number"]),
         ("train --epochs 1_0", ["--epochs", "'1_0'"]),
         ("train --batch -3", ["--batch", "-3"]),

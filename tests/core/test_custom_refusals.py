@@ -55,3 +55,11 @@ def test_an_argument_without_a_rule_is_left_out_of_the_check():
 def test_parts_that_are_no_rules(options):
     with pytest.raises(RegistrationError, match="got"):
         tg.custom_op(**options)(sine)
+
+
+def test_a_function_without_the_slash_is_told_where_to_write_it():
+    def unmarked(x):
+        return np.sin(x)
+
+    with pytest.raises(RegistrationError, match=r"def f\(x, /, axis=0\)"):
+        tg.custom_op(vjp=slope)(unmarked)

@@ -1,5 +1,6 @@
 """NumPy's own functions on tensors: with gradients, or refused."""
 
+import math
 import warnings
 
 import numpy as np
@@ -127,3 +128,19 @@ def test_nothing_warns():
         np.asarray(t)
         np.array(t, copy=True)
         float(t[0])
+
+
+def test_a_conversion_that_would_lose_the_gradient_of_a_transform_is_refused():
+    for lossy in (
+        lambda x: x * math.sin(x),
+        lambda x: x * float(x),
+        lambda x: x * np.asarray(x),
+        lambda x: x + np.mean([x, x]),
+    ):
+        for call in (tg.grad(lossy), lambda x, f=lossy: tg.jvp(f, (x,), (1.0,))):
+            with pytest.raises(OperandError, match="lose the gradient"):
+                call(1.5)
+    assert tg.grad(lambda x: x * x.item())(2.0) == 2.0
+    assert tg.grad(lambda v: v * v.item())(tg.Value(2.0)).data == 2.0
+    with pytest.raises(OperandError, match="lose the gradient"):
+        tg.grad(lambda v: v * math.sin(v))(tg.Value(2.0))

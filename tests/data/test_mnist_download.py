@@ -130,9 +130,7 @@ def test_a_fault_is_named_and_the_next_mirror_serves(fault, files: Files, folder
     assert bad.requested == [first, first] and good.requested == list(files)
 
 
-@pytest.mark.parametrize(
-    "fault", sorted(HANGING, key=lambda fault: fault.__name__), ids=lambda fault: fault.__name__
-)
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f in HANGING], ids=lambda f: f.__name__)
 def test_a_server_that_hangs_holds_a_download_no_longer_than_asked(fault, mirrors):
     mirrors[0].answers["a"] = lambda handler: fault(handler, bytes(1 << 20), mirrors[0])
     start = time.monotonic()

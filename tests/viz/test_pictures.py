@@ -195,6 +195,8 @@ def test_arrays_are_summarised_and_small_ones_shown():
     texts = read(d.svg).texts
     assert texts["n0"] == ["x", "3×4", "≈5.5 ±3.5 [0, 11]", "∂add_1/∂x", "all 1"]
     assert texts["n2"] == ["b", "2 elements", "[0.5, −1]", "∂add_1/∂b", "[1, 1]"]
+    assert "≈ mean ± standard deviation" in d.svg
+    assert "≈ mean" not in draw(b.sum(), backward=True, engine="own").svg
 
 
 def test_what_is_not_finite_is_said_and_marked():

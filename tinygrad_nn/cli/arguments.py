@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ examples:
   tinygrad-nn train                       the digits that come with the package; seconds
   tinygrad-nn train mnist --download      60,000 MNIST images; fetches 11 MB once
   tinygrad-nn train --layers 32 --activation relu --lr 0.002
-  tinygrad-nn train --activation sigmoid --loss mse --optimizer sgd --schedule constant
-                                          plain gradient descent on the squared error
+  tinygrad-nn train --activation sigmoid --loss mse --optimizer sgd --schedule constant \\
+      --epochs 100                        plain gradient descent on the squared error
   tinygrad-nn train --resume runs/digits-20300131-120000
                                           go on where a run was stopped
 
@@ -103,7 +104,8 @@ def _new(found: argparse.Namespace) -> Options:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except OptionError as error:
         # An entry of the settings bears the name of its option.
-        raise OptionError(f"--{error}") from error
+        text = re.sub(r"(?<=for instance )(\w+)=", r"--\1 ", str(error))
+        raise OptionError(f"--{text}") from error
     for name in ("data_folder", "download"):
         if settings.data == "digits" and getattr(found, name):
             raise OptionError(

@@ -109,6 +109,11 @@ def _free_name(data: str) -> str:
     return name if number == 1 else f"{name}-{number}"
 
 
+def _counted(number: int | None, one: str, many: str) -> str:
+    """`1 epoch`, `1,875 batches`."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def _now() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
@@ -134,9 +139,10 @@ class _Run:
         self.screen.say(f"tinygrad_nn {tinygrad_nn.__version__} · {self.folder.path}")
         self.screen.say()
         self.screen.step(1, "Understand the problem, design the architecture")
+        enlarged = " (8×8 enlarged)" if s.data == "digits" else ""
         say(
-            f"{e.train.name}: {len(e.train):,} images to learn from, {len(e.test):,} to test on, "
-            f"784 pixels, {len(e.train.classes)} classes"
+            f"{s.data}: {len(e.train):,} images to learn from, {len(e.test):,} to test on, "
+            f"784 pixels{enlarged}, {len(e.train.classes)} classes"
         )
         with_activation = sum(e.sizes[1:])
         say(
@@ -148,7 +154,8 @@ class _Run:
         say(f"uniform between −1/√n and 1/√n for n inputs, seed {s.seed}")
         self.screen.step(3, "Choose the activation function")
         last = "softmax" if s.loss == "cross-entropy" else "sigmoid"
-        say(f"{s.activation} in the hidden layers, {last} at the output")
+        hidden = f"{s.activation} in the hidden layers, " if s.layers else "no hidden layers; "
+        say(f"{hidden}{last} at the output")
         self.screen.step(4, "Choose the loss function")
         say(_LOSSES[s.loss])
         self._first_pass()
@@ -200,9 +207,10 @@ class _Run:
         s = self.experiment.settings
         self.screen.step(8, "Adjust the weights to minimize the loss, again and again")
         fall = ", falling to 0" if s.schedule == "linear" else ""
+        epochs = _counted(s.epochs, "epoch", "epochs")
+        batches = _counted(len(self.experiment.loader), "batch", "batches")
         self.screen.indented(
-            f"{s.optimizer}, learning rate {s.lr:g}{fall}; {s.epochs} epochs of "
-            f"{len(self.experiment.loader):,} batches of {s.batch}"
+            f"{s.optimizer}, learning rate {s.lr:g}{fall}; {epochs} of {batches} of {s.batch}"
         )
         # Overflow on the way to a loss of NaN is told by the error, not by NumPy's warnings.
         with interruption.awaited(), np.errstate(all="ignore"):
@@ -224,9 +232,11 @@ class _Run:
 
     def _how_to_go_on(self) -> str:
         history = self.experiment.history
-        within = f" and {history.batches} batches" if history.batches else ""
+        batches = _counted(history.batches, "batch", "batches")
+        within = f" and {batches}" if history.batches else ""
+        epochs = _counted(len(history.epochs), "epoch", "epochs")
         return (
-            f"interrupted after {len(history.epochs)} epochs{within}; all that was learned is "
+            f"interrupted after {epochs}{within}; all that was learned is "
             f"saved. Go on with: tinygrad-nn train --resume {_quoted(self.folder.path)}"
         )
 

@@ -54,6 +54,10 @@ MODE: ContextVar[int] = ContextVar("tinygrad_nn_mode", default=RECORD)
 """What operations do besides computing; per thread and per asynchronous task."""
 
 
+TRANSFORMS: ContextVar[int] = ContextVar("tinygrad_nn_transforms", default=0)
+"""How many transforms (`grad`, `jvp` ...) are calling functions right now, one inside another."""
+
+
 class _Clock:
     """Counts writes to leaves. One shared integer object costs a node eight bytes."""
 
@@ -178,6 +182,15 @@ class Node:
 
     def show_shared(self) -> None:
         """Let the array shared with the user show a payload that was written."""
+
+    def refuse_to_leave(self, conversion: str) -> None:
+        """Raise where a conversion to plain numbers would lose the gradient being taken."""
+        if self.op is not None and TRANSFORMS.get():
+            raise OperandError(
+                f"{conversion}: inside grad, jvp and the like this would lose the gradient in "
+                "silence; use tinygrad_nn's function (tg.sin for math.sin), or x.item() and "
+                "x.detach() where none is wanted"
+            )
 
     def extras(self) -> Extra:
         """The node's `Extra`, made on first use."""

@@ -208,6 +208,7 @@ def _check(record: Op, derivative: int) -> None:
         raise RegistrationError(
             f"operation {record.name!r}: got {len(record.rules)} rules for the "
             f"{len(data)} data arguments {data} (those before the '/'), expected one for each"
+            + ("" if data else "; write the '/' behind the arrays: def f(x, /, axis=0)")
         )
     if not data and not record.variadic:
         raise RegistrationError(

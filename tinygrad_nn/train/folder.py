@@ -140,11 +140,11 @@ class RunFolder:
 def _taken(target: Path) -> str:
     if (target / _STATE).is_file():
         return (
-            f"out: got {target}, which holds a run, expected a new or empty folder; go on with "
+            f"--out: got {target}, which holds a run, expected a new or empty folder; go on with "
             f"--resume {target}, or choose another"
         )
     kind = "a folder with files in it" if target.is_dir() else "a file"
-    return f"out: got {target}, {kind}, expected a new or empty folder; choose another with --out"
+    return f"--out: got {target}, {kind}, expected a new or empty folder; choose another"
 
 
 def _reason(error: OSError) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_nn.core.node import Node, enable_grad
+from tinygrad_nn.core.node import TRANSFORMS, Node, enable_grad
 from tinygrad_nn.core.op import LEAF, Kind, op
 from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.core.tree import flatten
@@ -19,7 +18,6 @@ from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.value import value_seed
 
 __all__ = [
-    "DEPTH",
     "Lifted",
     "as_node",
     "inside",
@@ -34,18 +32,16 @@ __all__ = [
 
 T = TypeVar("T")
 
-DEPTH: ContextVar[int] = ContextVar("tinygrad_nn_depth", default=0)
-
 
 @contextmanager
 def inside() -> Iterator[None]:
     """The body of a transformed function: recording is on, and inner transforms know."""
-    token = DEPTH.set(DEPTH.get() + 1)
+    token = TRANSFORMS.set(TRANSFORMS.get() + 1)
     try:
         with enable_grad():
             yield
     finally:
-        DEPTH.reset(token)
+        TRANSFORMS.reset(token)
 
 
 @op(vjp=lambda g, y, x: g, kind=Kind.LINEAR)
@@ -61,7 +57,7 @@ class Lifted:
         self.originals, self._rebuild = flatten(tree)
         if not self.originals:
             raise OperandError(f"{name}: got no array or number to differentiate for")
-        self.create_graph = DEPTH.get() > 0 or any(
+        self.create_graph = TRANSFORMS.get() > 0 or any(
             isinstance(x, Node) and x.op is not None for x in self.originals
         )
         with enable_grad():
@@ -125,7 +121,7 @@ def scalar(y: Any, name: str) -> Node:
     if not isinstance(y, Node):
         raise GradientError(
             f"{name}: the function returned {type(y).__name__}, expected a Tensor or Value; "
-            "math.sin(x) and float(x) leave the graph, use tinygrad_nn.sin(x)"
+            "math.sin(x), float(x) and np.asarray(x) leave the graph, use tinygrad_nn.sin(x)"
         )
     if isinstance(y, Tensor) and y.size != 1:
         raise GradientError(

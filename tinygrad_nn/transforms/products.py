@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from tinygrad_nn.core.node import Node, enable_grad
+from tinygrad_nn.core.node import TRANSFORMS, Node, enable_grad
 from tinygrad_nn.core.push import push
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import GradientError, OperandError
 from tinygrad_nn.transforms.lift import (
-    DEPTH,
     Lifted,
     as_node,
     inside,
@@ -75,7 +74,19 @@ def _with_aux(out: Any) -> Any:
 def grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Function that gives the gradient of `f`; arguments as for `value_and_grad`.
+    """Function that takes the arguments of `f` and gives the gradient.
+
+    The gradient comes in the form of the argument: an array for an array, a float for a
+    number, a dict for a dict.
+
+    Args:
+        f: Function to one number, of arrays, numbers, Tensors, Values or nests of them.
+        argnums: Which positional argument to differentiate for; several give a tuple.
+        has_aux: `f` returns (value, anything else); then (gradient, anything else).
+
+    Raises:
+        GradientError: `f` returned no single Tensor or Value.
+        DTypeError: An argument to differentiate for has no floats.
 
     Example:
         >>> import tinygrad_nn as tg
@@ -113,7 +124,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     def back(cotangent: Any) -> tuple[Any, ...]:
         seeds = seeds_of(roots, cotangent, "vjp")
         pairs = list(zip(roots, seeds, strict=True))
-        traced = lifted.create_graph or DEPTH.get() > 0
+        traced = lifted.create_graph or TRANSFORMS.get() > 0
         return lifted.lowered(lifted.gradients(pairs, traced))  # type: ignore[no-any-return]
 
     return kept_result(out, lifted), back

@@ -12,7 +12,7 @@ from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.observe import Observer, observe
 from tinygrad_nn.core.reverse import gradients
 from tinygrad_nn.core.sweep import pull, reverse_order
-from tinygrad_nn.errors import GradientError, OperandError, OptionError
+from tinygrad_nn.errors import FreedGraphError, GradientError, OperandError, OptionError
 from tinygrad_nn.tensor import Parameter
 from tinygrad_nn.viz.snapshot import Edge, Record, Role, Snapshot, Summary
 from tinygrad_nn.viz.wording import shape_text
@@ -48,12 +48,24 @@ def record(root: Any, *, backward: bool = False, limit: int = LIMIT) -> Snapshot
         )
     if limit < 1:
         raise OptionError(f"draw: got limit={limit}, expected at least 1")
-    order = [root] if root.op is None else reverse_order(root)
+    order = _order(root)
     gradients = _observed(root, order) if backward else _stored(order)
     return _Recorder(root, order, gradients, limit, observed=backward).snapshot()
 
 
 # ── Reading the engine ──────────────────────────────────────────────────────────────────
+
+
+def _order(root: Node) -> list[Node]:
+    try:
+        return [root] if root.op is None else reverse_order(root)
+    except FreedGraphError as error:
+        # The engine's advice is for a second backward pass, which nobody asked for here.
+        why = str(error).partition("; ")[0].removeprefix("backward through ")
+        raise FreedGraphError(
+            f"draw: nothing is left to draw below {why}; draw before it, or call that backward "
+            "with retain_graph=True; draw(x, backward=True) shows gradients without either"
+        ) from error
 
 
 def _payload(node: Node) -> Any:

@@ -299,6 +299,9 @@ def _notes(snapshot: Snapshot, hidden: int) -> Iterator[str]:
             f"{left_out} are left out."
         )
     waiting = [r for r in snapshot.records if r.missing == "not yet run backward"]
+    figures = (f for r in snapshot.records for f in (r.value, r.gradient) if f is not None)
+    if any("≈" in array_line(f) for f in figures):
+        yield "Arrays: ≈ mean ± standard deviation [smallest, largest]."
     if any(e.local is not None for e in snapshot.edges):
         note = "Arrows: “local” is the derivative of the result by this input"
         if any(e.contribution is not None for e in snapshot.edges):
