@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 from statistics import median, quantiles
 from typing import Any
 
@@ -14,8 +15,8 @@ MET, MISSED, OPEN = "met", "missed", "not measured"
 Pairing = Callable[[float, float], float]
 
 PAIRINGS: dict[str, Pairing] = {
-    "ratio": lambda mine, theirs: mine / theirs,
-    "gain": lambda mine, theirs: theirs / mine,
+    "ratio": lambda mine, theirs: mine / theirs if theirs else nan,
+    "gain": lambda mine, theirs: theirs / mine if mine else nan,
     "excess": lambda mine, theirs: mine - theirs,
     "value": lambda mine, theirs: mine,
 }
