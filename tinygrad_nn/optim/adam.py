@@ -107,7 +107,7 @@ class Adam(Optimizer):
         return new
 
     def _blocks(self, value: Any, g: Any, remembered: dict[str, Any], group: dict[str, Any]) -> Any:
-        """The same in blocks that fit the cache: 1.1 ms in place of 2 for 670,000 parameters."""
+        """The same in blocks that fit the cache: 1.6 ms for 670,000 parameters."""
         if value.size <= _BLOCK:
             return self._numbers(value, g, remembered, group)
         new = namespace(value).empty(value.shape, value.dtype)
