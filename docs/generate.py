@@ -24,9 +24,8 @@ def operations_table() -> str:
         if record.key.startswith("_") or not hasattr(tg, record.name):
             continue
         module = record.call.__module__.rsplit(".", 1)[-1]
-        static = ", ".join(record.static)
-        arguments = ", ".join(("*xs",) if record.variadic else record.data) or "x"
-        signature = f"{record.name}({arguments}{', ' + static if static else ''})"
+        data = ("*xs",) if record.variadic else record.data
+        signature = f"{record.name}({', '.join((*data, *record.static))})"
         summary = record.doc.split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
         numpy = ", ".join(f"`np.{name}`" for name in record.numpy)
         kind = record.kind.value if record.kind is not Kind.GENERAL else "general"

@@ -168,6 +168,7 @@ class Array:
     argsort = ops.argsort
     astype = ops.astype
     broadcast_to = ops.broadcast_to
+    choose = ops.choose
     copy = ops.copy
     count_nonzero = ops.count_nonzero
     cummax = ops.cummax

@@ -62,7 +62,7 @@ def test_an_array_or_number_on_the_left():
 def test_nan_to_num_style_unknown_functions_are_refused():
     t = leaf([1.0, 2.0])
     for call in (
-        lambda: np.unwrap(t),
+        lambda: np.fft.fft(t),
         lambda: np.histogram(t),
         lambda: np.spacing(t),
         lambda: np.piecewise(t, [t.data > 0], [1.0]),

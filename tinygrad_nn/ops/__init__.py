@@ -14,6 +14,7 @@ from tinygrad_nn.ops.cut import *
 from tinygrad_nn.ops.decomposition import *
 from tinygrad_nn.ops.diagonal import *
 from tinygrad_nn.ops.difference import *
+from tinygrad_nn.ops.edit import *
 from tinygrad_nn.ops.elementwise import *
 from tinygrad_nn.ops.extrema import *
 from tinygrad_nn.ops.find import *
@@ -23,10 +24,12 @@ from tinygrad_nn.ops.inverse import *
 from tinygrad_nn.ops.join import *
 from tinygrad_nn.ops.least_squares import *
 from tinygrad_nn.ops.mask import *
+from tinygrad_nn.ops.nanorder import *
 from tinygrad_nn.ops.nanreduce import *
 from tinygrad_nn.ops.neural import *
 from tinygrad_nn.ops.norms import *
 from tinygrad_nn.ops.order import *
+from tinygrad_nn.ops.polynomial import *
 from tinygrad_nn.ops.products import *
 from tinygrad_nn.ops.rearrange import *
 from tinygrad_nn.ops.reduce import *
@@ -34,6 +37,7 @@ from tinygrad_nn.ops.repeat import *
 from tinygrad_nn.ops.rounding import *
 from tinygrad_nn.ops.scan import *
 from tinygrad_nn.ops.select import *
+from tinygrad_nn.ops.sequence import *
 from tinygrad_nn.ops.shape import *
 from tinygrad_nn.ops.softmax import *
 from tinygrad_nn.ops.special import *

@@ -19,6 +19,7 @@ __all__ = [
     "float_power",
     "floor_divide",
     "fmod",
+    "ldexp",
     "lerp",
     "mod",
     "multiply",
@@ -244,3 +245,23 @@ def divmod(a: Any, b: Any, /) -> tuple[Any, Any]:
 def lerp(a: Any, b: Any, weight: Any, /) -> Any:
     """a + weight · (b - a), elementwise with broadcasting: `a` for weight 0, `b` for weight 1."""
     return a + weight * (b - a)
+
+
+def _scaled(draw: Draw) -> Sample:
+    x, i = draw.shapes(2)
+    return (draw.array(x), draw.integers(i, -3, 3)), {}
+
+
+def _scaled_slope(g: Any, y: Any, x: Any, i: Any) -> Any:
+    return ldexp(g, i)
+
+
+@op(
+    kernel="ldexp",
+    vjp=(_scaled_slope, lambda g, y, x, i: no_gradient(g)),
+    kind=Kind.ELEMENTWISE,
+    samples=_scaled,
+    numpy="ldexp",
+)
+def ldexp(x: Any, i: Any, /) -> Any:
+    """x · 2^i for integers `i`, elementwise with broadcasting; d/dx = 2^i, exact."""

@@ -8,7 +8,7 @@ from tinygrad_nn.core.op import Kind, op
 from tinygrad_nn.core.samples import Domain, Draw, Sample
 from tinygrad_nn.ops.axis import Axes, over_axes
 
-__all__ = ["all", "any", "argmax", "argmin", "count_nonzero"]
+__all__ = ["all", "any", "argmax", "argmin", "count_nonzero", "nanargmax", "nanargmin"]
 
 DISTINCT = Domain(distinct=True)
 
@@ -43,3 +43,21 @@ def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any
 @op(kernel="argmin", kind=Kind.CONSTANT, samples=_positions, numpy="argmin")
 def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
     """Position of the first smallest element along `axis` (of all if None); no gradient."""
+
+
+@op(kernel="nanargmax", kind=Kind.CONSTANT, samples=_positions, numpy="nanargmax")
+def nanargmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """`argmax` of the elements that are not NaN; no gradient.
+
+    Raises:
+        ValueError: There are none somewhere.
+    """
+
+
+@op(kernel="nanargmin", kind=Kind.CONSTANT, samples=_positions, numpy="nanargmin")
+def nanargmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """`argmin` of the elements that are not NaN; no gradient.
+
+    Raises:
+        ValueError: There are none somewhere.
+    """

@@ -21,6 +21,7 @@ __all__ = [
     "concatenate",
     "dstack",
     "hstack",
+    "row_stack",
     "stack",
     "vstack",
 ]
@@ -139,8 +140,11 @@ def hstack(arrays: Arrays, /) -> Any:
 
 @composed(samples=_pairs, numpy="vstack")
 def vstack(arrays: Arrays, /) -> Any:
-    """Arrays joined as rows: along axis 0, those with one axis as one row."""
+    """Arrays joined as rows: along axis 0, those with one axis as one row. Also `row_stack`."""
     return _concat(*[atleast_2d(x) for x in _shaped("vstack", arrays)], axis=0)
+
+
+row_stack = vstack
 
 
 @composed(samples=_pairs, numpy="dstack")

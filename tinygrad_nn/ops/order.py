@@ -7,13 +7,16 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Domain, Draw, Sample
-from tinygrad_nn.errors import OptionError
+from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.ops.align import arrays
 from tinygrad_nn.ops.axis import along_axis, normal
 from tinygrad_nn.ops.gather import add_along_axis, take_along_axis
-from tinygrad_nn.ops.shape import ravel, reshape
+from tinygrad_nn.ops.index import add_at
+from tinygrad_nn.ops.shape import astype, ravel, reshape
 
 __all__ = [
     "argsort",
+    "bincount",
     "digitize",
     "searchsorted",
     "sort",
@@ -129,6 +132,46 @@ def digitize(x: Any, bins: Any, /, right: bool = False) -> Any:
     An interval includes its lower edge, or with `right` its upper one.
     """
     return namespace(bins).digitize(x, bins, right=right)
+
+
+def _numbers(draw: Draw) -> Sample:
+    return (draw.integers((draw.integer(0, 5),), 0, 3),), {"minlength": draw.choice([0, 2, 6])}
+
+
+@op(kernel="bincount", kind=Kind.CONSTANT, samples=_numbers)
+def _counted(x: Any, /, weights: None = None, minlength: int = 0) -> Any:
+    """How often each number from 0 on occurs."""
+
+
+def _weighted_numbers(draw: Draw) -> Sample:
+    (x,), static = _numbers(draw)
+    # Of no numbers NumPy gives integers with weights too.
+    weights = (draw.array(x.shape),) if x.size and draw.choice([False, True, True]) else ()
+    return (x, *weights), static
+
+
+@composed(samples=_weighted_numbers, numpy="bincount")
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """How often each number from 0 on occurs in the vector `x`, or the sum of their weights.
+
+    y[k] = Σ_i weights[i] over the i with x[i] = k; (max(x) + 1,) elements, or `minlength`
+    if that is more. Sums are float64, as NumPy's. The gradient of the weights is g[x].
+
+    Raises:
+        ShapeError: The weights have another shape than `x`.
+        ValueError: A number is negative, or `x` is no vector.
+    """
+    counts = _counted(x, minlength=minlength)
+    if weights is None:
+        return counts
+    x, weights = arrays("bincount", x, weights)
+    if tuple(weights.shape) != tuple(x.shape):
+        raise ShapeError(
+            f"bincount: got weights of shape {tuple(weights.shape)} for numbers of "
+            f"{tuple(x.shape)}, expected the same"
+        )
+    weights = weights if weights.dtype == "float64" else astype(weights, "float64")
+    return add_at(weights, (x,), tuple(counts.shape))
 
 
 def _some(draw: Draw) -> Sample:

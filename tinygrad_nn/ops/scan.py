@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, nan
 from typing import Any, TypeVar
 
 from tinygrad_nn.backends import namespace
-from tinygrad_nn.core.op import Kind, op
+from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Domain, Draw, Sample
+from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.ops.axis import along_axis, normal
 from tinygrad_nn.ops.elementwise import exp
 from tinygrad_nn.ops.gather import add_along_axis
 from tinygrad_nn.ops.join import concat
 from tinygrad_nn.ops.rearrange import flip
-from tinygrad_nn.ops.select import equal, where
-from tinygrad_nn.ops.shape import ones_like, ravel, reshape
+from tinygrad_nn.ops.select import equal, not_equal, where
+from tinygrad_nn.ops.shape import ones_like, ravel, reshape, zeros_like
 
 __all__ = [
     "cummax",
     "cummin",
     "cumprod",
     "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
     "logcumsumexp",
+    "nancumprod",
+    "nancumsum",
 ]
 
 T = TypeVar("T")
@@ -104,6 +109,69 @@ def products_of_others(x: Any) -> Any:
     before = cumprod(concat([one, x[..., :-1]], -1), -1)
     after = cumprod(concat([one, flip(x, -1)[..., :-1]], -1), -1)
     return before * flip(after, -1)
+
+
+def _cumulated(draw: Draw) -> Sample:
+    (x,), static = along_axis(draw)
+    if x.ndim == 1:
+        static["axis"] = draw.choice([None, 0])
+    return (x,), {**static, "include_initial": draw.choice([False, True])}
+
+
+def _alone(name: str, axis: int | None, ndim: int) -> int:
+    """The axis, which may be left out where there is only one."""
+    if axis is None and ndim != 1:
+        raise ShapeError(f"{name}: got {ndim} axes and axis=None, expected one axis, or its number")
+    return normal(name, 0 if axis is None else axis, ndim)
+
+
+@composed(samples=_cumulated, numpy="cumulative_sum")
+def cumulative_sum(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """`cumsum` as the array API has it: `axis` may be None for a vector only.
+
+    With `include_initial` a 0 in front, which makes the axis longer by one.
+
+    Raises:
+        ShapeError: The axis is out of range, or missing.
+    """
+    axis = _alone("cumulative_sum", axis, x.ndim)
+    y = cumsum(x, axis)
+    return concat([zeros_like(y, shape=_one_long(y, axis)), y], axis) if include_initial else y
+
+
+@composed(samples=_cumulated, numpy="cumulative_prod")
+def cumulative_prod(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """`cumprod` as the array API has it; with `include_initial` a 1 in front.
+
+    Raises:
+        ShapeError: The axis is out of range, or missing (with more than one).
+    """
+    axis = _alone("cumulative_prod", axis, x.ndim)
+    y = cumprod(x, axis)
+    return concat([ones_like(y, shape=_one_long(y, axis)), y], axis) if include_initial else y
+
+
+def _one_long(x: Any, axis: int) -> tuple[int, ...]:
+    return tuple(1 if i == axis else n for i, n in enumerate(x.shape))
+
+
+def _with_missing(draw: Draw) -> Sample:
+    (x,), static = _flattened(draw)
+    if x.size:
+        x.reshape(-1)[draw.integer(0, x.size - 1)] = nan
+    return (x,), static
+
+
+@composed(samples=_with_missing, numpy="nancumsum")
+def nancumsum(x: Any, axis: int | None = None) -> Any:
+    """`cumsum` with 0 for NaN, which gets a gradient of 0."""
+    return cumsum(where(not_equal(x, x), 0, x), axis)
+
+
+@composed(samples=_with_missing, numpy="nancumprod")
+def nancumprod(x: Any, axis: int | None = None) -> Any:
+    """`cumprod` with 1 for NaN, which gets a gradient of 0."""
+    return cumprod(where(not_equal(x, x), 1, x), axis)
 
 
 def _reals_along(draw: Draw) -> Sample:

@@ -85,9 +85,10 @@ ROUNDED: dict[str, Callable[[float], float]] = {
     "nearest": round,
     "midpoint": lambda place: (floor(place) + ceil(place)) / 2,
 }
+METHODS = [*PLACES, *ROUNDED, "inverted_cdf"]
 
 
-def _place(q: float, n: int, method: str) -> float:
+def place_of(q: float, n: int, method: str) -> float:
     """Place among `n` elements in order, from 0 to n - 1, perhaps between two."""
     if method in ROUNDED:
         return ROUNDED[method]((n - 1) * q)
@@ -101,8 +102,7 @@ def _place(q: float, n: int, method: str) -> float:
 def _quantiles(draw: Draw) -> Sample:
     (x,), static = over_axes(draw, DISTINCT, min_side=1)
     q = draw.choice([0.0, 0.3, 0.5, 1.0])
-    methods = [*PLACES, *ROUNDED, "inverted_cdf"]
-    return (x,), {"q": q, **static, "method": draw.choice(methods)}
+    return (x,), {"q": q, **static, "method": draw.choice(METHODS)}
 
 
 @composed(samples=_quantiles, numpy="quantile")
@@ -161,11 +161,8 @@ def median(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
 def _quantile(
     name: str, x: Any, q: Any, whole: float, *, axis: Axes, method: str, keepdims: bool
 ) -> Any:
-    if method not in PLACES and method not in ROUNDED and method != "inverted_cdf":
-        raise OptionError(
-            f"{name}: got method={method!r}, expected one of "
-            f"{', '.join([*PLACES, *ROUNDED, 'inverted_cdf'])}"
-        )
+    if method not in METHODS:
+        raise OptionError(f"{name}: got method={method!r}, expected one of {', '.join(METHODS)}")
     axes = normals(name, axis, x.ndim)
     ordered = sort(lined_up(x, axes), axis=-1)
     n = ordered.shape[-1]
@@ -178,7 +175,7 @@ def _quantile(
             return stack([at(p) for p in part])
         if not 0 <= part <= whole:
             raise OptionError(f"{name}: got q={part}, expected 0 <= q <= {whole:g}")
-        y = _between(ordered, _place(part / whole, n, method))
+        y = _between(ordered, place_of(part / whole, n, method))
         return reshape(y, sides) if keepdims else y
 
     return at(q.tolist() if hasattr(q, "tolist") else q)
