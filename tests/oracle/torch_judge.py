@@ -41,7 +41,9 @@ NAMES: dict[str, Callable[..., Any] | None] = {
     "_stack": lambda *xs, axis: torch.stack(xs, dim=axis),
     "broadcast_to": lambda x, shape: x.expand(shape),
     "flip": lambda x, axis: torch.flip(x, _axes(x, axis)),
+    "ldexp": None,  # its gradient is 0 for negative exponents
     "masked": lambda x, mask: torch.where(mask, x, 0.0),
+    "nanmedian": None,  # the lower of two in the middle, not their mean
     "neuron": lambda *wxb: _neuron(wxb),
     "outer": lambda a, b: torch.outer(a.reshape(-1), b.reshape(-1)),
     "psi": lambda x, n: torch.polygamma(n, x),
