@@ -1,10 +1,12 @@
 """The modified Bessel functions I₀ and I₁ beside PyTorch's, and at their ends."""
 
 import numpy as np
-import torch
+import pytest
 
 import tinygrad_nn as tg
 from tests.ops.test_reduce import curvature, slope
+
+torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `oracle`")
 
 X = np.concatenate([np.linspace(-30, 30, 601), [1e-300, -1e-8, 1e-3, 100.0, 300.0, -700.0]])
 

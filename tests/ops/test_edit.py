@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
 import tinygrad_nn as tg
 from tests.ops.test_reduce import slope
 from tinygrad_nn.errors import DTypeError, OptionError, PositionError, ShapeError
+
+torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `oracle`")
 
 X = np.arange(12.0).reshape(3, 4)
 PLACES = [0, -1, 3, [1], [0, 2], [2, 0, 2], [-1, 0], slice(1, 3), slice(None, None, -1), []]

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
 import tinygrad_nn as tg
 from tests.ops.test_reduce import slope
 from tinygrad_nn.errors import OptionError, ShapeError
+
+torch = pytest.importorskip("torch", reason="PyTorch comes with the extra `oracle`")
 
 
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])
