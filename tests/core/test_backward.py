@@ -508,3 +508,12 @@ def test_an_observer_is_told_of_the_end_also_when_a_rule_raises():
     with tg.observe(Calls()) as calls, pytest.raises(ZeroDivisionError, match="zero"):
         broken(leaf([1.0])).sum().backward()
     assert calls.ended == 1
+
+
+def test_a_program_whose_folder_only_begins_like_the_package_is_the_users():
+    name = tg.__path__[0] + "_examples/program.py"
+    source = "x = tg.tensor([1.0], requires_grad=True)\ny = (x * x).sum()\ny.backward()\n"
+    space = {"tg": tg}
+    exec(compile(source, name, "exec"), space)
+    with pytest.raises(tg.errors.FreedGraphError, match=r"_examples/program\.py:3"):
+        space["y"].backward()

@@ -205,11 +205,12 @@ def test_a_write_into_what_a_checkpoint_used_is_named_as_such():
         y.backward()
 
 
-def test_a_leaf_that_was_frozen_after_its_use_gets_no_gradient():
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_leaf_that_was_frozen_after_its_use_gets_no_gradient(create_graph):
     w, x = leaf([1.0, 1.0]), leaf([1.0, 2.0])
     y = (w * x).sum()
     w.requires_grad = False
-    y.backward()
+    y.backward(create_graph=create_graph)
     assert w.grad is None and x.grad.tolist() == [1, 1]
 
 

@@ -35,7 +35,8 @@ def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -
             traced = pull((root,), (seed,), create_graph=True)
             with _LOCK:
                 for leaf, g in traced.items():
-                    accumulate(leaf, g if isinstance(g, Node) else leaf.wrap(leaf.own([g])))
+                    if leaf.op is not None:  # not frozen since it was used
+                        accumulate(leaf, g if isinstance(g, Node) else leaf.wrap(leaf.own([g])))
         return
     if isinstance(seed, Node):
         seed = seed.synced()  # a graph of its own is not followed

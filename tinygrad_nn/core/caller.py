@@ -11,7 +11,7 @@ from types import CodeType
 __all__ = ["user_line"]
 
 # pathlib would add 6 ms to the import of the package.
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
 def _name(code: CodeType, lasti: int) -> str:
