@@ -2,37 +2,10 @@
 
 from tinygrad_nn.nn import functional as functional
 from tinygrad_nn.nn import init as init
-from tinygrad_nn.nn.activation import ELU as ELU
-from tinygrad_nn.nn.activation import GELU as GELU
-from tinygrad_nn.nn.activation import LeakyReLU as LeakyReLU
-from tinygrad_nn.nn.activation import LogSoftmax as LogSoftmax
-from tinygrad_nn.nn.activation import Mish as Mish
-from tinygrad_nn.nn.activation import ReLU as ReLU
-from tinygrad_nn.nn.activation import Sigmoid as Sigmoid
-from tinygrad_nn.nn.activation import SiLU as SiLU
-from tinygrad_nn.nn.activation import Softmax as Softmax
-from tinygrad_nn.nn.activation import Softplus as Softplus
-from tinygrad_nn.nn.activation import Step as Step
-from tinygrad_nn.nn.activation import Swish as Swish
-from tinygrad_nn.nn.activation import Tanh as Tanh
-from tinygrad_nn.nn.container import Flatten as Flatten
-from tinygrad_nn.nn.container import Identity as Identity
-from tinygrad_nn.nn.container import ModuleList as ModuleList
-from tinygrad_nn.nn.container import Sequential as Sequential
-from tinygrad_nn.nn.linear import Linear as Linear
-from tinygrad_nn.nn.loss import BCELoss as BCELoss
-from tinygrad_nn.nn.loss import BCEWithLogitsLoss as BCEWithLogitsLoss
-from tinygrad_nn.nn.loss import CrossEntropyLoss as CrossEntropyLoss
-from tinygrad_nn.nn.loss import HingeEmbeddingLoss as HingeEmbeddingLoss
-from tinygrad_nn.nn.loss import HingeLoss as HingeLoss
-from tinygrad_nn.nn.loss import HuberLoss as HuberLoss
-from tinygrad_nn.nn.loss import L1Loss as L1Loss
-from tinygrad_nn.nn.loss import MSELoss as MSELoss
-from tinygrad_nn.nn.loss import MultiMarginLoss as MultiMarginLoss
-from tinygrad_nn.nn.loss import NLLLoss as NLLLoss
-from tinygrad_nn.nn.loss import SmoothL1Loss as SmoothL1Loss
-from tinygrad_nn.nn.module import Module as Module
-from tinygrad_nn.nn.neuron import MLP as MLP
-from tinygrad_nn.nn.neuron import Layer as Layer
-from tinygrad_nn.nn.neuron import Neuron as Neuron
+from tinygrad_nn.nn.activation import *
+from tinygrad_nn.nn.container import *
+from tinygrad_nn.nn.linear import *
+from tinygrad_nn.nn.loss import *
+from tinygrad_nn.nn.module import *
+from tinygrad_nn.nn.neuron import *
 from tinygrad_nn.tensor import Parameter as Parameter

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from tinygrad_nn.errors import OperandError, OptionError
+from tinygrad_nn.nn.functional.activation import axis_of_classes
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.activation import elu, gelu, leaky_relu, mish, silu, softplus, step
 from tinygrad_nn.ops.elementwise import relu, sigmoid, tanh
@@ -209,15 +210,6 @@ class LogSoftmax(Softmax):
     def forward(self, x: Any) -> Any:
         """log_softmax(x) along `dim`."""
         return log_softmax(x, self.dim)
-
-
-def axis_of_classes(name: str, dim: int | None) -> int:
-    """`dim`, refused where it is missing."""
-    if dim is None or isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise OptionError(
-            f"{name}: got dim={dim!r}, expected the axis of the classes, such as dim=-1 or dim=1"
-        )
-    return int(dim)
 
 
 ACTIVATIONS: dict[str, tuple[str, Callable[[Any], Any] | None]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from tinygrad_nn.errors import OptionError
-from tinygrad_nn.nn import likelihood, losses
+from tinygrad_nn.nn.functional import likelihood, losses
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.tensor import Tensor, tensor
 

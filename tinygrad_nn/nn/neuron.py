@@ -13,7 +13,8 @@ from typing import Any
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.nn.activation import named_activation
-from tinygrad_nn.nn.linear import Linear, features
+from tinygrad_nn.nn.factory import whole
+from tinygrad_nn.nn.linear import Linear
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.neural import neuron
 from tinygrad_nn.payload import default_float
@@ -66,7 +67,7 @@ class Neuron(Module):
         tensor: bool = False,
     ) -> None:
         super().__init__()
-        self.nin = features("Neuron", "nin", nin)
+        self.nin = whole("Neuron", "nin", nin)
         self.nonlin, self.fused = nonlin, fused
         self.activation = activation if nonlin else _LINEAR
         self._name, self._function = named_activation(self.activation)
@@ -129,7 +130,7 @@ class Layer(Module):
 
     def __init__(self, nin: int, nout: int, *, tensor: bool = False, **options: Any) -> None:
         super().__init__()
-        features("Layer", "nout", nout)
+        whole("Layer", "nout", nout)
         self.neurons: list[Neuron] = []
         self.linear: Linear | None = None
         if tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.losses import as_array, class_indices, class_weights, raw, reduced
+from tinygrad_nn.nn.functional.losses import as_array, class_indices, class_weights, raw, reduced
 from tinygrad_nn.ops.neural import nll, one_hot
 from tinygrad_nn.ops.rearrange import moveaxis
 from tinygrad_nn.ops.reduce import sum as total
