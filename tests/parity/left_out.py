@@ -6,6 +6,7 @@ A name that stands neither here nor in the library fails the suite; so does one 
 _LAZY = "lazy modules guess sizes from the first batch: give the sizes"
 _DEVICES = "for several devices"
 _INTERNAL = "PyTorch's own machinery"
+_IN_PLACE = "writes into its input: the plain form gives the same numbers in a new tensor"
 _LOW = "a product in a number format that NumPy does not have"
 
 MODULES: dict[str, str] = {
@@ -39,6 +40,10 @@ FUNCTIONS: dict[str, str] = {
     "has_torch_function_unary": _INTERNAL,
     "has_torch_function_variadic": _INTERNAL,
     "native_channel_shuffle": _INTERNAL,
+    **{
+        f"{name}_": _IN_PLACE
+        for name in ("celu", "elu", "hardtanh", "leaky_relu", "relu", "rrelu", "selu", "threshold")
+    },
     "grouped_mm": _LOW,
     "scaled_grouped_mm": _LOW,
     "scaled_mm": _LOW,

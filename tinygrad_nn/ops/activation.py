@@ -22,6 +22,7 @@ __all__ = [
     "celu",
     "elu",
     "gelu",
+    "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
@@ -37,6 +38,7 @@ __all__ = [
     "step",
     "swish",
     "tanhshrink",
+    "threshold",
 ]
 
 _SQRT_TWO_PI = math.sqrt(2 * math.pi)
@@ -119,6 +121,22 @@ def softshrink(x: Any, /, lambd: float = 0.5) -> Any:
     """x moved towards 0 by `lambd`, and 0 within; dy/dx = 1 where |x| > lambd, else 0."""
     xp = namespace(x)
     return x - xp.minimum(xp.maximum(x, -lambd), lambd)
+
+
+@composed(domain=Domain(avoid=(-0.5, 0.5)))
+def hardshrink(x: Any, /, lambd: float = 0.5) -> Any:
+    """x where |x| > lambd, else 0; dy/dx = 1 or 0."""
+    return masked(x, greater(abs(x), lambd))
+
+
+def _above(draw: Draw) -> Sample:
+    return (draw.array(draw.shape(), Domain(avoid=(0.3,))),), {"threshold": 0.3, "value": -1.0}
+
+
+@composed(samples=_above)
+def threshold(x: Any, /, threshold: float, value: float) -> Any:
+    """x where x > threshold, else the constant `value`; dy/dx = 1 or 0."""
+    return where(greater(x, threshold), x, value)
 
 
 # ── Exponential units ───────────────────────────────────────────────────────────────────
