@@ -25,6 +25,7 @@ class ModuleCase:
             random numbers is compared by "eval" alone.
         grad: Whether gradients are compared.
         tolerance: Relative.
+        text: Whether the texts are PyTorch's; losses here show their options.
     """
 
     args: tuple[Any, ...] = ()
@@ -35,6 +36,7 @@ class ModuleCase:
     modes: tuple[str, ...] = ("train", "train", "eval")
     grad: bool = True
     tolerance: float = 1e-9
+    text: bool = True
 
 
 @dataclass

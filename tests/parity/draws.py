@@ -1,10 +1,16 @@
 """What a case draws from: Hypothesis for the choices, a seeded generator for the numbers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
+
+
+class Fixed(NamedTuple):
+    """An array that gets no gradient: a label, a weight."""
+
+    array: np.ndarray
 
 
 class Draw:

@@ -1,4 +1,7 @@
-"""Losses as modules; each is the function of `nn.functional` with its options kept."""
+"""Losses as modules; each is the function of `nn.functional` with its options kept.
+
+Here those of predictions; those of pairs, lists and distributions are in `nn.ranking`.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +28,21 @@ __all__ = [
 ]
 
 
-class _Loss(Module):
+class Loss(Module):
     """A loss function and its options.
 
     Weights become buffers: they follow `to(dtype)` and show in the state dict.
     """
 
     function: ClassVar[Callable[..., Any]]
+    reductions: ClassVar[tuple[str, ...]] = ("mean", "sum", "none")
 
     def __init__(self, reduction: str = "mean", *, weights: Any = None, **options: Any) -> None:
         super().__init__()
-        if reduction not in ("mean", "sum", "none"):
+        if reduction not in self.reductions:
             raise OptionError(
-                f"{type(self).__name__}: got the reduction {reduction!r}, expected 'mean', 'sum' "
-                "or 'none'"
+                f"{type(self).__name__}: got the reduction {reduction!r}, expected one of "
+                f"{', '.join(self.reductions)}"
             )
         self.reduction = reduction
         self._options = options
@@ -46,11 +50,11 @@ class _Loss(Module):
             kept = weight if weight is None or isinstance(weight, Tensor) else tensor(weight)
             self.register_buffer(name, kept)
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Loss of the prediction `input` for `target`."""
+    def forward(self, *inputs: Any) -> Any:
+        """Loss of the prediction for the target."""
         weights = {name: getattr(self, name) for name in self._buffers}
         function = type(self).function
-        return function(input, target, reduction=self.reduction, **self._options, **weights)
+        return function(*inputs, reduction=self.reduction, **self._options, **weights)
 
     def extra_repr(self) -> str:
         """Options that differ from the plain loss."""
@@ -61,7 +65,7 @@ class _Loss(Module):
         return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
-class MSELoss(_Loss):
+class MSELoss(Loss):
     """Mean squared error. See `functional.mse_loss`.
 
     Args:
@@ -74,7 +78,7 @@ class MSELoss(_Loss):
         super().__init__(reduction)
 
 
-class L1Loss(_Loss):
+class L1Loss(Loss):
     """Mean absolute error. See `functional.l1_loss`.
 
     Args:
@@ -87,7 +91,7 @@ class L1Loss(_Loss):
         super().__init__(reduction)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(Loss):
     """Huber's loss. See `functional.huber_loss`.
 
     Args:
@@ -101,7 +105,7 @@ class HuberLoss(_Loss):
         super().__init__(reduction, delta=delta)
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(Loss):
     """Absolute error with a rounded tip. See `functional.smooth_l1_loss`.
 
     Args:
@@ -115,7 +119,7 @@ class SmoothL1Loss(_Loss):
         super().__init__(reduction, beta=beta)
 
 
-class BCELoss(_Loss):
+class BCELoss(Loss):
     """Binary cross-entropy of probabilities. See `functional.binary_cross_entropy`.
 
     Args:
@@ -129,7 +133,7 @@ class BCELoss(_Loss):
         super().__init__(reduction, weights={"weight": weight})
 
 
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(Loss):
     """Binary cross-entropy of logits. See `functional.binary_cross_entropy_with_logits`.
 
     Args:
@@ -144,7 +148,7 @@ class BCEWithLogitsLoss(_Loss):
         super().__init__(reduction, weights={"weight": weight, "pos_weight": pos_weight})
 
 
-class HingeLoss(_Loss):
+class HingeLoss(Loss):
     """Max-margin loss of scores and labels of −1 and 1. See `functional.hinge_loss`.
 
     Args:
@@ -158,7 +162,7 @@ class HingeLoss(_Loss):
         super().__init__(reduction, squared=squared)
 
 
-class HingeEmbeddingLoss(_Loss):
+class HingeEmbeddingLoss(Loss):
     """Hinge loss of distances. See `functional.hinge_embedding_loss`.
 
     Args:
@@ -172,7 +176,7 @@ class HingeEmbeddingLoss(_Loss):
         super().__init__(reduction, margin=margin)
 
 
-class MultiMarginLoss(_Loss):
+class MultiMarginLoss(Loss):
     """Hinge loss of several classes. See `functional.multi_margin_loss`.
 
     Args:
@@ -190,7 +194,7 @@ class MultiMarginLoss(_Loss):
         super().__init__(reduction, weights={"weight": weight}, p=p, margin=margin)
 
 
-class NLLLoss(_Loss):
+class NLLLoss(Loss):
     """Negative log-likelihood of log-probabilities. See `functional.nll_loss`.
 
     Args:
@@ -207,7 +211,7 @@ class NLLLoss(_Loss):
         super().__init__(reduction, weights={"weight": weight}, ignore_index=ignore_index)
 
 
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(Loss):
     """Cross-entropy of logits. See `functional.cross_entropy`.
 
     Args:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import prod
 from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.losses import as_array, class_indices, class_weights, raw, reduced
-from tinygrad_nn.ops.neural import nll, one_hot
+from tinygrad_nn.ops.neural import linear, nll, one_hot
 from tinygrad_nn.ops.rearrange import moveaxis
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.select import where
+from tinygrad_nn.ops.shape import reshape
 from tinygrad_nn.ops.softmax import log_softmax
 from tinygrad_nn.tensor import Tensor
 
-__all__ = ["cross_entropy", "nll_loss"]
+__all__ = ["cross_entropy", "linear_cross_entropy", "nll_loss"]
 
 
 def cross_entropy(
@@ -88,6 +90,64 @@ def nll_loss(
     index = class_indices("nll_loss", target)
     _check_index("nll_loss", input, x, index)
     return _indexed("nll_loss", x, index, weight, ignore_index, reduction, 0.0)
+
+
+def linear_cross_entropy(
+    input: Any,
+    linear_weight: Any,
+    target: Any,
+    *,
+    linear_bias: Any = None,
+    weight: Any = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: None = None,
+) -> Any:
+    """`cross_entropy` of the logits x Wᵀ + b.
+
+    Args:
+        input: `(N, in_features)` or `(in_features,)`.
+        linear_weight: `(classes, ..., in_features)`.
+        target: As for `cross_entropy`, of logits `(N, classes, ...)`.
+        linear_bias: `(classes, ...)`, or None.
+        weight: One number for each class.
+        reduction: "mean", "sum" or "none".
+        ignore_index: Samples of this class index are left out; not with probabilities.
+        label_smoothing: ε: the target becomes (1 − ε) t + ε / classes.
+        options: None: the logits are computed at once. PyTorch's chunks are not here.
+
+    Raises:
+        ShapeError: The shapes do not fit.
+        OptionError: `options` is not None, or `ignore_index` is given with probabilities.
+    """
+    if options is not None:
+        raise OptionError(
+            f"linear_cross_entropy: got options={options!r}, expected None: logits are computed "
+            "at once here; leave it out"
+        )
+    classes, *more, width = linear_weight.shape
+    if (more and input.ndim != 2) or input.ndim not in (1, 2):
+        raise ShapeError(
+            f"linear_cross_entropy: got x {tuple(input.shape)} and a weight "
+            f"{tuple(linear_weight.shape)}, expected x (N, {width})"
+        )
+    flat = reshape(linear_weight, (classes * prod(more), width))
+    bias = () if linear_bias is None else (reshape(linear_bias, (classes * prod(more),)),)
+    logits = reshape(linear(input, flat, *bias), (*input.shape[:-1], classes, *more))
+    if ignore_index is not None and _are_probabilities(logits, target):
+        raise OptionError(
+            "linear_cross_entropy: got ignore_index with a target of probabilities, expected "
+            "class indices; leave it out"
+        )
+    return cross_entropy(
+        logits,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 def _classes_last(x: Any) -> Any:

@@ -96,32 +96,58 @@ def pair(name: str, input: Any, target: Any) -> tuple[Any, Any]:
 # ── Regression ──────────────────────────────────────────────────────────────────────────
 
 
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Mean squared error (x − t)².
+def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """Mean squared error (x − t)², each element counted `weight` times.
 
     Raises:
-        ShapeError: Prediction and target differ in shape.
+        ShapeError: Prediction, target and weight differ in shape.
     """
     x, t = pair("mse_loss", input, target)
     d = x - t
-    return reduced("mse_loss", d * d, reduction)
+    losses = _counted("mse_loss", d * d, weight)
+    if weight is not None and reduction == "mean":
+        return total(losses) / total(as_array(weight))
+    return reduced("mse_loss", losses, reduction)
 
 
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Mean absolute error |x − t|; slope 0 where they are equal.
+def _counted(name: str, losses: Any, weight: Any) -> Any:
+    if weight is None:
+        return losses
+    weight = as_array(weight)
+    if tuple(weight.shape) != tuple(losses.shape):
+        raise ShapeError(
+            f"{name}: got weights of shape {tuple(weight.shape)} for losses of shape "
+            f"{tuple(losses.shape)}, expected the same; use broadcast_to"
+        )
+    return losses * weight
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """Mean absolute error |x − t|, each times `weight`; slope 0 where they are equal.
 
     Raises:
-        ShapeError: Prediction and target differ in shape.
+        ShapeError: Prediction, target and weight differ in shape.
     """
     x, t = pair("l1_loss", input, target)
-    return reduced("l1_loss", absolute(x - t), reduction)
+    losses = _counted("l1_loss", absolute(x - t), weight)
+    if weight is not None and reduction == "mean":
+        return total(losses) / total(as_array(weight))
+    return reduced("l1_loss", losses, reduction)
 
 
-def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+def huber_loss(
+    input: Any,
+    target: Any,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Any = None,
+) -> Any:
     """Huber's loss: ½ d² where |d| ≤ δ, beyond it the line δ (|d| − ½ δ); d = x − t.
 
+    Each is counted `weight` times; the mean is over the elements.
+
     Raises:
-        ShapeError: Prediction and target differ in shape.
+        ShapeError: Prediction, target and weight differ in shape.
         OptionError: `delta` is not positive.
     """
     if not delta > 0:
@@ -129,9 +155,8 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     x, t = pair("huber_loss", input, target)
     d = x - t
     size = absolute(d)
-    return reduced(
-        "huber_loss", where(size <= delta, 0.5 * d * d, delta * (size - 0.5 * delta)), reduction
-    )
+    losses = where(size <= delta, 0.5 * d * d, delta * (size - 0.5 * delta))
+    return reduced("huber_loss", _counted("huber_loss", losses, weight), reduction)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
@@ -175,7 +200,7 @@ def binary_cross_entropy(
             "binary_cross_entropy_with_logits"
         )
     losses = -(t * _log(p) + (1 - t) * _log(1 - p))
-    losses = _weighted("binary_cross_entropy", losses, weight)
+    losses = weighted("binary_cross_entropy", losses, weight)
     return reduced("binary_cross_entropy", losses, reduction)
 
 
@@ -205,11 +230,12 @@ def binary_cross_entropy_with_logits(
     else:
         factor = _factor("binary_cross_entropy_with_logits", x, pos_weight)
         losses = factor * t * softplus(negative(x), 1.0, inf) + (1 - t) * softplus(x, 1.0, inf)
-    losses = _weighted("binary_cross_entropy_with_logits", losses, weight)
+    losses = weighted("binary_cross_entropy_with_logits", losses, weight)
     return reduced("binary_cross_entropy_with_logits", losses, reduction)
 
 
-def _weighted(name: str, losses: Any, weight: Any) -> Any:
+def weighted(name: str, losses: Any, weight: Any) -> Any:
+    """Losses times weights that broadcast to them."""
     return losses if weight is None else losses * _factor(name, losses, weight)
 
 
@@ -234,7 +260,7 @@ def hinge_loss(input: Any, target: Any, reduction: str = "mean", squared: bool =
         OptionError: A label is neither −1 nor 1.
     """
     s, y = pair("hinge_loss", input, target)
-    _check_signs("hinge_loss", y)
+    check_signs("hinge_loss", y)
     losses = relu(1 - y * s)
     return reduced("hinge_loss", losses * losses if squared else losses, reduction)
 
@@ -249,11 +275,16 @@ def hinge_embedding_loss(
         OptionError: A label is neither −1 nor 1.
     """
     x, y = pair("hinge_embedding_loss", input, target)
-    _check_signs("hinge_embedding_loss", y)
+    check_signs("hinge_embedding_loss", y)
     return reduced("hinge_embedding_loss", where(raw(y) > 0, x, relu(margin - x)), reduction)
 
 
-def _check_signs(name: str, labels: Any) -> None:
+def check_signs(name: str, labels: Any) -> None:
+    """Refuse labels other than −1 and 1.
+
+    Raises:
+        OptionError: There is one.
+    """
     numbers = raw(labels)
     if not ((numbers == 1) | (numbers == -1)).all():
         wrong = numbers[(numbers != 1) & (numbers != -1)].reshape(-1)[0]

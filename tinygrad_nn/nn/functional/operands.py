@@ -1,0 +1,92 @@
+"""What functions of networks accept, and writing into state that they are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.bind import describe
+from tinygrad_nn.core.node import CLOCK, Node
+from tinygrad_nn.errors import DTypeError, OperandError, OptionError
+from tinygrad_nn.tensor import Tensor, tensor
+
+__all__: list[str] = []
+
+
+def floats(name: str, x: Any, what: str = "an input") -> Any:
+    """Tensor of floats; arrays and lists become one.
+
+    Raises:
+        DTypeError: It holds integers or bools.
+        OperandError: It is a `Value`.
+    """
+    if not isinstance(x, Tensor):
+        if isinstance(x, Node):
+            raise OperandError(
+                f"{name}: got a Value, expected a tensor or array; tinygrad_nn.tensor([value.data])"
+            )
+        x = tensor(x)
+    if x.dtype.kind != "f":
+        raise DTypeError(
+            f"{name}: got {what} of {x.dtype}, expected floats; convert it: x.astype('float32')"
+        )
+    return x
+
+
+def integers(name: str, x: Any, what: str, expected: str) -> Any:
+    """Array of integers behind a tensor, array or nested list.
+
+    Raises:
+        DTypeError: It holds something else.
+    """
+    if not isinstance(x, Tensor):
+        x = x if hasattr(x, "dtype") and not isinstance(x, Node) else tensor(_listed(x))
+    array = x.synced() if isinstance(x, Tensor) else x
+    if array.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{name}: got {what} {describe(array)}, expected {expected}; convert it: "
+            "x.astype('int64')"
+        )
+    return array
+
+
+def _listed(x: Any) -> Any:
+    return namespace_of_numbers().asarray(x)
+
+
+def probability(name: str, p: Any) -> float:
+    """`p` as a float from 0 to 1.
+
+    Raises:
+        OptionError: It is outside, or no number.
+    """
+    if isinstance(p, bool) or not hasattr(p, "__float__") or not 0 <= float(p) <= 1:
+        raise OptionError(
+            f"{name}: got p={p!r}, expected a probability of leaving out, from 0 to 1"
+        )
+    return float(p)
+
+
+def epsilon(name: str, eps: Any) -> float:
+    """`eps` as a float of at least 0.
+
+    Raises:
+        OptionError: It is negative, NaN or no number.
+    """
+    if isinstance(eps, bool) or not hasattr(eps, "__float__") or not float(eps) >= 0:
+        raise OptionError(f"{name}: got eps={eps!r}, expected a small number such as 1e-5")
+    return float(eps)
+
+
+def overwrite(target: Any, new: Any) -> None:
+    """Let a leaf tensor or array hold these numbers from now on.
+
+    A tensor gets an array of its own, so that graphs that used the old numbers keep them.
+    """
+    if not isinstance(target, Tensor):
+        target[...] = new
+        return
+    value = target.synced()
+    target._data = namespace(value).asarray(new, dtype=value.dtype).reshape(value.shape)
+    target.epoch = CLOCK.tick()
+    target.show_shared()

@@ -1,0 +1,66 @@
+"""Sizes along the axes of an image, and its rank, as pooling and resizing take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_nn.errors import OptionError, ShapeError
+
+__all__: list[str] = []
+
+NAMES = {1: "L", 2: "H, W", 3: "D, H, W"}
+
+
+def per_axis(name: str, argument: str, value: Any, dims: int, least: int = 0) -> tuple[int, ...]:
+    """An integer for each axis, from one for all of them or one for each.
+
+    Raises:
+        OptionError: They are no integers, too small, or not as many as the axes.
+    """
+    several = isinstance(value, (tuple, list))
+    found = list(value) if several else [value]
+    if len(found) == 1:
+        found = found * dims
+    whole = all(hasattr(k, "__index__") and not isinstance(k, bool) for k in found)
+    if not whole or len(found) != dims or any(k < least for k in found):
+        each = "an integer" if dims == 1 else f"an integer or {dims} of them"
+        raise OptionError(f"{name}: got {argument}={value!r}, expected {each}, at least {least}")
+    return tuple(int(k) for k in found)
+
+
+def per_axis_or_none(name: str, argument: str, value: Any, dims: int) -> tuple[int | None, ...]:
+    """The same, where None stands for the size of the input."""
+    found = list(value) if isinstance(value, (tuple, list)) else [value] * dims
+    if len(found) == 1:
+        found = found * dims
+    if len(found) != dims:
+        raise OptionError(
+            f"{name}: got {argument}={value!r}, expected an integer or None, or {dims} of them"
+        )
+    return tuple(None if k is None else per_axis(name, argument, k, 1)[0] for k in found)
+
+
+def check_rank(name: str, x: Any, dims: int, batched: bool = False) -> None:
+    """Refuse what is neither a batch of images nor, unless `batched`, one image.
+
+    Raises:
+        ShapeError: The number of axes is another.
+    """
+    if x.ndim == dims + 2 or (x.ndim == dims + 1 and not batched):
+        return
+    shapes = f"(N, C, {NAMES[dims]})" + ("" if batched else f" or (C, {NAMES[dims]})")
+    hint = ""
+    if x.ndim == dims:
+        hint = f"; add the axis of channels: x[{'None, None' if batched else 'None'}]"
+    raise ShapeError(f"{name}: got shape {tuple(x.shape)}, expected {shapes}{hint}")
+
+
+def sides(x: Any, dims: int) -> tuple[int, ...]:
+    """Lengths of the last axes."""
+    return tuple(x.shape[x.ndim - dims :])
+
+
+def text(numbers: Sequence[Any]) -> str:
+    """Sizes for a message: 28 × 28."""
+    return " × ".join(map(str, numbers))
