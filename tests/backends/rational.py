@@ -92,6 +92,12 @@ def quantile(t: Any) -> Any:
     return z
 
 
+def logit_normal(t: Any) -> Any:
+    x = mp.sqrt(t)
+    tail = mp.erfc(x / mp.sqrt(2))
+    return (mp.log(2 - tail) - mp.log(tail)) / x
+
+
 FITS = {
     "ERF": Fit(erf_over_x, 0, 36, 15, 3e-16),
     "ERF_SINGLE": Fit(erf_over_x, 0, 16, 7, 4e-9),
@@ -102,4 +108,5 @@ FITS = {
     "ERFINV": Fit(erfinv_over_y, 0, 0.25, 5, 2e-18),
     "QUANTILE": Fit(quantile, float(mp.sqrt(mp.log(4))) * 0.999, 6.3, 10, 3e-16),
     "QUANTILE_FAR": Fit(lambda t: quantile(t) / t, 6.2, 27.4, 8, 2e-17),
+    "LOGIT_NDTR_SINGLE": Fit(logit_normal, 0, 49, 4, 1e-6),
 }

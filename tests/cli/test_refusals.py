@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import tinygrad_nn as tg
 from tests.cli.process import SMALL, run, run_script
 from tinygrad_nn.cli import main
 from tinygrad_nn.data import write_idx
+from tinygrad_nn.train import Epoch, History
 
 TINY = [*SMALL, "--epochs", "1"]
 
@@ -65,10 +67,12 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("train --data-folder x", ["--data-folder", "mnist only"]),
         ("train mnist", ["TINYGRAD_NN_DATA", "--download", "--data-folder", "digits"]),
         ("train mnist --data-folder nowhere", ["nowhere", "train-images"]),
-        ("train --resume absent", ["absent", "state.npz", "without --resume"]),
+        ("train --resume absent", ["absent", "checkpoint.safetensors", "without --resume"]),
         ("train --resume a --lr 1", ["--lr", "with --resume", "--epochs"]),
         ("train digits --resume a", ["--data", "with --resume"]),
         ("train --resume a --epochs 0", ["--epochs", "at least 1"]),
+        ("train --save-every -1", ["--save-every", "-1", "from 0 up"]),
+        ("train --save-every nan", ["--save-every", "nan"]),
     ],
 )
 def test_a_wrong_argument(arguments: str, words: list[str], capsys):
@@ -101,13 +105,14 @@ def test_a_folder_that_may_not_be_written(capsys):
     assert "Permission denied" in refused(capsys, "train", *TINY, "--out", "locked")
 
 
-def fail_write(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Make the disk full after some files."""
-    left = iter(range(after))
+def fail_write(monkeypatch: pytest.MonkeyPatch, after: int, until: int = 10**9) -> None:
+    """Make the disk full after some files, until `until` of them failed."""
+    left, right = iter(range(after)), iter(range(until))
     fsync = os.fsync
 
     def full(descriptor: int) -> None:
-        if next(left, None) is None:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if is_file and next(left, None) is None and next(right, None) is not None:
             raise OSError(28, "No space left on device")
         fsync(descriptor)
 
@@ -127,14 +132,73 @@ def test_a_disk_that_fills_up_leaves_a_run_to_go_on_with(
     with monkeypatch.context() as patch:
         fail_write(patch, files)
         assert main(["train", *SMALL, "--epochs", "3", "--out", "run"]) == 2
-    err = capsys.readouterr().err
-    assert "No space left on device" in err and err.count("\n") == 1
+    *warnings, error = capsys.readouterr().err.splitlines()
+    assert error.startswith("tinygrad-nn: error: ") and "No space left on device" in error
+    assert len(warnings) <= 1
+    assert all(line.startswith("tinygrad-nn: warning: ") for line in warnings)
     assert list(Path().rglob("*.part")) == []
     assert main(["train", "--resume", "run"]) == 0
-    capsys.readouterr()
+    assert same_as_whole(capsys)
+
+
+def same_as_whole(capsys: pytest.CaptureFixture[str]) -> bool:
+    """Whether the weights in `run` are those of a run without any trouble."""
     assert main(["train", *SMALL, "--epochs", "3", "--out", "whole"]) == 0
-    a, b = (Path(name, "weights.npz").read_bytes() for name in ("run", "whole"))
-    assert a == b
+    assert capsys.readouterr().err == ""
+    a, b = (Path(name, "model.safetensors").read_bytes() for name in ("run", "whole"))
+    return a == b
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_a_disk_that_is_full_for_a_while_is_told_and_learning_goes_on(
+    failures: int, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        # The first three files are those of the start.
+        fail_write(patch, 3, failures)
+        assert main(["train", *SMALL, "--epochs", "3", "--out", "run"]) == 0
+    warning, again = capsys.readouterr().err.splitlines()
+    assert warning.startswith("tinygrad-nn: warning: ") and "Learning goes on" in warning
+    assert "No space left on device" in warning and again == "tinygrad-nn: saving works again"
+    assert same_as_whole(capsys)
+
+
+def test_a_folder_that_vanishes_leaves_its_last_checkpoint(capsys, monkeypatch: pytest.MonkeyPatch):
+    close_epoch = History.close_epoch
+
+    def moving(self: History, scores: dict[str, float]) -> Epoch:
+        epoch = close_epoch(self, scores)
+        if epoch.number == 2:
+            shutil.move("run", "moved")
+        return epoch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "close_epoch", moving)
+        assert main(["train", *SMALL, "--epochs", "3", "--out", "run"]) == 2
+    out, err = capsys.readouterr()
+    warning, error = err.splitlines()
+    assert "epoch 3/3" in out and "no longer there; put it back" in warning
+    assert error.startswith("tinygrad-nn: error: ") and "no longer there" in error
+    assert not Path("run").exists()
+    assert len(tg.load("moved/checkpoint.safetensors")["history"]["epochs"]) == 1
+    shutil.move("moved", "run")
+    assert main(["train", "--resume", "run"]) == 0
+    assert same_as_whole(capsys)
+
+
+def test_a_run_that_was_killed_before_it_saved_anything_is_begun_anew(capsys):
+    Path("run").mkdir()
+    assert "start it anew with --out run" in refused(capsys, "train", "--resume", "run")
+    Path("run/.checkpoint.safetensors.0123.part").write_bytes(b"{")
+    assert "start it anew with --out run" in refused(capsys, "train", "--resume", "run")
+    assert main(["train", *TINY, "--out", "run"]) == 0
+    assert list(Path("run").glob(".*")) == []
+
+
+def test_what_a_killed_run_left_unfinished_is_removed(folder: Path, capsys):
+    (folder / ".run.json.0123.part").touch()
+    assert main(["train", "--resume", "run"]) == 0
+    assert list(folder.glob(".*")) == []
 
 
 def test_a_file_that_really_cannot_grow(tmp_path: Path):
@@ -161,18 +225,18 @@ def folder(capsys) -> Path:
 
 
 def test_a_damaged_state(folder: Path, capsys):
-    path = folder / "state.npz"
+    path = folder / "checkpoint.safetensors"
     intact = path.read_bytes()
     for content in (b"", intact[:-100], intact.replace(b"weight", b"height"), b"PK" * 99):
         path.write_bytes(content)
         said = refused(capsys, "train", "--resume", "run")
         assert "run" in said and "without --resume" in said
     path.unlink()
-    assert "state.npz" in refused(capsys, "train", "--resume", "run")
+    assert "checkpoint.safetensors" in refused(capsys, "train", "--resume", "run")
 
 
 def test_a_state_whose_parts_do_not_fit(folder: Path, capsys):
-    state = tg.load(folder / "state.npz")
+    state = tg.load(folder / "checkpoint.safetensors")
     changes = [
         {"settings": {**state["settings"], "layers": [5]}},
         {"settings": {**state["settings"], "lr": -1}},
@@ -186,7 +250,7 @@ def test_a_state_whose_parts_do_not_fit(folder: Path, capsys):
         {"more": 1},
     ]
     for change in changes:
-        tg.save({**state, **change}, folder / "state.npz")
+        tg.save({**state, **change}, folder / "checkpoint.safetensors")
         assert "run" in refused(capsys, "train", "--resume", "run"), change
 
 
@@ -240,7 +304,7 @@ def test_divergence_stops_with_advice_and_keeps_the_state(capsys):
     assert code == 2 and err.count("\n") == 1
     assert "nan" in err or "inf" in err
     assert "lower the learning rate" in err and "Warning" not in err
-    assert tg.load("run/state.npz")
+    assert tg.load("run/checkpoint.safetensors")
 
 
 def test_learning_too_little_is_said(capsys):

@@ -23,12 +23,12 @@ cli_train = importlib.import_module("tinygrad_nn.cli.train")
 
 WRITTEN = [
     "backward.svg",
+    "checkpoint.safetensors",
     "confusion.svg",
     "history.svg",
     "mistakes.svg",
+    "model.safetensors",
     "run.json",
-    "state.npz",
-    "weights.npz",
     "weights.svg",
 ]
 
@@ -95,11 +95,11 @@ def test_the_saved_weights_give_the_accuracy(finished: tuple[str, Path]):
     _, folder = finished
     _, test = load_digits(size=28).flatten().split(test=0.25, rng=0)
     y = test.inputs
-    with np.load(folder / "weights.npz", allow_pickle=False) as weights:
-        assert sum(weights[name].size for name in weights.files if name != "tree.json") == 13002
-        for layer in (0, 2, 4):
-            y = y @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"]
-            y = np.tanh(y) if layer < 4 else y
+    weights = tg.load(folder / "model.safetensors")
+    assert sum(array.size for array in weights.values()) == 13002
+    for layer in (0, 2, 4):
+        y = y @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"]
+        y = np.tanh(y) if layer < 4 else y
     right = int((y.argmax(axis=1) == test.targets).sum())
     history = json.loads((folder / "run.json").read_text("utf-8"))
     assert right == np.trace(history["result"]["confusion"])
@@ -129,7 +129,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(number: int, tmp_path:
     assert leftovers(tmp_path) == []
     state = json.loads((tmp_path / "cut" / "run.json").read_text())
     assert state["status"] == "interrupted" and 3 <= len(state["epochs"]) < 60
-    assert tg.load(tmp_path / "cut" / "weights.npz")
+    assert tg.load(tmp_path / "cut" / "model.safetensors")
 
     again = run("train", "--resume", "cut", folder=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
@@ -137,7 +137,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(number: int, tmp_path:
     whole = run(*arguments, "whole", folder=tmp_path)
     assert whole.returncode == 0
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
-    weights = [tg.load(tmp_path / name / "weights.npz") for name in ("cut", "whole")]
+    weights = [tg.load(tmp_path / name / "model.safetensors") for name in ("cut", "whole")]
     assert same(*weights)
     assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == WRITTEN
 
@@ -169,7 +169,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(tmp_path: Path):
     assert process.wait(timeout=30) != 0
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert leftovers(tmp_path) == [] and tg.load(tmp_path / "a" / "state.npz")
+    assert leftovers(tmp_path) == [] and tg.load(tmp_path / "a" / "checkpoint.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_flatten_keeps_the_values_in_order(shape):
 )
 def test_the_halves_are_disjoint_complete_and_of_the_right_size(targets, test, seed, stratify):
     data = numbered(targets)
-    train, held_out = data.split(test, rng=seed, stratify=stratify)
+    train, held_out = data.split(test=test, rng=seed, stratify=stratify)
     assert sorted(numbers(train) + numbers(held_out)) == list(range(len(data)))
     assert len(train) and len(held_out)
     assert abs(len(held_out) - test * len(data)) <= 1
@@ -200,7 +200,7 @@ def test_the_halves_are_disjoint_complete_and_of_the_right_size(targets, test, s
 
 @given(targets=labels, test=st.floats(0.01, 0.99), seed=SEED)
 def test_every_class_keeps_its_share_to_within_one(targets, test, seed):
-    _, held_out = numbered(targets).split(test, rng=seed)
+    _, held_out = numbered(targets).split(test=test, rng=seed)
     share = len(held_out) / len(targets)
     for label in set(targets.tolist()):
         exact = share * np.count_nonzero(targets == label)
@@ -209,7 +209,7 @@ def test_every_class_keeps_its_share_to_within_one(targets, test, seed):
 
 def test_a_place_left_over_goes_to_the_class_that_lost_most():
     # Exact shares 2.8 and 1.2: rounding down loses 0.8 of the first and 0.2 of the second.
-    _, held_out = numbered(np.array([0] * 7 + [1] * 3)).split(0.4, rng=1)
+    _, held_out = numbered(np.array([0] * 7 + [1] * 3)).split(test=0.4, rng=1)
     assert np.bincount(held_out.targets).tolist() == [3, 1]
 
 
@@ -239,15 +239,15 @@ def test_single_examples_of_many_classes_are_drawn_by_chance():
 
 def test_measured_targets_are_split_without_regard_to_their_values():
     data = Dataset(np.arange(20)[:, None], np.linspace(0, 1, 20))
-    assert [len(half) for half in data.split(0.25)] == [15, 5]
+    assert [len(half) for half in data.split(test=0.25)] == [15, 5]
     with pytest.raises(DataError, match="one integer label"):
-        data.split(0.25, stratify=True)
+        data.split(test=0.25, stratify=True)
 
 
 @pytest.mark.parametrize("test", [0, 1, 0.0, 1.0, -0.1, 1.5, True, 2, float("nan"), "0.2", None])
 def test_a_share_outside_of_zero_to_one_is_refused(test):
     with pytest.raises(OptionError, match="test: got"):
-        numbered(np.zeros(9)).split(test)
+        numbered(np.zeros(9)).split(test=test)
 
 
 @pytest.mark.parametrize("rng", [-1, True, 0.5, None, "0", np.random.RandomState(0)])

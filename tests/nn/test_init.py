@@ -150,3 +150,57 @@ def test_the_same_seed_gives_the_same_bits_in_another_process():
         return done.stdout
 
     assert run("1") == run("2")
+
+
+def test_generator_and_rng_are_two_names_of_one_argument():
+    a, b = init.normal_(weight(3), 0.0, 1.0, 5), init.normal_(weight(3), rng=5)
+    np.testing.assert_array_equal(a.data, b.data)
+    with pytest.raises(OptionError, match="both generator= and rng="):
+        init.normal_(weight(3), generator=1, rng=1)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "a", "b"),
+    [(0, 1, -2, 2), (1, 2, 0, 5), (0, 1, 5, 7), (0, 1, -60, -50), (3, 0, 4, 5), (0, 1, -9, 0)],
+)
+def test_truncated_normal_numbers_have_the_distribution_they_should(mean, std, a, b):
+    stats = pytest.importorskip("scipy.stats")
+    w = nn.Parameter(np.zeros(4000))
+    x = init.trunc_normal_(w, mean, std, a, b, rng=0).data
+    assert x.min() >= a
+    assert x.max() <= b
+    if std and abs(a) < 40:
+        found = stats.kstest(x, stats.truncnorm((a - mean) / std, (b - mean) / std, mean, std).cdf)
+        assert found.pvalue > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (0, 2)])
+def test_identity_matrix(shape):
+    np.testing.assert_array_equal(init.eye_(weight(*shape)).data, np.eye(*shape))
+    with pytest.raises(ShapeError, match="matrix"):
+        init.eye_(weight(3))
+
+
+@pytest.mark.parametrize("shape", [(6, 2, 3), (6, 3, 4, 3), (3, 6, 1, 2, 3)])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_dirac_kernels_are_pytorchs(shape, groups):
+    torch = pytest.importorskip("torch")
+    expected = torch.nn.init.dirac_(torch.ones(shape), groups)
+    np.testing.assert_array_equal(init.dirac_(weight(*shape), groups).data, expected.numpy())
+    with pytest.raises(OptionError, match="divisor"):
+        init.dirac_(weight(*shape), 4)
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.25, 0.3, 1.0])
+def test_sparse_columns(sparsity):
+    x = init.sparse_(weight(8, 5), sparsity, rng=0).data
+    assert ((x == 0).sum(axis=0) == math.ceil(8 * sparsity)).all()
+
+
+def test_gains_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    for name in ("linear", "conv1d", "conv_transpose3d", "sigmoid", "tanh", "relu", "selu"):
+        assert init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name))
+    assert init.calculate_gain("leaky_relu", 0.2) == torch.nn.init.calculate_gain("leaky_relu", 0.2)
+    with pytest.raises(OptionError, match="slope"):
+        init.calculate_gain("leaky_relu", "0.2")

@@ -34,12 +34,28 @@ def _spread(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _convolved(*inputs: Any, padding: Any, **static: Any) -> Any:
+    """A convolution; what is padded is put around it before, and a negative number cuts."""
+    x, weight, *bias = inputs
+    widths = [n for pair in reversed(padding) for n in pair]
+    function = getattr(functional, f"conv{weight.ndim - 2}d")
+    return function(functional.pad(x, widths), weight, *bias, **static)
+
+
+def _convolved_back(x: Any, weight: Any, padding: Any, **static: Any) -> Any:
+    """A transposed convolution; padding is cut off it afterwards, or put around."""
+    y = getattr(functional, f"conv_transpose{weight.ndim - 2}d")(x, weight, **static)
+    return functional.pad(y, [-n for pair in reversed(padding) for n in pair])
+
+
 # Ours to PyTorch's, where the name or the meaning differs; None: there is none that means the same.
 NAMES: dict[str, Callable[..., Any] | None] = {
     "_add_at": None,
     "_concat": lambda *xs, axis: torch.cat(xs, dim=axis),
     "_stack": lambda *xs, axis: torch.stack(xs, dim=axis),
     "broadcast_to": lambda x, shape: x.expand(shape),
+    "convolution": _convolved,
+    "convolution_transpose": _convolved_back,
     "flip": lambda x, axis: torch.flip(x, _axes(x, axis)),
     "ldexp": None,  # its gradient is 0 for negative exponents
     "masked": lambda x, mask: torch.where(mask, x, 0.0),

@@ -201,7 +201,7 @@ def _compare_call(
 def parameters(function: Any) -> list[tuple[str, Any]] | None:
     """Names and defaults in order, those that are not compared left out; None if unknown."""
     try:
-        signature = inspect.signature(function)
+        signature = inspect.signature(_behind(function))
     except ValueError:
         return _documented(function)
     return [
@@ -209,6 +209,13 @@ def parameters(function: Any) -> list[tuple[str, Any]] | None:
         for p in signature.parameters.values()
         if p.name not in ("self", *ARGUMENTS) and p.kind is not p.VAR_KEYWORD
     ]
+
+
+def _behind(function: Any) -> Any:
+    """The function that PyTorch's `fn(*args, **kwargs)` chooses by a flag: return_indices."""
+    if not inspect.isfunction(function) or not function.__closure__:
+        return function
+    return inspect.getclosurevars(function).nonlocals.get("if_true", function)
 
 
 def _documented(function: Any) -> list[tuple[str, Any]] | None:

@@ -14,7 +14,14 @@ ARRAYS = DTYPES.flatmap(
         dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
     )
 )
-KEYS = st.text(max_size=8) | st.integers(-(2**70), 2**70)
+# Keys that look like ours, or like those of other places in the state, among others.
+KEYS = (
+    st.text(max_size=8)
+    | st.integers(-(2**70), 2**70)
+    | st.sampled_from(
+        ["a", "b", "a.b", "a.b.a", "a_1", "$tensor", "$", "__metadata__", "0", "\ud800"]
+    )
+)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**300), 2**300) | st.floats() | st.text()
 STATES = st.dictionaries(
     KEYS,
@@ -29,6 +36,17 @@ STATES = st.dictionaries(
     ),
     max_size=4,
 )
+
+
+def as_loaded(state: object) -> object:
+    """What comes back of a state: arrays are in the machine's byte order."""
+    if isinstance(state, dict):
+        return {key: as_loaded(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return type(state)(as_loaded(value) for value in state)
+    if isinstance(state, np.ndarray):
+        return state.astype(state.dtype.newbyteorder("="))
+    return state
 
 
 def same(a: object, b: object) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import tinygrad_nn as tg
-from tests.serialize.states import STATES, same
+from tests.serialize.states import STATES, as_loaded, same
 from tinygrad_nn import nn, optim
 from tinygrad_nn.errors import DTypeError, OptionError
 
@@ -18,8 +18,8 @@ quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @quick
 @given(state=STATES)
 def test_what_is_saved_comes_back(state: dict, tmp_path: Path):
-    tg.save(state, tmp_path / "state.npz")
-    assert same(tg.load(tmp_path / "state.npz"), state)
+    tg.save(state, tmp_path / "state")
+    assert same(tg.load(tmp_path / "state"), as_loaded(state))
 
 
 @quick
@@ -30,17 +30,11 @@ def test_the_same_state_gives_the_same_bytes(state: dict, tmp_path: Path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_numpy_opens_it_without_pickles(tmp_path: Path):
-    tg.save({"layer": {"weight": np.eye(2)}, "bias": np.float32([1, 2])}, tmp_path / "w.npz")
-    with np.load(tmp_path / "w.npz", allow_pickle=False) as arrays:
-        assert arrays["layer/weight"].tolist() == [[1, 0], [0, 1]]
-        assert arrays["bias"].dtype == np.float32
-
-
-def test_what_numpy_saved_is_a_flat_dict(tmp_path: Path):
-    arrays = {"a": np.arange(6).reshape(2, 3), "b": np.asfortranarray(np.eye(3)), "c": np.array(7)}
-    np.savez(tmp_path / "a.npz", **arrays)
-    assert same(tg.load(tmp_path / "a.npz"), arrays)
+@pytest.mark.parametrize("name", ["w.npz", "w.npy"])
+def test_a_name_that_promises_another_format_is_refused(name: str, tmp_path: Path):
+    with pytest.raises(OptionError, match=r"w\.safetensors, or use numpy.savez"):
+        tg.save({"w": np.eye(2)}, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_arrays_that_were_loaded_are_the_callers_own(tmp_path: Path):
@@ -48,7 +42,22 @@ def test_arrays_that_were_loaded_are_the_callers_own(tmp_path: Path):
     loaded = tg.load(tmp_path / "a")
     loaded["a"][0] = 5
     loaded["f"][0] = 5
-    assert loaded["a"].flags.owndata and loaded["f"].flags.f_contiguous
+    assert loaded["a"].flags.owndata and loaded["f"].flags.c_contiguous
+
+
+def test_views_are_saved_as_they_look(tmp_path: Path):
+    whole = np.arange(24.0).reshape(2, 3, 4)
+    views = {
+        "t": whole.T,
+        "step": whole[:, ::-1, ::2],
+        "none": whole[:0],
+        "still": np.broadcast_to(np.float32(2), (3, 2)),
+        "odd": np.frombuffer(b"x" + whole.tobytes(), offset=1),
+        "big": whole.astype(">f8").T,
+        "c": (whole * 1j).T,
+    }
+    tg.save(views, tmp_path / "a")
+    assert same(tg.load(tmp_path / "a"), as_loaded(views))
 
 
 def test_a_tensor_is_saved_as_its_array(tmp_path: Path):
@@ -92,7 +101,6 @@ CYCLE.append(CYCLE)
         ({1.5: 1}, OptionError, "got a key of type float"),
         ({True: 1}, OptionError, "got a key of type bool"),
         ({"a": CYCLE}, OptionError, "nested more than 50 deep"),
-        ({"a": 1 << 5000}, OptionError, "integer of 5001 bits"),
         ({"a": np.array([None])}, DTypeError, "got object at"),
         ({"a": np.array(["x"])}, DTypeError, "got <U1 at"),
         ({"a": np.zeros(2, "f4,i4")}, DTypeError, "expected numbers"),

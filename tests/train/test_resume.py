@@ -1,8 +1,10 @@
 """A run that was stopped anywhere, saved, and taken up again ends as if it had not been."""
 
 import os
+from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -53,6 +55,42 @@ def test_stopping_and_going_on_changes_nothing(
     assert same(without_seconds(run.state_dict()), without_seconds(whole.state_dict()))
 
 
+@given(moment=st.integers(1, 14))
+def test_a_state_taken_while_learning_goes_on_leads_to_the_same_end(moment: int):
+    whole = experiment(epochs=2)
+    states = []
+
+    def taken() -> bool:
+        states.append(deepcopy(whole.state_dict()))
+        return False
+
+    assert whole.fit(should_stop=taken)
+    run = experiment(epochs=2)
+    run.load_state_dict(states[min(moment, len(states)) - 1])
+    assert run.fit()
+    assert same(without_seconds(run.state_dict()), without_seconds(whole.state_dict()))
+
+
+def test_the_generators_of_layers_belong_to_the_state(tmp_path: Path):
+    def made() -> tuple[Experiment, np.random.Generator]:
+        run, rng = experiment(), np.random.default_rng(3)
+        run.model.generators = lambda: iter([("1", rng)])  # type: ignore[method-assign]
+        return run, rng
+
+    run, rng = made()
+    rng.normal(size=7)
+    tg.save(run.state_dict(), tmp_path / "state")
+    expected = rng.normal(size=5).tolist()
+    run, rng = made()
+    run.load_state_dict(tg.load(tmp_path / "state"))
+    assert rng.normal(size=5).tolist() == expected
+    with pytest.raises(StateError, match="generators: got 1, expected none"):
+        experiment().load_state_dict(tg.load(tmp_path / "state"))
+    damaged = {**run.state_dict(), "generators": {"1": {"bit_generator": "PCG64"}}}
+    with pytest.raises(StateError, match="PCG64"):
+        run.load_state_dict(damaged)
+
+
 def test_a_forgotten_part_of_the_state_would_be_seen():
     """What the comparison above rests on: each part matters."""
     whole = experiment()
@@ -90,7 +128,11 @@ def test_a_run_folder_keeps_what_it_is_given(tmp_path: Path):
     again = RunFolder.open(tmp_path / "a" / "b")
     assert same(again.load_state(), state)
     assert (again / "note.txt").read_text() == "hello"
-    assert sorted(p.name for p in again.path.iterdir()) == ["note.txt", "run.json", "state.npz"]
+    assert sorted(p.name for p in again.path.iterdir()) == [
+        "checkpoint.safetensors",
+        "note.txt",
+        "run.json",
+    ]
 
 
 def test_an_empty_folder_will_do_and_one_with_files_will_not(tmp_path: Path):
@@ -117,7 +159,7 @@ def test_a_folder_that_cannot_be_made_leaves_nothing(tmp_path: Path):
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path):
     for path in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(DataError, match=r"state\.npz"):
+        with pytest.raises(DataError, match=r"checkpoint\.safetensors"):
             RunFolder.open(path)
 
 
@@ -132,4 +174,4 @@ def test_a_full_disk_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(DataError, match=r"No space left on device.*make room"):
         folder.save_state({"epoch": 2})
     assert folder.load_state() == {"epoch": 1}
-    assert [p.name for p in folder.path.iterdir()] == ["state.npz"]
+    assert [p.name for p in folder.path.iterdir()] == ["checkpoint.safetensors"]

@@ -13,14 +13,23 @@ import numpy as np
 from tinygrad_nn.backends import linalg as linalg
 
 # What operations need of NumPy, but quicker or wider than its own functions of these names.
+from tinygrad_nn.backends.attention import *  # noqa: F403
 from tinygrad_nn.backends.axes import *  # noqa: F403
+from tinygrad_nn.backends.convolution import *  # noqa: F403
 from tinygrad_nn.backends.gamma import *  # noqa: F403
+from tinygrad_nn.backends.gelu import *  # noqa: F403
+from tinygrad_nn.backends.keep import keep_mask as keep_mask
 from tinygrad_nn.backends.masks import *  # noqa: F403
 from tinygrad_nn.backends.noise import noise as noise
+from tinygrad_nn.backends.normalization import *  # noqa: F403
+from tinygrad_nn.backends.pooling import *  # noqa: F403
 from tinygrad_nn.backends.product import *  # noqa: F403
 from tinygrad_nn.backends.reduction import *  # noqa: F403
+from tinygrad_nn.backends.resample import *  # noqa: F403
 from tinygrad_nn.backends.scatter import add_at as add_at
+from tinygrad_nn.backends.scatter import add_rows as add_rows
 from tinygrad_nn.backends.scatter import last_writers as last_writers
+from tinygrad_nn.backends.scatter import segment_argmax as segment_argmax
 from tinygrad_nn.backends.special import *  # noqa: F403
 
 PAYLOADS = (np.ndarray, np.generic)

@@ -70,6 +70,12 @@ def qr_packed(x: Any) -> Any:
     return np.concatenate((q, r), axis=-2)
 
 
+def reflections(x: Any) -> tuple[Any, Any]:
+    """Vectors of the reflections whose product is Q, below R, and the factor of each."""
+    packed, factors = np.linalg.qr(x.astype(np.result_type(x, np.float32)), mode="raw")
+    return packed.swapaxes(-1, -2).astype(x.dtype), factors
+
+
 @_widened
 def svd_packed(x: Any) -> Any:
     """Singular values in the first row, U below them, V below that."""

@@ -37,6 +37,8 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "gelu",
+    "gelu_slope",
     "heaviside",
     "hypot",
     "isclose",
@@ -81,6 +83,10 @@ __all__ = [
 
 inf, nan = math.inf, math.nan
 _SQRT_HALF = math.sqrt(0.5)
+# As of `gelu.py`.
+_GELU_RATE, _GELU_CUBIC, _GELU_FAR = 2 * math.sqrt(2 / math.pi), 0.044715, 100.0
+# Where exp overflows.
+_EXP_END = 709.7
 Unary = Callable[[float], float]
 
 
@@ -295,6 +301,29 @@ sinc_derivative = _from_arrays(special.sinc_derivative)
 def ndtr(x: float) -> float:
     """Normal distribution function; a hundred times quicker than one element of the arrays'."""
     return 0.5 * math.erfc(-x * _SQRT_HALF)
+
+
+def gelu(x: float, approximate: str) -> float:
+    """x · Φ(x)."""
+    return x * _gelu_share(x, approximate)[0]
+
+
+def gelu_slope(g: float, x: float, approximate: str) -> float:
+    """g times the derivative of `gelu` at x."""
+    share, slope = _gelu_share(x, approximate)
+    return g * (share + x * slope)
+
+
+def _gelu_share(x: float, approximate: str) -> tuple[float, float]:
+    """Φ(x), or what is near it, and its derivative."""
+    if approximate != "tanh":
+        return ndtr(x), math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    # (1 + tanh u) / 2 = 1 / (1 + exp(-2u)), which is not rounded to 0 early.
+    square = x * x
+    twice = x * (_GELU_RATE + _GELU_RATE * _GELU_CUBIC * square)
+    share = 1.0 / (1.0 + math.exp(-twice)) if not twice < -_EXP_END else 0.0
+    inner = _GELU_RATE + 3.0 * _GELU_RATE * _GELU_CUBIC * min(square, _GELU_FAR)
+    return share, share * (1.0 - share) * inner
 
 
 def xlogy(x: float, y: float) -> float:

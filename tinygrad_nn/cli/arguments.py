@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final, NoReturn
 
 import tinygrad_nn
@@ -40,14 +41,15 @@ examples:
 
 what a run leaves in its folder:
   run.json        settings, seed, versions, loss and accuracy of each epoch, confusion matrix
-  weights.npz     the weights, for tinygrad_nn.load and numpy.load
-  state.npz       everything that --resume needs
+  model.safetensors       the weights, for tinygrad_nn.load and every reader of safetensors
+  checkpoint.safetensors  everything that --resume needs
   confusion.svg   what was taken for what          mistakes.svg   the worst mistakes
   weights.svg     what the first layer looks for   history.svg    loss and accuracy by epoch
   backward.svg    the backward pass of one example
 
-Ctrl-C stops after the current batch and saves: nothing learned is lost. Exit codes: 0 done,
-2 refused or failed (one line says why), 130 interrupted."""
+Ctrl-C stops after the current batch and saves: nothing learned is lost. A crash or kill loses what
+came after the last checkpoint: written at the start, after each epoch and every 10 seconds.
+Exit codes: 0 done, 2 refused or failed (one line says why), 130 interrupted."""
 
 # Options that are entries of the settings, so that --resume can take them from the folder.
 _SETTINGS: Final = ("layers", "activation", "loss", "optimizer", "lr", "schedule", "batch", "seed")
@@ -64,6 +66,7 @@ class Options:
         out: folder of a new run; None makes a name.
         data_folder: where the MNIST files are.
         download: whether to fetch them.
+        save_every: seconds between two checkpoints within an epoch.
     """
 
     settings: Settings | None
@@ -72,6 +75,7 @@ class Options:
     out: str | None
     data_folder: str | None
     download: bool
+    save_every: float
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -89,6 +93,11 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     found = parser.parse_args(arguments)
     if found.command is None:
         raise OptionError("got no command, expected train; try tinygrad-nn train --help")
+    if not (isfinite(found.save_every) and found.save_every >= 0):
+        raise OptionError(
+            f"--save-every: got {found.save_every:g}, expected seconds from 0 up; pass for "
+            "instance --save-every 10"
+        )
     return _resumed(found) if found.resume is not None else _new(found)
 
 
@@ -113,7 +122,13 @@ def _new(found: argparse.Namespace) -> Options:
                 "since the digits come with the package; add mnist or leave it out"
             )
     return Options(
-        settings, None, settings.epochs, found.out, found.data_folder, bool(found.download)
+        settings,
+        None,
+        settings.epochs,
+        found.out,
+        found.data_folder,
+        bool(found.download),
+        found.save_every,
     )
 
 
@@ -122,13 +137,21 @@ def _resumed(found: argparse.Namespace) -> Options:
         if getattr(found, name) is not None:
             shown = "data" if name.startswith("data") else name
             raise OptionError(
-                f"--{shown}: got it with --resume, expected only --epochs, --data-folder and "
-                "--download there, since the run folder knows the rest; leave it out, or start a "
-                "new run"
+                f"--{shown}: got it with --resume, expected only --epochs, --data-folder, "
+                "--download and --save-every there, since the run folder knows the rest; leave it "
+                "out, or start a new run"
             )
     if found.epochs is not None and found.epochs < 1:
         raise OptionError(f"--epochs: got {found.epochs}, expected at least 1; leave it out")
-    return Options(None, found.resume, found.epochs, None, found.data_folder, bool(found.download))
+    return Options(
+        None,
+        found.resume,
+        found.epochs,
+        None,
+        found.data_folder,
+        bool(found.download),
+        found.save_every,
+    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -237,6 +260,13 @@ def _add_folder(train: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="go on with the run in this folder, bit for bit as if it had not stopped; "
         "--epochs sets a new end",
+    )
+    group.add_argument(
+        "--save-every",
+        type=_real,
+        default=10.0,
+        metavar="S",
+        help="seconds between two checkpoints within an epoch (default: 10)",
     )
 
 

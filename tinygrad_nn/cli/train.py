@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import platform
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +21,7 @@ from tinygrad_nn.data import Dataset
 from tinygrad_nn.errors import DataError, OptionError, StateError
 from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.train import Epoch, Experiment, RunFolder, Settings, load_images
+from tinygrad_nn.train.folder import CHECKPOINT, HISTORY, WEIGHTS
 
 __all__ = ["train"]
 
@@ -46,13 +50,13 @@ def train(options: Options, interruption: Interruption) -> int:
     if options.resume is not None:
         folder = RunFolder.open(options.resume)
         experiment, started = _restored(folder, options)
-        run = _Run(experiment, folder, started)
+        run = _Run(experiment, folder, started, options.save_every)
         begin = run.tell_resumed
     else:
         assert options.settings is not None
         experiment = Experiment(options.settings, *_images(options.settings, options))
         folder = RunFolder.create(options.out or _free_name(options.settings.data))
-        run = _Run(experiment, folder, _now())
+        run = _Run(experiment, folder, _now(), options.save_every)
         begin = run.begin
     try:
         begin()
@@ -121,8 +125,13 @@ def _now() -> str:
 class _Run:
     """One run: what it says, and what it writes."""
 
-    def __init__(self, experiment: Experiment, folder: RunFolder, started: str) -> None:
+    def __init__(
+        self, experiment: Experiment, folder: RunFolder, started: str, save_every: float
+    ) -> None:
         self.experiment, self.folder, self.started = experiment, folder, started
+        self.save_every = save_every
+        self.saved_at = time.monotonic()
+        self.is_saving = True
         self.screen = Screen()
         self.example = 0
 
@@ -199,7 +208,7 @@ class _Run:
     # ── Learning ────────────────────────────────────────────────────────────────────────
 
     def learn(self, interruption: Interruption) -> None:
-        """Step 8, saved after every epoch.
+        """Step 8, saved after every epoch, and within one every so often.
 
         Raises:
             KeyboardInterrupt: interrupted, after the state was saved.
@@ -214,7 +223,7 @@ class _Run:
         )
         # Overflow on the way to a loss of NaN is told by the error, not by NumPy's warnings.
         with interruption.awaited(), np.errstate(all="ignore"):
-            is_done = self.experiment.fit(self._epoch, lambda: interruption.requested)
+            is_done = self.experiment.fit(self._epoch, lambda: self._batch(interruption))
             if not is_done:
                 self._save("interrupted")
         if not is_done:
@@ -228,7 +237,34 @@ class _Run:
             f"   loss {epoch.loss:6.4f}   test accuracy {100 * score:5.2f} %"
             f"   {epoch.seconds:5.2f} s{self.screen.bar(score)}"
         )
-        self._save("running")
+        self._try(lambda: self._save("running"))
+
+    def _batch(self, interruption: Interruption) -> bool:
+        """Save if it is time; return whether to stop."""
+        if time.monotonic() >= self.saved_at + self.save_every:
+            self._try(self._save_state)
+        return interruption.requested
+
+    def _try(self, save: Callable[[], None]) -> None:
+        """Save and go on, even if it fails: the disk may have room again by the next time."""
+        try:
+            save()
+        except DataError as error:
+            self.saved_at = time.monotonic()
+            if self.is_saving:
+                print(
+                    f"tinygrad-nn: warning: {' '.join(str(error).split())}. Learning goes on, and "
+                    "saving is tried again",
+                    file=sys.stderr,
+                )
+            self.is_saving = False
+        else:
+            self._tell_saved()
+
+    def _tell_saved(self) -> None:
+        if not self.is_saving:
+            print("tinygrad-nn: saving works again", file=sys.stderr)
+        self.is_saving = True
 
     def _how_to_go_on(self) -> str:
         history = self.experiment.history
@@ -242,17 +278,20 @@ class _Run:
 
     def what_is_saved(self) -> str:
         """What an interruption at any other moment leaves."""
-        if not (self.folder / "state.npz").is_file():
+        if not (self.folder / CHECKPOINT).is_file():
             return "interrupted before anything was learned; nothing was saved"
         return (
-            "interrupted; the run is saved as it was after its last epoch. Go on with: "
+            "interrupted; the run is kept as it was last saved. Go on with: "
             f"tinygrad-nn train --resume {_quoted(self.folder.path)}"
         )
 
     # ── After ───────────────────────────────────────────────────────────────────────────
 
     def finish(self) -> None:
-        """Step 9, the report and the pictures."""
+        """Step 9, the report and the pictures; what was learned is saved before them."""
+        self._save_state()
+        self._save_weights()
+        self._tell_saved()
         report = Report.of(self.experiment)
         self.screen.step(9, "Make another prediction")
         self.screen.indented(f"test image {self.example}, {self._reading()}")
@@ -265,21 +304,31 @@ class _Run:
             self.folder.write("backward.svg", drawing)
         for name, picture in report.pictures().items():
             self.folder.write(name, picture)
-        self._save("finished", report)
+        self._save_history("finished", report)
         self.screen.say(f"in {self.folder.path}:")
         self.screen.indented(
             "confusion.svg, mistakes.svg, weights.svg, history.svg, backward.svg\n"
-            "run.json, weights.npz, state.npz"
+            f"{HISTORY}, {WEIGHTS}, {CHECKPOINT}"
         )
         if report.advice:
             self.screen.say(report.advice)
 
-    def _save(self, status: str, report: Report | None = None) -> None:
+    def _save(self, status: str) -> None:
         """Write the state first: what else is in the folder can be made from it."""
-        e = self.experiment
-        self.folder.save_state({**e.state_dict(), "started": self.started})
+        self._save_state()
         if status != "running":
-            self.folder.save_arrays("weights.npz", e.model.state_dict())
+            self._save_weights()
+        self._save_history(status)
+
+    def _save_state(self) -> None:
+        self.folder.save_state({**self.experiment.state_dict(), "started": self.started})
+        self.saved_at = time.monotonic()
+
+    def _save_weights(self) -> None:
+        self.folder.save_arrays(WEIGHTS, self.experiment.model.state_dict())
+
+    def _save_history(self, status: str, report: Report | None = None) -> None:
+        e = self.experiment
         self.folder.save_history(
             {
                 "format": "tinygrad_nn run",

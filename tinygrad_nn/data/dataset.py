@@ -95,7 +95,7 @@ class Dataset:
             IndexError: a number is out of range.
             OptionError: the key is of another kind.
         """
-        rows = _checked_row(key, len(self)) if _is_number(key) else _checked_rows(key, len(self))
+        rows = _checked_row(key, len(self)) if is_number(key) else checked_rows(key, len(self))
         return self.inputs[rows], self.targets[rows]
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
@@ -116,24 +116,29 @@ class Dataset:
             >>> Dataset([[1.0], [2.0], [3.0]], [0, 1, 0]).subset([2, 0]).inputs.tolist()
             [[3.0], [1.0]]
         """
-        chosen = _checked_rows(rows, len(self))
+        chosen = checked_rows(rows, len(self))
         return self._with(owned(self.inputs[chosen]), owned(self.targets[chosen]))
 
     def split(
-        self, test: float = 0.25, *, rng: Rng = 0, stratify: bool | None = None
+        self,
+        *unnamed: object,
+        test: float = 0.25,
+        rng: Rng = 0,
+        stratify: bool | None = None,
     ) -> tuple[Dataset, Dataset]:
         """Return a training and a test half that share no example and no memory.
 
         The same seed gives the same halves, on every machine.
 
         Args:
+            unnamed: refused: `split(0.75)` would not say which half gets three quarters.
             test: fraction for the test half; the count is rounded, each half keeps one.
             rng: seed or generator (one draw is taken from a generator).
             stratify: keep the proportions of the labels to within one example a class.
                 None does so when the targets are integers or bools of shape (n,).
 
         Raises:
-            OptionError: `test` is not strictly between 0 and 1.
+            OptionError: `test` is not strictly between 0 and 1, or has no name.
             DataError: fewer than two examples, or no labels to stratify by.
 
         Example:
@@ -142,6 +147,11 @@ class Dataset:
             >>> len(train), len(test), sorted(test.targets.tolist())
             (4, 4, [0, 0, 1, 1])
         """
+        if unnamed:
+            raise OptionError(
+                f"split: got {shown(unnamed[0])} without a name, expected test=, the fraction that "
+                f"is held out for testing; pass split(test=0.25) to train on three quarters"
+            )
         train_rows, test_rows = split_rows(self.targets, test, rng, stratify)
         return self.subset(train_rows), self.subset(test_rows)
 
@@ -199,7 +209,8 @@ def _check_labels(targets: NDArray[Any], classes: tuple[str, ...]) -> None:
         )
 
 
-def _is_number(key: object) -> bool:
+def is_number(key: object) -> bool:
+    """Tell whether a key is one whole number."""
     return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
 
 
@@ -209,7 +220,8 @@ def _checked_row(key: Any, count: int) -> int:
     raise IndexError(f"example {key} of {count}; expected {-count} to {count - 1}")
 
 
-def _checked_rows(key: Any, count: int) -> slice | NDArray[Any]:
+def checked_rows(key: Any, count: int) -> slice | NDArray[Any]:
+    """Return a key for several of `count` examples, refusing what is none."""
     if isinstance(key, slice):
         return key
     rows = np.asarray(key) if isinstance(key, (list, np.ndarray)) else None

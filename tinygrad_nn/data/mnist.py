@@ -28,6 +28,18 @@ _STEMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 _IMAGE: Final = (28, 28)
 _DIGITS: Final = 10
 _BRIGHTEST: Final = 255
+_GARMENTS: Final = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 
 
 def load_mnist(
@@ -77,6 +89,40 @@ def load_mnist(
     if found is None:
         raise _nowhere(places, split)
     return _read_pair(*found, split)
+
+
+def load_fashion_mnist(
+    folder: str | PathLike[str], *, split: str = "train", download: bool = False
+) -> Dataset:
+    """Return the training or the test examples of Fashion-MNIST, read from a folder.
+
+    The four files have the names of MNIST's, so they need a folder of their own. Get them from
+    https://github.com/zalandoresearch/fashion-mnist (H. Xiao, K. Rasul, R. Vollgraf, 2017).
+
+    Args:
+        folder: where the files are, plain or with `.gz`.
+        split: "train" (60,000 examples) or "test" (10,000).
+        download: refused when True: only MNIST itself is fetched.
+
+    Returns:
+        As `load_mnist`, with the names of the ten garments as classes.
+
+    Raises:
+        DataError: the files are not there, damaged, or do not belong together.
+        OptionError: `split` is neither "train" nor "test", or `download` is True.
+    """
+    if flag("download", download):
+        raise OptionError(
+            "download: got True, but Fashion-MNIST is not fetched; get its four files from "
+            "https://github.com/zalandoresearch/fashion-mnist and pass their folder"
+        )
+    data = load_mnist(folder, split=split)
+    if len(data.classes) != len(_GARMENTS):
+        raise DataError(
+            f"{folder}: got {len(data.classes)} classes, expected the 10 of Fashion-MNIST; check "
+            f"the folder, or use load_mnist for other data"
+        )
+    return Dataset(data.inputs, data.targets, f"fashion-mnist {split}", _GARMENTS)
 
 
 def _find_pair(places: Sequence[Path], split: str) -> tuple[Path, Path] | None:

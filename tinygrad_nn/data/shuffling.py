@@ -7,6 +7,9 @@ So an order here is the sort of raw 64-bit numbers: a stable sort of a stable st
 
 from __future__ import annotations
 
+from typing import Final
+from zlib import crc32
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +17,9 @@ from tinygrad_nn.data.arguments import shown
 from tinygrad_nn.errors import OptionError
 
 Rng = int | np.random.Generator
+# Set the streams of examples and of batches apart.
+_EXAMPLE: Final = 1
+_BATCH: Final = 2
 
 
 def seed_of(rng: object) -> int:
@@ -57,5 +63,31 @@ def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.intp]:
     Each epoch has its own child seed, so any epoch can be repeated without
     replaying those before it.
     """
-    child = np.random.SeedSequence(seed, spawn_key=(epoch,))
-    return permutation(np.random.Generator(np.random.PCG64(child)), count)
+    return permutation(epoch_generator(seed, epoch), count)
+
+
+def example_generator(seed: int, epoch: int, index: object, repeat: int) -> np.random.Generator:
+    """Return the generator of one example in one epoch, from these numbers alone.
+
+    Args:
+        seed: of the loader.
+        epoch: its number.
+        index: of the example; any key of a data set.
+        repeat: how often this epoch had the example before.
+    """
+    key = int(index) if isinstance(index, (int, np.integer)) else crc32(repr(index).encode())
+    return _child(seed, epoch, _EXAMPLE, key % 2**63, repeat)
+
+
+def batch_generator(seed: int, epoch: int, batch: int) -> np.random.Generator:
+    """Return the generator of one batch in one epoch, from these numbers alone."""
+    return _child(seed, epoch, _BATCH, batch)
+
+
+def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
+    """Return the generator of the order of one epoch."""
+    return _child(seed, epoch)
+
+
+def _child(seed: int, *path: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=path)))

@@ -84,7 +84,7 @@ class Neuron(Module):
 
     def __call__(self, x: Any) -> Any:
         """Output for the inputs `x`: a sequence of numbers and Values, or a tensor."""
-        if self._before or self._after:
+        if self._hooks is not None:
             return super().__call__(x)
         return self.forward(x)
 

@@ -2,14 +2,22 @@
 
 from types import ModuleType as _Module
 
-# Registered here; drawn with by `tinygrad_nn.random` alone.
+# Registered here; used by `tinygrad_nn.random` and `nn.functional` alone.
+from tinygrad_nn.ops import dropout as _dropout  # noqa: F401
+from tinygrad_nn.ops import embedding as _embedding  # noqa: F401
+from tinygrad_nn.ops import grid as _grid  # noqa: F401
 from tinygrad_nn.ops import noise as _noise  # noqa: F401
+from tinygrad_nn.ops import pooling as _pooling  # noqa: F401
+from tinygrad_nn.ops import resample as _resample  # noqa: F401
 from tinygrad_nn.ops.activation import *
 from tinygrad_nn.ops.align import *
 from tinygrad_nn.ops.arithmetic import *
 from tinygrad_nn.ops.assign import *
+from tinygrad_nn.ops.attention import *
 from tinygrad_nn.ops.chain import *
+from tinygrad_nn.ops.columns import *
 from tinygrad_nn.ops.contract import *
+from tinygrad_nn.ops.convolution import *
 from tinygrad_nn.ops.cut import *
 from tinygrad_nn.ops.decomposition import *
 from tinygrad_nn.ops.diagonal import *
@@ -27,6 +35,7 @@ from tinygrad_nn.ops.mask import *
 from tinygrad_nn.ops.nanorder import *
 from tinygrad_nn.ops.nanreduce import *
 from tinygrad_nn.ops.neural import *
+from tinygrad_nn.ops.normalization import *
 from tinygrad_nn.ops.norms import *
 from tinygrad_nn.ops.order import *
 from tinygrad_nn.ops.polynomial import *

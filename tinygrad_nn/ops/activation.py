@@ -16,7 +16,6 @@ from tinygrad_nn.errors import OptionError
 from tinygrad_nn.ops.elementwise import abs, exp, sigmoid, tanh
 from tinygrad_nn.ops.extrema import clamp
 from tinygrad_nn.ops.select import greater, less, logical_and, masked, no_gradient, where
-from tinygrad_nn.ops.special import ndtr
 
 __all__ = [
     "celu",
@@ -236,18 +235,39 @@ _GELU_RATE, _GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
 _GELU_END = 10.0
 
 
-def _gelu_slope(g: Any, y: Any, x: Any, approximate: str) -> Any:
+def _gelu_curve(g: Any, y: Any, h: Any, x: Any, approximate: str) -> Any:
+    """Times the second derivative: φ(x) (2 − x²), or that of the formula through tanh."""
     if approximate == "none":
-        return g * (ndtr(x) + x * exp(-0.5 * x * x) / _SQRT_TWO_PI)
+        return g * h * exp(-0.5 * x * x) * (2.0 - x * x) / _SQRT_TWO_PI
     z = clamp(x, -_GELU_END, _GELU_END)
     square = z * z
     t = tanh(_GELU_RATE * z * (1.0 + _GELU_CUBIC * square))
-    inner = _GELU_RATE * (1.0 + 3.0 * _GELU_CUBIC * square)
-    return g * (0.5 * (1.0 + t) + 0.5 * z * (1.0 - t * t) * inner)
+    slope = _GELU_RATE * (1.0 + 3.0 * _GELU_CUBIC * square)
+    curve = 3.0 * _GELU_CUBIC * _GELU_RATE * z
+    return g * h * ((1.0 - t * t) * (slope + z * (curve - t * slope * slope)))
+
+
+def _gelu_pair(draw: Draw) -> Sample:
+    g, x = (draw.array(shape) for shape in draw.shapes(2))
+    return (g, x), {"approximate": draw.choice(["none", "tanh"])}
 
 
 @op(
-    vjp=_gelu_slope,
+    vjp=(
+        lambda g, y, h, x, approximate: gelu_slope(g, x, approximate=approximate),
+        _gelu_curve,
+    ),
+    kind=Kind.ELEMENTWISE,
+    samples=_gelu_pair,
+)
+def gelu_slope(h: Any, x: Any, /, approximate: str) -> Any:
+    """h · d gelu(x) / dx: h (Φ(x) + x φ(x))."""
+    functions = namespace(x if hasattr(x, "shape") else h)
+    return functions.gelu_slope(h, x, approximate)
+
+
+@op(
+    vjp=lambda g, y, x, approximate: gelu_slope(g, x, approximate=approximate),
     kind=Kind.ELEMENTWISE,
     samples=_with("approximate", "none", "tanh", domain=Domain()),
 )
@@ -261,14 +281,9 @@ def gelu(x: Any, /, approximate: str = "none") -> Any:
     Raises:
         OptionError: `approximate` is neither.
     """
-    xp = namespace(x)
-    if approximate == "none":
-        return x * xp.ndtr(x)
-    if approximate != "tanh":
+    if approximate not in ("none", "tanh"):
         raise OptionError(f"gelu: got approximate={approximate!r}, expected 'none' or 'tanh'")
-    z = xp.minimum(xp.maximum(x, -_GELU_END), _GELU_END)
-    t = xp.tanh(_GELU_RATE * z * (1.0 + _GELU_CUBIC * (z * z)))
-    return 0.5 * x * (1.0 + t)
+    return namespace(x).gelu(x, approximate)
 
 
 def _mish_slope(g: Any, y: Any, x: Any) -> Any:

@@ -1,22 +1,48 @@
-"""Adam and AdamW."""
+"""Adam and its relatives: a mean of the gradients over the root of a mean of their squares."""
 
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from tinygrad_nn.backends import namespace
-from tinygrad_nn.errors import OptionError
+from tinygrad_nn.optim.limits import AT_LEAST_ZERO
 from tinygrad_nn.optim.optimizer import Optimizer
-from tinygrad_nn.optim.rule import at_least_zero, below_one
+from tinygrad_nn.optim.rule import given, remember
 
-__all__ = ["Adam", "AdamW"]
-
-_BLOCK = 16384
-"""Elements worked on at a time: the five arrays of a float32 block stay in a 512 KB cache."""
+__all__ = ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
 
-class Adam(Optimizer):
+class _Moments(Optimizer):
+    """What the family shares: m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g²."""
+
+    def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
+        """Count, and hand on the numbers of this step."""
+        remember(state, value, "exp_avg", "exp_avg_sq")
+        t = state["step"] = state.get("step", 0) + 1
+        return self.numbers(t, state, group)
+
+    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """The numbers of step t that are the same for all elements."""
+        raise NotImplementedError
+
+
+def _moments(g: Any, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, Any]:
+    """Means of the gradients and of their squares, with this one; few arrays, all in the cache."""
+    beta1, beta2 = group["betas"]
+    m, v = state["exp_avg"], state["exp_avg_sq"]
+    t = g - m
+    t *= 1 - beta1
+    m += t
+    t = g * g
+    t *= 1 - beta2
+    v *= beta2
+    v += t
+    state["exp_avg"], state["exp_avg_sq"] = m, v
+    return m, v
+
+
+class Adam(_Moments):
     """Adam: steps of about lr, in units of the gradient's recent size (Kingma and Ba 2015, alg. 1).
 
     m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g², both corrected for starting at 0:
@@ -25,17 +51,21 @@ class Adam(Optimizer):
 
     Args:
         params: Parameters, or groups of them.
-        lr: Learning rate.
-        betas: β₁ and β₂.
-        eps: ε.
-        weight_decay: λ.
+        lr: Learning rate, at least 0.
+        betas: β₁ and β₂, each in [0, 1).
+        eps: ε, at least 0.
+        weight_decay: λ, at least 0.
         amsgrad: Divide by the largest v̂ so far (Reddi, Kale and Kumar 2018).
+        foreach: None or False, as capturable, differentiable and fused: how PyTorch runs it.
+        maximize: Climb instead.
+        capturable: See foreach.
+        differentiable: See foreach.
+        fused: See foreach.
+        decoupled_weight_decay: Decay as `AdamW` does.
 
     Raises:
         OptionError: An option is out of range.
     """
-
-    decoupled = False
 
     def __init__(
         self,
@@ -45,81 +75,42 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-            },
-        )
+        super().__init__(params, given(locals()))
 
-    def check(self, options: dict[str, Any]) -> None:
-        """Refuse negative options and decay rates outside [0, 1)."""
-        at_least_zero(self.name, options, "lr", "eps", "weight_decay")
-        betas = options["betas"]
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise OptionError(f"{self.name}: got betas={betas!r}, expected two numbers")
-        for i, beta in enumerate(betas):
-            below_one(self.name, f"betas[{i}]", beta)
-
-    def update(self, place: int, value: Any, g: Any, group: dict[str, Any]) -> Any:
-        """p − lr · m̂ / (√v̂ + ε)."""
-        remembered = self.state.get(place)
-        if remembered is None:
-            zero = g * 0.0 if isinstance(g, float) else namespace(g).zeros(g.shape, g.dtype)
-            remembered = self.state[place] = {"step": 0, "exp_avg": zero, "exp_avg_sq": zero + 0.0}
-            if group["amsgrad"]:
-                remembered["max_exp_avg_sq"] = zero + 0.0
-        remembered["step"] += 1
-        if isinstance(g, float):
-            return self._numbers(value, g, remembered, group)
-        return self._blocks(value, g, remembered, group)
-
-    def _numbers(
-        self, value: Any, g: Any, remembered: dict[str, Any], group: dict[str, Any]
-    ) -> Any:
-        """The formula, for floats and for arrays of one block; writes m and v anew."""
-        beta1, beta2 = group["betas"]
-        decay, lr, t = group["weight_decay"], group["lr"], remembered["step"]
-        if decay and self.decoupled:
-            value = value * (1 - lr * decay)
-        elif decay:
-            g = g + decay * value
-        m, v = remembered["exp_avg"], remembered["exp_avg_sq"]
-        # Floats are rebound, arrays written in place: the same lines serve both.
-        m *= beta1
-        m += (1 - beta1) * g
-        v *= beta2
-        v += (1 - beta2) * (g * g)
-        remembered["exp_avg"], remembered["exp_avg_sq"] = m, v
+    def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
+        """Count; with amsgrad a third array is remembered."""
         if group["amsgrad"]:
-            v = remembered["max_exp_avg_sq"] = namespace(v).maximum(remembered["max_exp_avg_sq"], v)
-        denominator = namespace(v).sqrt(v)
-        denominator *= 1 / sqrt(1 - beta2**t)
-        denominator += group["eps"]
-        new = m / denominator
-        new *= -lr / (1 - beta1**t)
-        new += value
-        return new
+            remember(state, value, "max_exp_avg_sq")
+        return super().begin(state, value, group)
 
-    def _blocks(self, value: Any, g: Any, remembered: dict[str, Any], group: dict[str, Any]) -> Any:
-        """The same in blocks that fit the cache: 1.6 ms for 670,000 parameters."""
-        if value.size <= _BLOCK:
-            return self._numbers(value, g, remembered, group)
-        new = namespace(value).empty(value.shape, value.dtype)
-        flat_new, flat_value, flat_g = new.reshape(-1), value.reshape(-1), g.reshape(-1)
-        flat = {k: a.reshape(-1) for k, a in remembered.items() if k != "step"}
-        for start in range(0, value.size, _BLOCK):
-            part = slice(start, start + _BLOCK)
-            block: dict[str, Any] = {k: a[part] for k, a in flat.items()}
-            block["step"] = remembered["step"]
-            flat_new[part] = self._numbers(flat_value[part], flat_g[part], block, group)
-            if group["amsgrad"]:
-                flat["max_exp_avg_sq"][part] = block["max_exp_avg_sq"]
+    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """−lr √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε √(1 − β₂ᵗ): both corrections, off the arrays."""
+        beta1, beta2 = group["betas"]
+        root = sqrt(1 - beta2**t)
+        return -float(group["lr"]) * root / (1 - beta1**t), group["eps"] * root
+
+    def update(
+        self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
+    ) -> Any:
+        """p − lr · m̂ / (√v̂ + ε)."""
+        m, v = _moments(g, state, group)
+        math = namespace(v)
+        if group["amsgrad"]:
+            v = state["max_exp_avg_sq"] = math.maximum(state["max_exp_avg_sq"], v)
+        size, eps = c
+        denominator = math.sqrt(v)
+        denominator += eps
+        new = math.divide(m, denominator)
+        new *= size
+        new += value
         return new
 
 
@@ -130,17 +121,20 @@ class AdamW(Adam):
 
     Args:
         params: Parameters, or groups of them.
-        lr: Learning rate.
-        betas: β₁ and β₂.
-        eps: ε.
-        weight_decay: λ.
+        lr: Learning rate, at least 0.
+        betas: β₁ and β₂, each in [0, 1).
+        eps: ε, at least 0.
+        weight_decay: λ, at least 0.
         amsgrad: Divide by the largest v̂ so far.
+        maximize: Climb instead.
+        foreach: None or False, as capturable, differentiable and fused: how PyTorch runs it.
+        capturable: See foreach.
+        differentiable: See foreach.
+        fused: See foreach.
 
     Raises:
         OptionError: An option is out of range.
     """
-
-    decoupled = True
 
     def __init__(
         self,
@@ -150,5 +144,208 @@ class AdamW(Adam):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
+        super().__init__(params, **given(locals()), decoupled_weight_decay=True)
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        """Continue from a state, also one of `Adam`; the decay stays apart from the gradient."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True
+
+
+class NAdam(_Moments):
+    """Adam with Nesterov's look ahead (Dozat 2016).
+
+    With μₜ = β₁ (1 − ½ · 0.96^(t ψ)): p ← p − lr ((1 − μₜ) g / (1 − Πμ) + μₜ₊₁ m / (1 − μₜ₊₁ Πμ))
+    / (√v̂ + ε), where Πμ is the product of μ₁ … μₜ.
+
+    Args:
+        params: Parameters, or groups of them.
+        lr: Learning rate, at least 0.
+        betas: β₁ and β₂, each in [0, 1).
+        eps: ε, at least 0.
+        weight_decay: λ, at least 0.
+        momentum_decay: ψ, at least 0.
+        decoupled_weight_decay: Decay the parameter and not the gradient, as `AdamW`.
+        foreach: None or False, as capturable and differentiable: how PyTorch runs it.
+        maximize: Climb instead.
+        capturable: See foreach.
+        differentiable: See foreach.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+
+    limits: ClassVar = {"momentum_decay": AT_LEAST_ZERO}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        super().__init__(params, given(locals()))
+
+    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """Factors of g and m, and 1 − β₂ᵗ."""
+        (beta1, beta2), lr = group["betas"], float(group["lr"])
+        mu, following = (
+            beta1 * (1 - 0.5 * 0.96 ** (k * group["momentum_decay"])) for k in (t, t + 1)
+        )
+        product = state["mu_product"] = state.get("mu_product", 1.0) * mu
+        of_g = -lr * (1 - mu) / (1 - product)
+        of_m = -lr * following / (1 - product * following)
+        return of_g, of_m, 1 - beta2**t
+
+    def update(
+        self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
+    ) -> Any:
+        """p + (factor · g + factor · m) / (√v̂ + ε)."""
+        of_g, of_m, correction = c
+        m, v = _moments(g, state, group)
+        math = namespace(v)
+        denominator = math.sqrt(v / correction)
+        denominator += group["eps"]
+        new = of_g * g
+        new += of_m * m
+        new = math.divide(new, denominator)
+        new += value
+        return new
+
+
+class RAdam(_Moments):
+    """Adam that begins without dividing, while v is known from few gradients (Liu et al. 2020).
+
+    With ρ∞ = 2 / (1 − β₂) − 1 and ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ): as long as ρ ≤ 5,
+    p ← p − lr m̂; then p ← p − lr r m̂ √(1 − β₂ᵗ) / (√v + ε) with
+    r² = (ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ).
+
+    Args:
+        params: Parameters, or groups of them.
+        lr: Learning rate, at least 0.
+        betas: β₁ and β₂, each in [0, 1).
+        eps: ε, at least 0.
+        weight_decay: λ, at least 0.
+        decoupled_weight_decay: Decay the parameter and not the gradient, as `AdamW`.
+        foreach: None or False, as capturable and differentiable: how PyTorch runs it.
+        maximize: Climb instead.
+        capturable: See foreach.
+        differentiable: See foreach.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        super().__init__(params, given(locals()))
+
+    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """Factor of m, and whether to divide it."""
+        beta1, beta2 = group["betas"]
+        size, correction = -float(group["lr"]) / (1 - beta1**t), 1 - beta2**t
+        most = 2 / (1 - beta2) - 1
+        rho = most - 2 * t * beta2**t / correction
+        if rho <= 5:
+            return size, False
+        r = sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
+        return size * r * sqrt(correction), True
+
+    def update(
+        self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
+    ) -> Any:
+        """p + factor · m, or that over √v + ε."""
+        size, divides = c
+        m, v = _moments(g, state, group)
+        new = size * m
+        if divides:
+            denominator = namespace(v).sqrt(v)
+            denominator += group["eps"]
+            new = namespace(v).divide(new, denominator)
+        new += value
+        return new
+
+
+class Adamax(Optimizer):
+    """Adam with the largest recent gradient in the place of √v̂ (Kingma and Ba 2015, alg. 2).
+
+    m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), p ← p − lr / (1 − β₁ᵗ) · m / u.
+
+    Args:
+        params: Parameters, or groups of them.
+        lr: Learning rate, at least 0.
+        betas: β₁ and β₂, each in [0, 1).
+        eps: ε, at least 0.
+        weight_decay: Times p is added to the gradient; at least 0.
+        foreach: None or False, as differentiable and capturable: how PyTorch runs it.
+        maximize: Climb instead.
+        differentiable: See foreach.
+        capturable: See foreach.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+    ) -> None:
+        super().__init__(params, given(locals()))
+
+    def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
+        """−lr / (1 − β₁ᵗ)."""
+        remember(state, value, "exp_avg", "exp_inf")
+        t = state["step"] = state.get("step", 0) + 1
+        return -float(group["lr"]) / (1 - group["betas"][0] ** t)
+
+    def update(
+        self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
+    ) -> Any:
+        """p − lr / (1 − β₁ᵗ) · m / u."""
+        beta1, beta2 = group["betas"]
+        math = namespace(g)
+        m = state["exp_avg"]
+        m += (g - m) * (1 - beta1)
+        u = math.maximum(state["exp_inf"] * beta2, abs(g) + group["eps"])
+        state["exp_avg"], state["exp_inf"] = m, u
+        new = math.divide(m, u)
+        new *= c
+        new += value
+        return new

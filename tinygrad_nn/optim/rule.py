@@ -1,56 +1,124 @@
-"""What an optimiser is asked for, and the checks of its options."""
+"""What an optimiser is asked for: its options' ranges and its formula, and how that is run."""
 
 from __future__ import annotations
 
-from math import isfinite
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from tinygrad_nn.errors import OptionError
+from tinygrad_nn.backends import namespace
+from tinygrad_nn.optim.limits import LIMITS, Limit, check_execution, check_limits
 
-__all__ = ["Rule", "at_least_zero", "below_one"]
+__all__ = ["Rule", "filled", "given", "remember"]
+
+_BLOCK = 131072
+"""Bytes of an array worked on at a time: the five arrays of Adam stay in a cache of 1 MB."""
 
 
 class Rule:
-    """The part of an optimiser that differs from the others: its formula."""
+    """The part of an optimiser that differs from the others: its formula.
+
+    Attributes:
+        limits: Ranges of the options that `optim.limits.LIMITS` does not name or names otherwise.
+        decoupled: How weight decay λ acts, unless the option decoupled_weight_decay says:
+            True shrinks the parameter, p ← (1 − lr λ) p; False adds λ p to the gradient.
+        elementwise: Whether `update` may be given any part of a parameter; a step then runs over
+            blocks that fit the cache.
+    """
+
+    limits: ClassVar[Mapping[str, Limit | tuple[Limit, ...]]] = {}
+    decoupled: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """Name of the optimiser, for messages."""
+        return type(self).__name__
 
     def check(self, options: dict[str, Any]) -> None:
         """Refuse options out of range with an `OptionError`."""
+        check_limits(self.name, options, {**LIMITS, **self.limits})
+        check_execution(self.name, options)
 
-    def begin(self, group: dict[str, Any]) -> None:
-        """Called before the parameters of a group are updated."""
+    def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
+        """Once for a parameter and step: count, and make what `state` lacks (see `remember`).
 
-    def update(self, place: int, value: Any, g: Any, group: dict[str, Any]) -> Any:
+        Returns:
+            The numbers of this step that are the same for all elements, as `update` wants them.
+        """
+        return None
+
+    def update(
+        self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
+    ) -> Any:
         """New numbers for a parameter: fresh memory, never `value` or `g` written in place.
 
+        The lines serve floats and arrays if what is remembered is taken from `state`, changed
+        with `+=` and the like, and put back: that rebinds a float and writes an array in place.
+
         Args:
-            place: Position of the parameter; what is remembered of it is `self.state[place]`.
-            value: Its numbers: array, or float of a Value.
-            g: Its gradient, alike.
+            value: Its numbers: array (or a flat part of it), or float of a Value.
+            g: Its gradient, alike; `maximize` and weight decay are in it already.
+            state: What is remembered of it; of its arrays the same part.
             group: Options of its group.
+            c: What `begin` returned.
         """
         raise NotImplementedError
 
+    def moved(self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """New numbers of a parameter, block by block if it is large."""
+        c = self.begin(state, value, group)
+        if type(value) is float or value.nbytes <= _BLOCK or not self.elementwise:
+            return self._decayed(value, g, state, group, c)
+        new = namespace(value).empty(value.shape, value.dtype)
+        flat_new, flat_value, flat_g = new.reshape(-1), value.reshape(-1), g.reshape(-1)
+        flat = {
+            key: kept.reshape(-1)
+            for key, kept in state.items()
+            if getattr(kept, "shape", None) == value.shape
+        }
+        step = _BLOCK // value.itemsize
+        for start in range(0, value.size, step):
+            part = slice(start, start + step)
+            views = {key: kept[part] for key, kept in flat.items()}
+            block = {**state, **views}
+            flat_new[part] = self._decayed(flat_value[part], flat_g[part], block, group, c)
+            for key, view in views.items():
+                if block[key] is not view:
+                    view[...] = block[key]
+        return new
 
-def at_least_zero(name: str, options: dict[str, Any], *keys: str) -> None:
-    """Refuse options that are no finite number of at least 0."""
+    def _decayed(
+        self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
+    ) -> Any:
+        """`update` after what options of every optimiser do to the gradient and the parameter."""
+        if group.get("maximize"):
+            g = -g
+        decay = group.get("weight_decay")
+        if decay:
+            if group.get("decoupled_weight_decay", self.decoupled):
+                value = value * (1 - float(group["lr"]) * decay)
+            else:
+                g = g + decay * value
+        return self.update(value, g, state, group, c)
+
+
+def remember(state: dict[str, Any], value: Any, *keys: str) -> None:
+    """Put zeros like `value` under those `keys` that `state` lacks; arrays follow its dtype."""
     for key in keys:
-        number = options[key]
-        if (
-            isinstance(number, bool)
-            or not _is_number(number)
-            or not 0 <= number
-            or not isfinite(number)
-        ):
-            raise OptionError(
-                f"{name}: got {key}={number!r}, expected a finite number of at least 0"
-            )
+        kept = state.get(key)
+        if kept is None:
+            state[key] = filled(value, 0.0)
+        elif type(value) is not float and kept.dtype is not value.dtype:
+            state[key] = kept.astype(value.dtype)
 
 
-def below_one(name: str, key: str, number: Any) -> None:
-    """Refuse a decay rate outside [0, 1)."""
-    if isinstance(number, bool) or not _is_number(number) or not 0 <= number < 1:
-        raise OptionError(f"{name}: got {key}={number!r}, expected a number in [0, 1)")
+def filled(value: Any, number: float) -> Any:
+    """`number` in the form of `value`."""
+    if type(value) is float:
+        return float(number)
+    return namespace(value).full(value.shape, number, value.dtype)
 
 
-def _is_number(number: Any) -> bool:
-    return hasattr(number, "__float__") and getattr(number, "shape", ()) == ()
+def given(scope: dict[str, Any]) -> dict[str, Any]:
+    """Options among the `locals()` of an optimiser's `__init__`."""
+    return {k: v for k, v in scope.items() if k not in ("self", "params", "__class__")}

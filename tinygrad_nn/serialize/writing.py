@@ -1,54 +1,52 @@
-"""`save`: a nested dict becomes a tree and its arrays."""
+"""`save`: a nested dict becomes a safetensors file."""
 
 from __future__ import annotations
 
-import io
 import json
-import math
-import re
-import zipfile
+import zlib
 from collections.abc import Mapping
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tinygrad_nn.atomic import write_atomic
-from tinygrad_nn.errors import DTypeError, OptionError
-from tinygrad_nn.serialize.form import DTYPE, FORMAT, MAX_DEPTH, TREE, VERSION
-from tinygrad_nn.tensor import Tensor
+from tinygrad_nn.errors import OptionError
+from tinygrad_nn.serialize.form import CRC, OURS, VERSION
+from tinygrad_nn.serialize.header import packed_header
+from tinygrad_nn.serialize.tree import Grower
 
 __all__ = ["save"]
 
-# Names that numpy.load shows as they are; any other key becomes a number.
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
-_MAX_NAME: Final = 200
-_MAX_BITS: Final = 4096
+# PyTorch's names and layouts, which is what tools want to know that read this entry.
+_FORMAT: Final = {"format": "pt"}
 
 
 def save(state: Mapping[Any, Any], path: str | PathLike[str]) -> None:
-    """Write a dict of arrays to a file; a failed or killed write leaves the old file.
+    """Write a dict of arrays to a safetensors file; a failed or killed write leaves the old file.
 
-    Dicts, lists and tuples may be nested. Arrays keep their dtype, shape and byte order;
-    numbers, texts, bools and None stay what they are. A tensor is saved as its array. The same
-    state gives the same bytes.
+    Dicts, lists and tuples may be nested. Arrays keep their dtype and shape, and become
+    little-endian and contiguous; numbers, texts, bools and None stay what they are. A tensor is
+    saved as its array. The same state gives the same bytes.
+
+    Other readers find the tensors under their keys, with dots between nested ones:
+    `save(model.state_dict(), "model.safetensors")` is what `safetensors.torch.load_file` and the
+    tools around PyTorch expect.
 
     Args:
         state: keys are texts or integers.
-        path: the file, named as you like; `.npz` tells others what it is.
+        path: the file, named as you like; `.safetensors` tells others what it is.
 
     Raises:
         DTypeError: an array holds objects, texts or dates.
-        OptionError: a key or value is of another kind, or nested more than 50 deep.
+        OptionError: a key or value is of another kind, or nested more than 50 deep; or the path
+            ends in `.npz` or `.npy`, which would promise another format.
         OSError: the folder does not exist or cannot be written to.
 
     Example:
         >>> import numpy as np
         >>> from tinygrad_nn import load
-        >>> save({"weights": {"bias": np.float32([1, 2])}, "epoch": 3}, "state.npz")
-        >>> load("state.npz")
+        >>> save({"weights": {"bias": np.float32([1, 2])}, "epoch": 3}, "state.safetensors")
+        >>> load("state.safetensors")
         {'weights': {'bias': array([1., 2.], dtype=float32)}, 'epoch': 3}
     """
     if not isinstance(state, Mapping):
@@ -56,90 +54,24 @@ def save(state: Mapping[Any, Any], path: str | PathLike[str]) -> None:
             f"save: got {type(state).__name__}, expected a dict; pass model.state_dict(), or "
             "{'name': value}"
         )
-    writer = _Writer()
-    tree = writer.node(state, ())
-    text = json.dumps({"format": FORMAT, "version": VERSION, "tree": tree}, allow_nan=False)
-    write_atomic(Path(path), _packed({TREE: text.encode(), **writer.entries}))
-
-
-class _Writer:
-    """Turns a state into its tree and collects the arrays on the way."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, bytes] = {}
-
-    def node(self, value: Any, place: tuple[Any, ...]) -> Any:
-        if len(place) > MAX_DEPTH:
-            raise OptionError(
-                f"save: got a state nested more than {MAX_DEPTH} deep at {_shown(place)[:60]}, "
-                "expected a shallow one; does a container contain itself?"
-            )
-        if isinstance(value, Tensor):
-            value = value.numpy()
-        if isinstance(value, (np.ndarray, np.generic)):
-            return {"array": self._array(np.asanyarray(value), place)}
-        if value is None or isinstance(value, (bool, str)):
-            return value
-        if isinstance(value, float):
-            return float(value) if math.isfinite(value) else {"float": repr(float(value))}
-        if isinstance(value, int):
-            return _integer(int(value), place)
-        if isinstance(value, Mapping):
-            items = [[_key(key, place), self.node(v, (*place, key))] for key, v in value.items()]
-            return {"dict": items}
-        if isinstance(value, (list, tuple)):
-            kind = "tuple" if isinstance(value, tuple) else "list"
-            return {kind: [self.node(v, (*place, i)) for i, v in enumerate(value)]}
+    file = Path(fspath(path))
+    if file.suffix in (".npz", ".npy"):
         raise OptionError(
-            f"save: got {type(value).__name__} at {_shown(place)}, expected arrays, numbers, "
-            "texts, None, and dicts and lists of them; convert it or leave it out"
+            f"save: got the name {file.name[:60]!r}, expected another ending, since the format is "
+            f"safetensors; name it {file.stem[:60]}.safetensors, or use numpy.savez"
         )
-
-    def _array(self, array: NDArray[Any], place: tuple[Any, ...]) -> str:
-        if isinstance(array, np.ma.MaskedArray) or not DTYPE.fullmatch(array.dtype.str):
-            kind = "a masked array" if isinstance(array, np.ma.MaskedArray) else array.dtype
-            raise DTypeError(
-                f"save: got {kind} at {_shown(place)}, expected numbers or bools of at most 8 "
-                "bytes a part; convert with array.astype(...)"
-            )
-        name = "/".join(str(key) for key in place)
-        if len(name) > _MAX_NAME or not _PLAIN.fullmatch(name) or f"{name}.npy" in self.entries:
-            name = f"array/{len(self.entries)}"
-        while f"{name}.npy" in self.entries:
-            name += "_"
-        stream = io.BytesIO()
-        np.lib.format.write_array(stream, np.asarray(array), (1, 0), allow_pickle=False)
-        self.entries[f"{name}.npy"] = stream.getvalue()
-        return name
-
-
-def _key(key: Any, place: tuple[Any, ...]) -> Any:
-    if isinstance(key, str) or (isinstance(key, int) and not isinstance(key, bool)):
-        return key if isinstance(key, str) else _integer(int(key), place)
-    raise OptionError(
-        f"save: got a key of type {type(key).__name__} at {_shown(place)}, expected a text or an "
-        "integer; rename it"
-    )
-
-
-def _integer(number: int, place: tuple[Any, ...]) -> int:
-    # Longer ones Python refuses to read back from text.
-    if number.bit_length() > _MAX_BITS:
-        raise OptionError(
-            f"save: got an integer of {number.bit_length()} bits at {_shown(place)}, expected at "
-            f"most {_MAX_BITS}; save it as text"
-        )
-    return number
-
-
-def _shown(place: tuple[Any, ...]) -> str:
-    return "".join(f"[{key!r}]" for key in place) or "the top"
-
-
-def _packed(entries: Mapping[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in entries.items():
-            # Not the clock's time, so that the same state gives the same bytes.
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return stream.getvalue()
+    grower = Grower()
+    tree = grower.node(state)
+    entry = {OURS: VERSION, "crc32": "0" * 8}
+    if not grower.is_flat:
+        entry["tree"] = tree
+    text = json.dumps(entry, separators=(",", ":"), allow_nan=False)
+    head, arrays = packed_header(grower.arrays, {**_FORMAT, OURS: text})
+    pieces = [array.reshape(-1).data for array in arrays if array.size]
+    crc = zlib.crc32(head)
+    for piece in pieces:
+        crc = zlib.crc32(piece, crc)
+    found = CRC.search(head)
+    assert found is not None
+    signed = head[: found.start(1)] + f"{crc:08x}".encode() + head[found.end(1) :]
+    write_atomic(file, [signed, *pieces])

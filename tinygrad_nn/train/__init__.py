@@ -1,10 +1,13 @@
 """Training: the loop, what to measure, what to keep, and pictures of what was learned.
 
 `loop.py` has `fit`, `history.py` what it notes, `metrics.py` what to measure, `pictures.py` the
-same as SVG (written by `sheet.py` and `png.py`). `settings.py`, `experiment.py` and `folder.py`
-make up a run of `tinygrad-nn train`: what decides it, what it consists of, where it is kept.
+same as SVG (written by `sheet.py` and `png.py`), `averaging.py` means of weights. `settings.py`,
+`experiment.py` and `folder.py` make up a run of `tinygrad-nn train`: what decides it, what it
+consists of, where it is kept.
 """
 
+from tinygrad_nn.train.averaging import AveragedModel as AveragedModel
+from tinygrad_nn.train.averaging import update_bn as update_bn
 from tinygrad_nn.train.experiment import Experiment as Experiment
 from tinygrad_nn.train.experiment import load_images as load_images
 from tinygrad_nn.train.folder import RunFolder as RunFolder

@@ -15,6 +15,7 @@ from tinygrad_nn import nn
 from tinygrad_nn.data import DataLoader, Dataset, load_digits, load_mnist
 from tinygrad_nn.errors import StateError
 from tinygrad_nn.ops import softmax
+from tinygrad_nn.serialize import generator_state, set_generator_state
 from tinygrad_nn.train.history import Epoch, History
 from tinygrad_nn.train.loop import fit
 from tinygrad_nn.train.metrics import accuracy, predict
@@ -25,7 +26,7 @@ __all__ = ["IMAGE", "Experiment", "load_images"]
 IMAGE: Final = (28, 28)
 """Height and width of the images."""
 
-_PARTS: Final = ("data", "history", "loader", "model", "optimizer", "settings")
+_PARTS: Final = ("data", "generators", "history", "loader", "model", "optimizer", "settings")
 
 
 def load_images(settings: Settings, *, download: bool = False) -> tuple[Dataset, Dataset]:
@@ -116,9 +117,14 @@ class Experiment:
             "data": _fingerprint(self.train),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "generators": {name: generator_state(rng) for name, rng in self._generators().items()},
             "loader": self.loader.state_dict(),
             "history": self.history.state_dict(),
         }
+
+    def _generators(self) -> dict[str, np.random.Generator]:
+        """What the layers draw from, such as those of dropout, by name."""
+        return dict(self.model.generators())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`, to the last bit as if the training had never stopped.
@@ -138,6 +144,7 @@ class Experiment:
         try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self._load_generators(state["generators"])
             self.loader.load_state_dict(state["loader"])
             self.history.load_state_dict(state["history"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -145,6 +152,16 @@ class Experiment:
                 f"state: got parts that do not fit together ({error}), expected those of one run "
                 "of this version; load an intact one"
             ) from error
+
+    def _load_generators(self, states: Mapping[str, Any]) -> None:
+        generators = self._generators()
+        if set(states) != set(generators):
+            raise StateError(
+                f"generators: got {', '.join(sorted(map(str, states))) or 'none'}, expected "
+                f"{', '.join(generators) or 'none'}; load the state of a network of this form"
+            )
+        for name, rng in generators.items():
+            set_generator_state(rng, states[name])
 
 
 def _network(settings: Settings, train: Dataset) -> nn.Sequential:

@@ -9,14 +9,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tinygrad_nn.atomic import write_atomic
+from tinygrad_nn.atomic import PART, remove_parts, sync_folder, write_atomic
 from tinygrad_nn.errors import DataError, OptionError
 from tinygrad_nn.serialize import load, save
 
-__all__ = ["RunFolder"]
+__all__ = ["CHECKPOINT", "HISTORY", "WEIGHTS", "RunFolder"]
 
-_STATE: Final = "state.npz"
-_HISTORY: Final = "run.json"
+CHECKPOINT: Final = "checkpoint.safetensors"
+"""All that `--resume` needs."""
+WEIGHTS: Final = "model.safetensors"
+HISTORY: Final = "run.json"
 
 
 class RunFolder:
@@ -34,7 +36,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | PathLike[str]) -> Self:
-        """Make a folder for a new run; an empty one that is there will do.
+        """Make a folder for a new run; one that is there will do if nothing was finished in it.
 
         Raises:
             OptionError: the folder has files in it, or the name belongs to a file.
@@ -42,12 +44,15 @@ class RunFolder:
         """
         target = Path(path)
         try:
-            if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            if target.exists() and not _is_empty(target):
                 raise OptionError(_taken(target))
             made = [p for p in (target, *target.parents) if not p.exists()]
             folder = cls(target, made)
             try:
                 target.mkdir(parents=True, exist_ok=True)
+                remove_parts(target)
+                for parent in made:
+                    sync_folder(parent.parent)
             except BaseException:
                 folder.discard()
                 raise
@@ -60,18 +65,22 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> Self:
-        """Return the folder of an earlier run.
+        """Return the folder of an earlier run, without what was left unfinished in it.
 
         Raises:
             DataError: it is not there, or holds no run.
         """
         target = Path(path)
-        if not (target / _STATE).is_file():
+        if not (target / CHECKPOINT).is_file():
             kind = "a folder without" if target.is_dir() else "no folder and so no"
+            step = "check the path, or start a new run without --resume"
+            if _is_empty(target):
+                step = f"the run had saved nothing yet, start it anew with --out {target}"
             raise DataError(
-                f"{target}: got {kind} {_STATE}, expected the folder of a run; check the path, or "
-                "start a new run without --resume"
+                f"{target}: got {kind} {CHECKPOINT}, expected the folder of a run; {step}"
             )
+        with contextlib.suppress(OSError):
+            remove_parts(target)
         return cls(target, [])
 
     def __truediv__(self, name: str) -> Path:
@@ -83,7 +92,7 @@ class RunFolder:
         Raises:
             DataError: the file cannot be written.
         """
-        self._write(_STATE, lambda path: save(state, path))
+        self._write(CHECKPOINT, lambda path: save(state, path))
 
     def load_state(self) -> dict[Any, Any]:
         """Return the saved state.
@@ -92,7 +101,7 @@ class RunFolder:
             DataError: the file is damaged.
         """
         try:
-            return load(self / _STATE)
+            return load(self / CHECKPOINT)
         except DataError as error:
             raise DataError(f"{error} or start a new run without --resume") from error
 
@@ -102,7 +111,7 @@ class RunFolder:
         Raises:
             DataError: the file cannot be written.
         """
-        self.write(_HISTORY, json.dumps(history, indent=1, allow_nan=False) + "\n")
+        self.write(HISTORY, json.dumps(history, indent=1, allow_nan=False) + "\n")
 
     def save_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         """Write arrays by `tinygrad_nn.save`.
@@ -131,14 +140,25 @@ class RunFolder:
         try:
             write(path)
         except OSError as error:
-            raise DataError(
-                f"{path}: got {_reason(error)}, expected a folder with free space that can be "
-                "written to; make room or choose another with --out. What was saved before is whole"
-            ) from error
+            expected = (
+                "a folder with free space that can be written to; make room or choose another"
+            )
+            step = "with --out. What was saved before is whole"
+            if not self.path.is_dir():
+                expected = "the folder of the run, which is no longer there; put it back"
+                step = "or choose another with --out"
+            raise DataError(f"{path}: got {_reason(error)}, expected {expected} {step}") from error
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether it is a folder that holds at most files which a killed process left unfinished."""
+    return folder.is_dir() and all(
+        path.name.startswith(".") and path.name.endswith(PART) for path in folder.iterdir()
+    )
 
 
 def _taken(target: Path) -> str:
-    if (target / _STATE).is_file():
+    if (target / CHECKPOINT).is_file():
         return (
             f"--out: got {target}, which holds a run, expected a new or empty folder; go on with "
             f"--resume {target}, or choose another"

@@ -79,8 +79,9 @@ def fit(
         if before_epoch is not None:
             before_epoch(len(history.epochs) + 1)
         model.train()
-        is_stopped = _learn(model, loss, optimizer, loader, history, should_stop)
-        # An epoch may have been stopped behind its last batch: it is whole then.
+        # An epoch may have been stopped, or saved, behind its last batch: it is whole then.
+        is_whole = history.batches == len(loader)
+        is_stopped = not is_whole and _learn(model, loss, optimizer, loader, history, should_stop)
         if history.batches < len(loader):
             break
         epoch = history.close_epoch({} if measure is None else measure())
@@ -101,7 +102,6 @@ def _learn(
 ) -> bool:
     """Learn from the batches of an epoch, or from those that are left; return whether to stop."""
     start = perf_counter()
-    is_stopped = False
     for inputs, targets in loader:
         result = loss(model(inputs), targets)
         number = result.item()
@@ -113,11 +113,13 @@ def _learn(
         history.batches += 1
         history.examples += len(targets)
         history.loss_sum += number * len(targets)
+        # Now rather than at the end, since `should_stop` may save the history.
+        now = perf_counter()
+        history.seconds += now - start
+        start = now
         if should_stop is not None and should_stop():
-            is_stopped = True
-            break
-    history.seconds += perf_counter() - start
-    return is_stopped
+            return True
+    return False
 
 
 def _diverged(number: float, history: History, optimizer: Optimizer) -> AnomalyError:

@@ -4,10 +4,11 @@ from tests.speed.workload import Workload
 from tests.speed.workloads.curvature import HESSIAN, HVP
 from tests.speed.workloads.elementwise import ELEMENTWISE
 from tests.speed.workloads.imports import IMPORTS
+from tests.speed.workloads.lenet import LENET
 from tests.speed.workloads.moons import MOONS
 from tests.speed.workloads.network import NETWORK
 from tests.speed.workloads.scalars import SCALARS
 
 WORKLOADS: dict[str, Workload] = {
-    w.key: w for w in (ELEMENTWISE, NETWORK, MOONS, SCALARS, IMPORTS, HESSIAN, HVP)
+    w.key: w for w in (ELEMENTWISE, NETWORK, LENET, MOONS, SCALARS, IMPORTS, HESSIAN, HVP)
 }

@@ -7,13 +7,8 @@ from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.ops.align import arrays
-from tinygrad_nn.ops.convolution import (
-    check_transposed,
-    col2im,
-    convolution,
-    convolution_transpose,
-    im2col,
-)
+from tinygrad_nn.ops.columns import col2im, im2col
+from tinygrad_nn.ops.convolution import check_transposed, convolution, convolution_transpose
 from tinygrad_nn.ops.shape import expand_dims, permute_dims, reshape
 
 __all__ = [

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
+from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.nn.functional.losses import class_indices
+from tinygrad_nn.nn.functional.operands import floats
 from tinygrad_nn.ops.neural import linear as _linear
 from tinygrad_nn.ops.neural import one_hot as _one_hot
+from tinygrad_nn.ops.shape import reshape
 from tinygrad_nn.tensor import Tensor
 
-__all__ = ["linear", "one_hot"]
+__all__ = ["bilinear", "linear", "one_hot"]
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
@@ -19,6 +23,26 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         ShapeError: The shapes do not fit.
     """
     return _linear(input, weight) if bias is None else _linear(input, weight, bias)
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """x₁ᵀ W_k x₂ + b_k for each output k: `(..., a), (..., b), (out, a, b), (out,) -> (..., out)`.
+
+    Raises:
+        ShapeError: The shapes do not fit.
+    """
+    first, second = floats("bilinear", input1), floats("bilinear", input2)
+    weight = floats("bilinear", weight, "a weight")
+    outputs = len(weight) if weight.ndim == 3 else 0
+    fits = first.ndim and weight.ndim == 3 and first.shape[:-1] == second.shape[:-1]
+    if not fits or (first.shape[-1], second.shape[-1]) != weight.shape[1:]:
+        raise ShapeError(
+            f"bilinear: got inputs {first.shape} and {second.shape} and a weight {weight.shape}, "
+            "expected (..., a), (..., b) and (out, a, b)"
+        )
+    products = first[..., None] * second[..., None, :]
+    flat = reshape(products, (*first.shape[:-1], prod(weight.shape[1:])))
+    return linear(flat, reshape(weight, (outputs, prod(weight.shape[1:]))), bias)
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Any:

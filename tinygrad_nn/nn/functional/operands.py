@@ -8,6 +8,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError
+from tinygrad_nn.payload import weak_array
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__: list[str] = []
@@ -39,19 +40,13 @@ def integers(name: str, x: Any, what: str, expected: str) -> Any:
     Raises:
         DTypeError: It holds something else.
     """
-    if not isinstance(x, Tensor):
-        x = x if hasattr(x, "dtype") and not isinstance(x, Node) else tensor(_listed(x))
-    array = x.synced() if isinstance(x, Tensor) else x
+    array = x.synced() if isinstance(x, Tensor) else weak_array(name, x)
     if array.dtype.kind not in "iu":
         raise DTypeError(
             f"{name}: got {what} {describe(array)}, expected {expected}; convert it: "
             "x.astype('int64')"
         )
     return array
-
-
-def _listed(x: Any) -> Any:
-    return namespace_of_numbers().asarray(x)
 
 
 def probability(name: str, p: Any) -> float:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from math import inf, prod
+from math import prod
 from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.nn.functional.losses import as_array, raw
 from tinygrad_nn.nn.functional.sizes import check_rank, per_axis, sides
-from tinygrad_nn.ops.elementwise import abs as absolute
 from tinygrad_nn.ops.pooling import Window, max_pool, pool_index, pool_sum, pool_winner
-from tinygrad_nn.ops.select import where
 
 __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
-    "lp_pool1d",
-    "lp_pool2d",
-    "lp_pool3d",
     "max_pool1d",
     "max_pool1d_with_indices",
     "max_pool2d",
@@ -77,13 +72,11 @@ def check_sizes(
     steps = kernel if missing else per_axis(name, "stride", stride, dims, 1)
     pads = per_axis(name, "padding", padding, dims)
     gaps = per_axis(name, "dilation", dilation, dims, 1)
-    for size, pad, gap in zip(kernel, pads, gaps, strict=True):
-        if pad > (gap * (size - 1) + 1) // 2:
+    for size, pad in zip(kernel, pads, strict=True):
+        if pad > size // 2:
             raise OptionError(
-                f"{name}: got padding={padding!r} for kernel_size={kernel_size!r}"
-                + (f" and dilation={dilation!r}" if gap > 1 else "")
-                + f", expected at most half of the kernel, {(gap * (size - 1) + 1) // 2}; "
-                "functional.pad makes wider margins"
+                f"{name}: got padding={padding!r} for kernel_size={kernel_size!r}, expected at "
+                f"most half of the kernel, {size // 2}; functional.pad makes wider margins"
             )
     return kernel, steps, pads, gaps
 
@@ -91,7 +84,7 @@ def check_sizes(
 # ── Maxima ──────────────────────────────────────────────────────────────────────────────
 
 
-def _max(
+def maxima(
     name: str,
     dims: int,
     input: Any,
@@ -102,6 +95,7 @@ def _max(
     ceil_mode: bool,
     return_indices: bool,
 ) -> Any:
+    """Max pooling of any number of axes."""
     x = as_array(input)
     if x.dtype.kind not in "fiu":
         raise DTypeError(f"{name}: got {x.dtype}, expected numbers; convert: x.astype('float32')")
@@ -139,7 +133,7 @@ def max_pool1d(
         OptionError: A size is no integer, out of range, or the padding over half of the kernel.
         ShapeError: The rank is wrong, or there is no window.
     """
-    return _max(
+    return maxima(
         "max_pool1d",
         1,
         input,
@@ -166,7 +160,7 @@ def max_pool2d(
     See `max_pool1d`; sizes are one integer or one for each axis. The positions returned are
     those in the flattened image: row · W + column.
     """
-    return _max(
+    return maxima(
         "max_pool2d",
         2,
         input,
@@ -189,7 +183,7 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Any:
     """Largest element of each window of `(N, C, D, H, W)`, or without N; see `max_pool2d`."""
-    return _max(
+    return maxima(
         "max_pool3d",
         3,
         input,
@@ -244,7 +238,7 @@ def max_pool3d_with_indices(
 # ── Means ───────────────────────────────────────────────────────────────────────────────
 
 
-def _mean(
+def mean(
     name: str,
     dims: int,
     input: Any,
@@ -255,6 +249,7 @@ def _mean(
     count_include_pad: bool,
     divisor_override: Any = None,
 ) -> Any:
+    """Mean pooling of any number of axes."""
     x = as_array(input)
     if x.dtype.kind != "f":
         raise DTypeError(f"{name}: got {x.dtype}, expected floats; convert: x.astype('float32')")
@@ -314,7 +309,7 @@ def avg_pool1d(
         OptionError: A size is no integer, out of range, or the padding over half of the kernel.
         ShapeError: The rank is wrong, or there is no window.
     """
-    return _mean("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return mean("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def avg_pool2d(
@@ -330,7 +325,7 @@ def avg_pool2d(
 
     With `divisor_override` the sum over that number.
     """
-    return _mean(
+    return mean(
         "avg_pool2d",
         2,
         input,
@@ -353,7 +348,7 @@ def avg_pool3d(
     divisor_override: Any = None,
 ) -> Any:
     """Mean of each window of `(N, C, D, H, W)`, or without N; see `avg_pool2d`."""
-    return _mean(
+    return mean(
         "avg_pool3d",
         3,
         input,
@@ -364,50 +359,3 @@ def avg_pool3d(
         count_include_pad,
         divisor_override,
     )
-
-
-# ── Power means ─────────────────────────────────────────────────────────────────────────
-
-
-def _power(
-    name: str, dims: int, input: Any, p: Any, kernel_size: Any, stride: Any, ceil_mode: bool
-) -> Any:
-    x = as_array(input)
-    if isinstance(p, bool) or not isinstance(p, (int, float)) or not p:
-        raise OptionError(f"{name}: got norm_type={p!r}, expected a number, not 0")
-    if p == inf:
-        return _max(name, dims, absolute(x), kernel_size, stride, 0, 1, ceil_mode, False)
-    if p == -inf:
-        return -_max(name, dims, -absolute(x), kernel_size, stride, 0, 1, ceil_mode, False)
-    mean = _mean(name, dims, x**p, kernel_size, stride, 0, ceil_mode, True)
-    # Of a last window that is cut off PyTorch counts what is missing as well.
-    total = mean * prod(per_axis(name, "kernel_size", kernel_size, dims))
-    return where(total != 0, where(total != 0, total, 1.0) ** (1 / p), 0.0)
-
-
-def lp_pool1d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
-    """(Σ xᵖ)^(1/p) over each window of `(N, C, L)`, or without N; p is `norm_type`.
-
-    p = 1 is the sum, p = inf the largest size. The gradient of a sum of 0 is 0.
-
-    Raises:
-        OptionError: p is 0, or a size no integer or out of range.
-        ShapeError: The rank is wrong, or there is no window.
-    """
-    return _power("lp_pool1d", 1, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool2d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
-    """(Σ xᵖ)^(1/p) over each window of `(N, C, H, W)`, or without N; see `lp_pool1d`."""
-    return _power("lp_pool2d", 2, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool3d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
-    """(Σ xᵖ)^(1/p) over each window of `(N, C, D, H, W)`, or without N; see `lp_pool1d`."""
-    return _power("lp_pool3d", 3, input, norm_type, kernel_size, stride, ceil_mode)

@@ -1,0 +1,1 @@
+"""Tests of the data sets, of the files they come in and of the loader."""

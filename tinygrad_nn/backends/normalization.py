@@ -1,0 +1,170 @@
+"""Means and sums of squares along axes, and what layers that normalise compute with them.
+
+Times are for float32 (2048, 128), a megabyte, on one Zen 4 core: the sum of each row 73 µs by
+`add.reduce` and 17 as a product with ones; of squares 37 µs by `einsum` and 23 by `vecdot`.
+Each array that is not written in place costs 60 µs.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "centre",
+    "dot_over",
+    "inverse_rms",
+    "moments",
+    "standardize",
+    "standardize_slope",
+    "sum_over",
+]
+
+_HALF = np.dtype(np.float16)
+# As Any, since NumPy's stubs do not know that all arguments may be positional, which is quicker.
+_add: Any = np.add.reduce
+# Longer ones are added in pairs by `add.reduce`, with a smaller error; its overhead is small there.
+_PRODUCT_MAX = 1024
+
+Axes = tuple[int, ...]
+
+
+def sum_over(x: Any, axes: Axes) -> Any:
+    """Sum over `axes`, which keep length one."""
+    if x.dtype is _HALF:
+        return sum_over(x.astype(np.float32), axes).astype(_HALF)
+    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    if x.size and x.flags.c_contiguous and x.dtype.kind == "f":
+        last, first = _ends(axes, x.ndim)
+        if last + first == len(axes):
+            return _by_products(x, last, first).reshape(shape)
+    return _add(x, axes, None, None, True) if axes else x.copy()
+
+
+def _ends(axes: Axes, ndim: int) -> tuple[int, int]:
+    """How many of `axes` are the last ones of an array, and how many of the others the first."""
+    last = 0
+    while last < ndim and ndim - 1 - last in axes:
+        last += 1
+    first = 0
+    while first < ndim - last and first in axes:
+        first += 1
+    return last, first
+
+
+def _by_products(x: Any, last: int, first: int) -> Any:
+    """Flat sums over the last and the first axes of a contiguous array."""
+    if last:
+        count = prod(x.shape[x.ndim - last :])
+        rest = x.shape[: x.ndim - last]
+        rows = x.reshape(-1, count)
+        if count == 1:
+            x = rows.reshape(rest)
+        elif count <= _PRODUCT_MAX:
+            x = (rows @ np.ones(count, x.dtype)).reshape(rest)
+        else:
+            x = np.add.reduce(rows, 1).reshape(rest)
+    if first:
+        count = prod(x.shape[:first])
+        columns = x.reshape(count, -1)
+        x = np.ones(count, x.dtype) @ columns if count <= _PRODUCT_MAX else _halved(columns)
+    return x
+
+
+def _halved(columns: Any) -> Any:
+    """Sum of many rows, in blocks, so that rounding does not grow with their number."""
+    blocks = len(columns) // _PRODUCT_MAX
+    whole = columns[: blocks * _PRODUCT_MAX].reshape(blocks, _PRODUCT_MAX, -1)
+    sums = np.ones(_PRODUCT_MAX, columns.dtype) @ whole
+    rest = columns[blocks * _PRODUCT_MAX :]
+    return np.add.reduce(sums, 0) + np.ones(len(rest), columns.dtype) @ rest
+
+
+def dot_over(a: Any, b: Any, axes: Axes) -> Any:
+    """Sum of a · b over `axes`, which keep length one; b broadcasts to a."""
+    if a.dtype is _HALF:
+        return dot_over(a.astype(np.float32), b, axes).astype(np.result_type(a, b))
+    last, _ = _ends(axes, a.ndim)
+    if (
+        last == 0
+        or a.ndim != b.ndim
+        or a.shape[a.ndim - last :] != b.shape[a.ndim - last :]
+        or not (a.flags.c_contiguous and b.flags.c_contiguous and a.size)
+        or prod(a.shape[a.ndim - last :]) == 1
+    ):
+        return sum_over(a * b, axes)
+    rest = a.ndim - last
+    rows = [z.reshape(*z.shape[:rest], -1) for z in (a, b)]
+    sums = np.vecdot(*rows)
+    left = tuple(i for i in axes if i < rest)
+    return sum_over(sums.reshape(*sums.shape, *[1] * last), left)
+
+
+def centre(x: Any, axes: Axes) -> Any:
+    """x minus its mean over `axes`."""
+    if x.dtype is _HALF:
+        return centre(x.astype(np.float32), axes).astype(_HALF)
+    return x - sum_over(x, axes) / _count(x, axes)
+
+
+def inverse_rms(x: Any, axes: Axes, eps: float) -> Any:
+    """1 / √(mean of x² over `axes` + eps); the axes keep length one."""
+    if x.dtype is _HALF:
+        return inverse_rms(x.astype(np.float32), axes, eps).astype(_HALF)
+    y = dot_over(x, x, axes) / _count(x, axes)
+    y += eps
+    with np.errstate(divide="ignore"):
+        return np.reciprocal(np.sqrt(y))
+
+
+def moments(x: Any, axes: Axes) -> Any:
+    """Mean and variance over `axes`, which keep length one, stacked in front."""
+    wide = x.astype(np.float32) if x.dtype is _HALF else x
+    mean = sum_over(wide, axes) / _count(x, axes)
+    centred = wide - mean
+    both = np.stack([mean, dot_over(centred, centred, axes) / _count(x, axes)])
+    return both.astype(_HALF) if wide is not x else both
+
+
+def standardize(x: Any, affine: tuple[Any, ...], axes: Axes, eps: float, centred: bool) -> Any:
+    """x by its root mean square over `axes`, after its mean is taken off if `centred`.
+
+    Then times `affine[0]`, plus `affine[1]`.
+    """
+    if x.dtype is _HALF:
+        wide = [a.astype(np.float32) if a.dtype is _HALF else a for a in affine]
+        y = standardize(x.astype(np.float32), tuple(wide), axes, eps, centred)
+        return y.astype(np.result_type(x, *affine))
+    y = centre(x, axes) if centred else x
+    scale = inverse_rms(y, axes, eps)
+    if affine and _constant_over(affine[0], axes, x.ndim):
+        scale = scale * affine[0]
+        affine = (None, *affine[1:])
+    # Only the array that was made here may be written.
+    y = np.multiply(y, scale, y) if centred and scale.dtype == y.dtype else y * scale
+    for z, function in zip(affine, (np.multiply, np.add), strict=False):
+        if z is not None:
+            y = function(y, z, y) if z.dtype == y.dtype else function(y, z)
+    return y
+
+
+def _constant_over(weight: Any, axes: Axes, ndim: int) -> bool:
+    lead = ndim - weight.ndim
+    return all(a < lead or weight.shape[a - lead] == 1 for a in axes)
+
+
+def standardize_slope(g: Any, y: Any, scale: Any, along: Any, *level: Any) -> Any:
+    """scale · (g − level − y · along)."""
+    out = y * along
+    for part in level:
+        out += part
+    np.subtract(g, out, out)
+    out *= scale
+    return out
+
+
+def _count(x: Any, axes: Axes) -> int:
+    """Elements behind each mean; 1 for none, whose sum is 0."""
+    return prod([x.shape[a] for a in axes]) or 1

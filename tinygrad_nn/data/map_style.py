@@ -1,0 +1,304 @@
+"""Data sets made of data sets: arrays side by side, parts, sums, and transformed ones."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_nn.data.arguments import shown
+from tinygrad_nn.data.arrays import as_array, frozen
+from tinygrad_nn.data.dataset import Dataset, Rows, checked_rows, is_number
+from tinygrad_nn.data.shuffling import Rng, example_generator, seed_of
+from tinygrad_nn.data.text import LineDataset, TextDataset
+from tinygrad_nn.errors import DataError, OptionError, PositionError, ShapeError
+from tinygrad_nn.tensor import Tensor
+
+MakeRng: TypeAlias = Callable[[], np.random.Generator]
+"""Gives the generator of one example, the same one at every call."""
+
+
+class TensorDataset:
+    """Any number of arrays of one length; example i is the tuple of their rows i.
+
+    Args:
+        arrays: NumPy arrays, lists or tensors of shape (n, ...). Copied unless read-only.
+
+    Attributes:
+        arrays: the read-only arrays; `tensors` is PyTorch's name of the same.
+
+    Raises:
+        ShapeError: the lengths differ.
+        OptionError: no array was given.
+
+    Example:
+        >>> pairs = TensorDataset(np.zeros((3, 2)), np.arange(3))
+        >>> len(pairs), int(pairs[2][1])
+        (3, 2)
+    """
+
+    def __init__(self, *arrays: ArrayLike | Tensor) -> None:
+        if not arrays:
+            raise OptionError(
+                "TensorDataset: got no array, expected at least one; pass TensorDataset(x, y)"
+            )
+        self.arrays: Final = tuple(
+            frozen(as_array(f"array {place}", _plain(values), keeps_integers=True))
+            for place, values in enumerate(arrays)
+        )
+        if len({len(array) for array in self.arrays}) > 1:
+            raise ShapeError(
+                f"TensorDataset: got arrays of shapes "
+                f"{', '.join(str(array.shape) for array in self.arrays)}, expected as many rows "
+                f"in each; compare the first axes"
+            )
+
+    @property
+    def tensors(self) -> tuple[NDArray[Any], ...]:
+        """The arrays, under PyTorch's name."""
+        return self.arrays
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.arrays[0])
+
+    def __getitem__(self, key: int | Rows) -> tuple[Any, ...]:
+        """Return the rows of one example or of several."""
+        rows = _position(key, len(self)) if is_number(key) else checked_rows(key, len(self))
+        return tuple(array[rows] for array in self.arrays)
+
+    def __repr__(self) -> str:
+        """Return one line with dtypes and shapes."""
+        forms = ", ".join(f"{array.dtype} {array.shape}" for array in self.arrays)
+        return f"TensorDataset({forms})"
+
+    def __reduce__(self) -> tuple[type[TensorDataset], tuple[Any, ...]]:
+        """Rebuild through the constructor: NumPy forgets the read-only mark when copying."""
+        return TensorDataset, self.arrays
+
+
+class Subset:
+    """Some of the examples of a data set, by their numbers; nothing is copied.
+
+    Args:
+        dataset: any data set with numbered examples.
+        indices: whole numbers; one may occur more than once.
+
+    Example:
+        >>> Subset(["a", "b", "c"], [2, 0])[0]
+        'c'
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int] | NDArray[Any]) -> None:
+        numbers = np.asarray(indices)
+        if numbers.ndim != 1 or (len(numbers) and numbers.dtype.kind not in "ui"):
+            raise OptionError(
+                f"indices: got {shown(indices)}, expected a list of whole numbers; pass "
+                f"np.flatnonzero(mask) for a mask"
+            )
+        numbers = numbers.astype(np.intp)
+        for number in (numbers.min(), numbers.max()) if len(numbers) else ():
+            _position(number, len(dataset))
+        self.dataset: Final = dataset
+        self.indices: Final = numbers
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return one example."""
+        return self.dataset[int(self.indices[_position(index, len(self))])]
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"Subset({len(self)} of {self.dataset!r})"
+
+
+class ConcatDataset:
+    """The examples of several data sets, one data set after the other.
+
+    Args:
+        datasets: data sets with numbered examples, at least one.
+
+    Example:
+        >>> ConcatDataset([["a", "b"], ["c"]])[2]
+        'c'
+    """
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets: Final = list(datasets)
+        if not self.datasets:
+            raise DataError("ConcatDataset: got no data set, expected at least one")
+        for dataset in self.datasets:
+            if is_iterable_only(dataset):
+                raise OptionError(
+                    f"ConcatDataset: got {shown(dataset)}, expected data sets with numbered "
+                    f"examples; chain iterables with itertools.chain"
+                )
+        self.cumulative_sizes: Final = list(accumulate(map(len, self.datasets)))
+
+    def __len__(self) -> int:
+        """Return the number of examples of all."""
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        """Return one example."""
+        dataset, place = self.locate(index)
+        return dataset[place]
+
+    def locate(self, index: int) -> tuple[Any, int]:
+        """Return which data set example `index` is of, and its number there."""
+        place = _position(index, len(self))
+        which = bisect_right(self.cumulative_sizes, place)
+        before = self.cumulative_sizes[which - 1] if which else 0
+        return self.datasets[which], place - before
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"ConcatDataset({self.datasets!r})"
+
+
+class TransformedDataset:
+    """A data set whose examples are transformed when they are read.
+
+    In a `DataLoader` the randomness of an example follows from the loader's seed, the epoch
+    and the number of the example, so that every epoch differs, and neither the batch size nor
+    the number of workers matters. Read by hand, example i is always the same.
+
+    Args:
+        dataset: any data set with numbered examples.
+        transform: of the first part of an example, or of the whole if it is no tuple:
+            called as `transform(x, rng)`, see `tinygrad_nn.data.transforms`.
+        target_transform: of the second part, called as `target_transform(y, rng)`.
+        rng: seed for examples read by hand.
+
+    Example:
+        >>> from tinygrad_nn.data.transforms import GaussianNoise, ToFloat
+        >>> noisy = TransformedDataset([(np.uint8([[255]]), 1)], ToFloat())
+        >>> noisy[0][0].tolist(), noisy[0][1]
+        ([[1.0]], 1)
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        transform: Callable[[Any, np.random.Generator], Any] | None = None,
+        target_transform: Callable[[Any, np.random.Generator], Any] | None = None,
+        *,
+        rng: Rng = 0,
+    ) -> None:
+        for name, function in (("transform", transform), ("target_transform", target_transform)):
+            if function is not None and not callable(function):
+                raise OptionError(
+                    f"{name}: got {shown(function)}, expected a transform or a function of "
+                    f"(x, rng); pass for instance {name}=transforms.ToFloat()"
+                )
+        self.dataset: Final = dataset
+        self.transform: Final = transform
+        self.target_transform: Final = target_transform
+        self._seed = seed_of(rng)
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return one transformed example; the same one at every call."""
+        place = _position(index, len(self))
+        generator = example_generator(self._seed, 0, place, 0)
+        return read_example(self, place, lambda: generator)
+
+    def apply(self, example: Any, rng: MakeRng) -> Any:
+        """Return the transform of an example of the inner data set."""
+        parts = list(example) if isinstance(example, tuple) else [example]
+        if self.transform is not None:
+            parts[0] = self.transform(parts[0], rng())
+        if self.target_transform is not None:
+            if len(parts) < 2:
+                raise DataError(
+                    f"target_transform: got an example {shown(example)} without a target, "
+                    f"expected a tuple (input, target); leave target_transform= out"
+                )
+            parts[1] = self.target_transform(parts[1], rng())
+        if not isinstance(example, tuple):
+            return parts[0]
+        # A named tuple takes its fields one by one.
+        return type(example)(*parts) if hasattr(example, "_fields") else tuple(parts)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"TransformedDataset({self.dataset!r}, {self.transform!r})"
+
+
+class IterableDataset:
+    """Base of data sets that are read from front to back: define `__iter__`.
+
+    Deriving from it is optional: a `DataLoader` takes anything that can be iterated but has
+    no `__getitem__`. If there is a method `set_epoch(epoch)`, the loader calls it before each
+    epoch, so that the order may change with it.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the examples."""
+        raise NotImplementedError(f"{type(self).__name__} must define __iter__")
+
+
+def is_iterable_only(dataset: Any) -> bool:
+    """Tell whether a data set can be read from front to back only."""
+    if isinstance(dataset, IterableDataset):
+        return True
+    return hasattr(dataset, "__iter__") and not hasattr(dataset, "__getitem__")
+
+
+def read_example(dataset: Any, index: Any, rng: MakeRng) -> Any:
+    """Return an example, with the given randomness wherever it is transformed.
+
+    A data set of one's own that draws numbers defines `example(index, rng)`.
+    """
+    match dataset:
+        case Subset():
+            place = int(dataset.indices[_position(index, len(dataset))])
+            return read_example(dataset.dataset, place, rng)
+        case ConcatDataset():
+            return read_example(*dataset.locate(index), rng)
+        case TransformedDataset():
+            return dataset.apply(read_example(dataset.dataset, index, rng), rng)
+    if hasattr(dataset, "example"):
+        return dataset.example(index, rng())
+    return dataset[index]
+
+
+def draws(dataset: Any) -> bool:
+    """Tell whether reading an example may draw numbers."""
+    match dataset:
+        case Subset():
+            return draws(dataset.dataset)
+        case ConcatDataset():
+            return any(map(draws, dataset.datasets))
+    return isinstance(dataset, TransformedDataset) or hasattr(dataset, "example")
+
+
+def read_rows(dataset: Any, rows: NDArray[np.intp]) -> tuple[Any, ...] | None:
+    """Return a batch straight from the arrays of a data set, or None if it has none."""
+    if isinstance(dataset, Subset):
+        return read_rows(dataset.dataset, dataset.indices[rows])
+    if isinstance(dataset, (Dataset, LineDataset, TensorDataset, TextDataset)):
+        return dataset[rows]
+    return None
+
+
+def _plain(values: Any) -> Any:
+    return values.numpy() if isinstance(values, Tensor) else values
+
+
+def _position(index: Any, count: int) -> int:
+    if not is_number(index):
+        raise PositionError(f"example {shown(index)}: expected a whole number; pass one at a time")
+    if -count <= index < count:
+        return int(index) % count
+    raise PositionError(f"example {index:d} of {count}: expected {-count} to {count - 1}")
