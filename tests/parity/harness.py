@@ -207,7 +207,7 @@ def parameters(function: Any) -> list[tuple[str, Any]] | None:
     return [
         (p.name, p.default)
         for p in signature.parameters.values()
-        if p.name not in ("self", *ARGUMENTS) and p.kind is not p.VAR_KEYWORD
+        if p.name not in ("self", *ARGUMENTS) and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]
 
 

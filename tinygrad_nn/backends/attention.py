@@ -20,7 +20,7 @@ _BOOL = np.dtype(bool)
 # Scores worked on at a time, so that two such arrays of float32 stay in a cache of 1 MB.
 _SCORES = 2**17
 # Rows worked on at a time; with a causal mask each block leaves out the keys that come later.
-_ROWS = 128
+_ROWS = 64
 # Scores of at most this size need no maximum taken out before the exponential.
 _MODEST = 30.0
 

@@ -84,9 +84,7 @@ __all__ = [
 inf, nan = math.inf, math.nan
 _SQRT_HALF = math.sqrt(0.5)
 # As of `gelu.py`.
-_GELU_RATE, _GELU_CUBIC, _GELU_FAR = 2 * math.sqrt(2 / math.pi), 0.044715, 100.0
-# Where exp overflows.
-_EXP_END = 709.7
+_GELU_RATE, _GELU_CUBIC, _GELU_FAR = math.sqrt(2 / math.pi), 0.044715, 100.0
 Unary = Callable[[float], float]
 
 
@@ -318,12 +316,9 @@ def _gelu_share(x: float, approximate: str) -> tuple[float, float]:
     """Φ(x), or what is near it, and its derivative."""
     if approximate != "tanh":
         return ndtr(x), math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-    # (1 + tanh u) / 2 = 1 / (1 + exp(-2u)), which is not rounded to 0 early.
-    square = x * x
-    twice = x * (_GELU_RATE + _GELU_RATE * _GELU_CUBIC * square)
-    share = 1.0 / (1.0 + math.exp(-twice)) if not twice < -_EXP_END else 0.0
-    inner = _GELU_RATE + 3.0 * _GELU_RATE * _GELU_CUBIC * min(square, _GELU_FAR)
-    return share, share * (1.0 - share) * inner
+    t = math.tanh(x * (_GELU_RATE + _GELU_RATE * _GELU_CUBIC * (x * x)))
+    inner = _GELU_RATE + 3.0 * _GELU_RATE * _GELU_CUBIC * min(x * x, _GELU_FAR)
+    return 0.5 * (1.0 + t), 0.5 * (1.0 - t * t) * inner
 
 
 def xlogy(x: float, y: float) -> float:

@@ -8,6 +8,7 @@ from tinygrad_nn.nn.adaptive import *
 from tinygrad_nn.nn.attention import *
 from tinygrad_nn.nn.batchnorm import *
 from tinygrad_nn.nn.capsule import *
+from tinygrad_nn.nn.cells import *
 from tinygrad_nn.nn.container import *
 from tinygrad_nn.nn.conv import *
 from tinygrad_nn.nn.conv_transpose import *
@@ -28,6 +29,8 @@ from tinygrad_nn.nn.parameters import *
 from tinygrad_nn.nn.pool import *
 from tinygrad_nn.nn.prototype import *
 from tinygrad_nn.nn.ranking import *
+from tinygrad_nn.nn.rectifier import *
+from tinygrad_nn.nn.recurrent import *
 from tinygrad_nn.nn.spiking import *
 from tinygrad_nn.nn.transformer import *
 from tinygrad_nn.nn.unpool import *

@@ -41,6 +41,7 @@ from tinygrad_nn.ops.order import *
 from tinygrad_nn.ops.polynomial import *
 from tinygrad_nn.ops.products import *
 from tinygrad_nn.ops.rearrange import *
+from tinygrad_nn.ops.recurrent import *
 from tinygrad_nn.ops.reduce import *
 from tinygrad_nn.ops.repeat import *
 from tinygrad_nn.ops.rounding import *

@@ -113,12 +113,14 @@ def _linear_inputs(draw: Draw) -> Sample:
 
 
 def _linear_pull(g: Any, y: Any, x: Any, weight: Any, *bias: Any, needs: Any) -> tuple[Any, ...]:
-    to_x = g @ weight if needs[0] else None
     if g.ndim == 2:
         rows, columns = g, x
+        to_x = g @ weight if needs[0] else None
     else:
+        # One product over all rows, and not one for each matrix of the stack.
         count = prod(g.shape[:-1])
         rows, columns = reshape(g, (count, g.shape[-1])), reshape(x, (count, x.shape[-1]))
+        to_x = reshape(rows @ weight, x.shape) if needs[0] else None
     to_weight = rows.mT @ columns if needs[1] else None
     if not bias:
         return to_x, to_weight
@@ -153,7 +155,10 @@ def linear(*inputs: Any) -> Any:
     x, weight = inputs[0], inputs[1]
     if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
         raise _misfit(x, weight)
-    y = x @ weight.mT
+    rows = x.reshape(prod(x.shape[:-1]), x.shape[-1]) if x.ndim > 2 else x
+    y = rows @ weight.mT
+    if x.ndim > 2:
+        y = y.reshape(*x.shape[:-1], weight.shape[0])
     if len(inputs) == 3:
         bias = inputs[2]
         if bias.shape != weight.shape[:1]:

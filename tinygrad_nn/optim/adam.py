@@ -100,7 +100,7 @@ class Adam(_Moments):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − lr · m̂ / (√v̂ + ε)."""
+        """−lr · m̂ / (√v̂ + ε)."""
         m, v = _moments(g, state, group)
         math = namespace(v)
         if group["amsgrad"]:
@@ -108,10 +108,9 @@ class Adam(_Moments):
         size, eps = c
         denominator = math.sqrt(v)
         denominator += eps
-        new = math.divide(m, denominator)
-        new *= size
-        new += value
-        return new
+        change = math.divide(m, denominator)
+        change *= size
+        return change
 
 
 class AdamW(Adam):
@@ -216,17 +215,16 @@ class NAdam(_Moments):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p + (factor · g + factor · m) / (√v̂ + ε)."""
+        """(factor · g + factor · m) / (√v̂ + ε)."""
         of_g, of_m, correction = c
         m, v = _moments(g, state, group)
         math = namespace(v)
         denominator = math.sqrt(v / correction)
         denominator += group["eps"]
-        new = of_g * g
-        new += of_m * m
-        new = math.divide(new, denominator)
-        new += value
-        return new
+        change = of_g * g
+        change += of_m * m
+        change = math.divide(change, denominator)
+        return change
 
 
 class RAdam(_Moments):
@@ -282,16 +280,15 @@ class RAdam(_Moments):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p + factor · m, or that over √v + ε."""
+        """factor · m, or that over √v + ε."""
         size, divides = c
         m, v = _moments(g, state, group)
-        new = size * m
+        change = size * m
         if divides:
             denominator = namespace(v).sqrt(v)
             denominator += group["eps"]
-            new = namespace(v).divide(new, denominator)
-        new += value
-        return new
+            change = namespace(v).divide(change, denominator)
+        return change
 
 
 class Adamax(Optimizer):
@@ -338,14 +335,13 @@ class Adamax(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − lr / (1 − β₁ᵗ) · m / u."""
+        """−lr / (1 − β₁ᵗ) · m / u."""
         beta1, beta2 = group["betas"]
         math = namespace(g)
         m = state["exp_avg"]
         m += (g - m) * (1 - beta1)
         u = math.maximum(state["exp_inf"] * beta2, abs(g) + group["eps"])
         state["exp_avg"], state["exp_inf"] = m, u
-        new = math.divide(m, u)
-        new *= c
-        new += value
-        return new
+        change = math.divide(m, u)
+        change *= c
+        return change

@@ -78,17 +78,16 @@ class Adagrad(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − rate · g / (√s + ε)."""
+        """−rate · g / (√s + ε)."""
         math = namespace(g)
         s = state["sum"]
         s += g * g
         state["sum"] = s
         denominator = math.sqrt(s)
         denominator += group["eps"]
-        new = math.divide(g, denominator)
-        new *= c
-        new += value
-        return new
+        change = math.divide(g, denominator)
+        change *= c
+        return change
 
 
 class Adadelta(Optimizer):
@@ -136,7 +135,7 @@ class Adadelta(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − lr Δ."""
+        """−lr Δ."""
         rho, eps = group["rho"], group["eps"]
         math = namespace(g)
         s, d = state["square_avg"], state["acc_delta"]
@@ -148,7 +147,6 @@ class Adadelta(Optimizer):
         d += (1 - rho) * (delta * delta)
         state["square_avg"], state["acc_delta"] = s, d
         delta *= -float(group["lr"])
-        delta += value
         return delta
 
 
@@ -205,7 +203,7 @@ class RMSprop(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − lr · (u or its buffer)."""
+        """−lr · (u or its buffer)."""
         alpha, math = group["alpha"], namespace(g)
         s = state["square_avg"]
         s *= alpha
@@ -225,6 +223,5 @@ class RMSprop(Optimizer):
             buffer += step
             state["momentum_buffer"] = buffer
             step = buffer
-        new = step * -float(group["lr"])
-        new += value
-        return new
+        change = step * -float(group["lr"])
+        return change

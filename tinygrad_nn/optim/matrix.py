@@ -79,7 +79,7 @@ class Adafactor(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − α u / max(1, rms(u) / d)."""
+        """−α u / max(1, rms(u) / d)."""
         share, alpha = c
         math, square, eps = namespace(g), g * g, group["eps"][0]
         if eps is None:
@@ -93,9 +93,7 @@ class Adafactor(Optimizer):
             state["variance"] += (square - state["variance"]) * share
             v = state["variance"]
         step = math.divide(g, math.sqrt(math.maximum(v, eps * eps)))
-        new = step * (-alpha / max(1.0, _rms(step) / group["d"]))
-        new += value
-        return new
+        return step * (-alpha / max(1.0, _rms(step) / group["d"]))
 
 
 def _rms(x: Any) -> float:
@@ -179,12 +177,11 @@ class Muon(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − lr · f · X."""
+        """−lr · f · X."""
         momentum, buffer = group["momentum"], state["momentum_buffer"]
         buffer += (g - buffer) * (1 - momentum)
         step = g + (buffer - g) * momentum if group["nesterov"] else buffer
-        new = _orthogonal(step, group) * c
-        return new + value
+        return _orthogonal(step, group) * c
 
 
 def _orthogonal(matrix: Any, group: dict[str, Any]) -> Any:

@@ -43,7 +43,7 @@ class Optimizer(Rule, Hooked):
         ...         super().__init__(params, {"lr": lr})
         ...
         ...     def update(self, value, g, state, group, c):
-        ...         return value - group["lr"] * tg.sign(g)
+        ...         return -group["lr"] * tg.sign(g)
         >>> w = tg.Value(1.0)
         >>> (w * w).backward()
         >>> Signs([w]).step()

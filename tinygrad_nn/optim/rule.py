@@ -50,7 +50,7 @@ class Rule:
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """New numbers for a parameter: fresh memory, never `value` or `g` written in place.
+        """Change of a parameter, to be added to its numbers; writes neither `value` nor `g`.
 
         The lines serve floats and arrays if what is remembered is taken from `state`, changed
         with `+=` and the like, and put back: that rebinds a float and writes an array in place.
@@ -68,8 +68,10 @@ class Rule:
         """New numbers of a parameter, block by block if it is large."""
         c = self.begin(state, value, group)
         if type(value) is float or value.nbytes <= _BLOCK or not self.elementwise:
-            return self._decayed(value, g, state, group, c)
-        new = namespace(value).empty(value.shape, value.dtype)
+            value, change = self._change(value, g, state, group, c)
+            return value + change
+        math = namespace(value)
+        new = math.empty(value.shape, value.dtype)
         flat_new, flat_value, flat_g = new.reshape(-1), value.reshape(-1), g.reshape(-1)
         flat = {
             key: kept.reshape(-1)
@@ -81,16 +83,17 @@ class Rule:
             part = slice(start, start + step)
             views = {key: kept[part] for key, kept in flat.items()}
             block = {**state, **views}
-            flat_new[part] = self._decayed(flat_value[part], flat_g[part], block, group, c)
+            old, change = self._change(flat_value[part], flat_g[part], block, group, c)
+            math.add(old, change, flat_new[part])
             for key, view in views.items():
                 if block[key] is not view:
                     view[...] = block[key]
         return new
 
-    def _decayed(
+    def _change(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
-    ) -> Any:
-        """`update` after what options of every optimiser do to the gradient and the parameter."""
+    ) -> tuple[Any, Any]:
+        """Numbers and their change, after what options of all do to gradient and parameter."""
         if group.get("maximize"):
             g = -g
         decay = group.get("weight_decay")
@@ -99,7 +102,7 @@ class Rule:
                 value = value * (1 - float(group["lr"]) * decay)
             else:
                 g = g + decay * value
-        return self.update(value, g, state, group, c)
+        return value, self.update(value, g, state, group, c)
 
 
 def remember(state: dict[str, Any], value: Any, *keys: str) -> None:

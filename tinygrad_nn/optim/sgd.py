@@ -84,7 +84,7 @@ class SGD(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − lr · (g or its buffer)."""
+        """−lr · (g or its buffer)."""
         if c is not None:
             keep, take = c
             buffer = state["momentum_buffer"]
@@ -92,10 +92,7 @@ class SGD(Optimizer):
             buffer += g if take == 1 else take * g
             state["momentum_buffer"] = buffer
             g = g + group["momentum"] * buffer if group["nesterov"] else buffer
-        new = g * -float(group["lr"])
-        # In place in the product: one array less than `value - lr * g`, and the same bits.
-        new += value
-        return new
+        return g * -float(group["lr"])
 
 
 class ASGD(Optimizer):
@@ -152,10 +149,10 @@ class ASGD(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """(1 − λ η) p − η g."""
+        """−λ η p − η g."""
         eta, mu = c
-        new = value * (1 - group["lambd"] * eta)
-        new -= eta * g
-        ax = state["ax"]
-        state["ax"] = new + 0.0 if mu == 1 else ax + (new - ax) * mu
-        return new
+        change = value * (-group["lambd"] * eta)
+        change -= eta * g
+        new, ax = value + change, state["ax"]
+        state["ax"] = new if mu == 1 else ax + (new - ax) * mu
+        return change

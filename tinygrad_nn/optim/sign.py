@@ -76,7 +76,7 @@ class Rprop(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − sign(g) s."""
+        """−sign(g) s."""
         (down, up), (least, most) = group["etas"], group["step_sizes"]
         math = namespace(g)
         same = math.sign(g * state["prev"])
@@ -88,7 +88,6 @@ class Rprop(Optimizer):
         state["prev"], state["step_size"] = g, size
         new = math.sign(g)
         new *= -size
-        new += value
         return new
 
 
@@ -131,7 +130,7 @@ class Lion(Optimizer):
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
-        """p − lr · sign of the mean."""
+        """−lr · sign of the mean."""
         beta1, beta2 = group["betas"]
         m = state["exp_avg"]
         change = g - m
@@ -140,5 +139,4 @@ class Lion(Optimizer):
         m += change
         state["exp_avg"] = m
         new *= -float(group["lr"])
-        new += value
         return new

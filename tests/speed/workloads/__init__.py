@@ -8,7 +8,8 @@ from tests.speed.workloads.lenet import LENET
 from tests.speed.workloads.moons import MOONS
 from tests.speed.workloads.network import NETWORK
 from tests.speed.workloads.scalars import SCALARS
+from tests.speed.workloads.transformer import TRANSFORMER
 
 WORKLOADS: dict[str, Workload] = {
-    w.key: w for w in (ELEMENTWISE, NETWORK, LENET, MOONS, SCALARS, IMPORTS, HESSIAN, HVP)
+    w.key: w for w in (ELEMENTWISE, NETWORK, LENET, TRANSFORMER, MOONS, SCALARS, IMPORTS, HESSIAN, HVP)
 }
