@@ -33,8 +33,8 @@ def causal_mask(rows: int, columns: int) -> Any:
 def attention(q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float) -> Any:
     """softmax(scale · q kᵀ + mask) v; zeros where a row may see nothing."""
     if q.dtype is _HALF:
-        wide = [x.astype(np.float32) if x.dtype is _HALF else x for x in (q, k, v, mask)]
-        return attention(*wide, causal, scale).astype(_HALF)
+        q, k, v, mask = _widened(q, k, v, mask)
+        return attention(q, k, v, mask, causal, scale).astype(_HALF)
     lead, mask = _lead(q, k, v, mask)
     shape = (*lead, q.shape[-2], v.shape[-1])
     # In the layout of q: heads that are a view of (N, L, E) give a view of (N, L, E).
@@ -54,9 +54,8 @@ def attention_slope(
 ) -> tuple[Any, Any, Any]:
     """Gradients of q, k and v, with `delta` the sums of the rows of g · y."""
     if q.dtype is _HALF:
-        raw = (g, delta, q, k, v, mask)
-        wide = [x.astype(np.float32) if x.dtype is _HALF else x for x in raw]
-        dq, dk, dv = attention_slope(*wide, causal, scale)
+        g, delta, q, k, v, mask = _widened(g, delta, q, k, v, mask)
+        dq, dk, dv = attention_slope(g, delta, q, k, v, mask, causal, scale)
         return dq.astype(_HALF), dk.astype(_HALF), dv.astype(_HALF)
     lead, mask = _lead(q, k, v, mask)
     dtype = np.result_type(g, q, k, v)
@@ -70,10 +69,10 @@ def self_attention_slope(
 ) -> Any:
     """Gradient of q, k and v in one array, in its layout."""
     if qkv.dtype is _HALF:
-        raw = (g, delta, qkv, mask)
-        wide = [x.astype(np.float32) if x.dtype is _HALF else x for x in raw]
-        return self_attention_slope(*wide, causal, scale).astype(_HALF)
-    lead, mask = _lead(*qkv, mask)
+        g, delta, qkv, mask = _widened(g, delta, qkv, mask)
+        return self_attention_slope(g, delta, qkv, mask, causal, scale).astype(_HALF)
+    q, k, v = qkv
+    lead, mask = _lead(q, k, v, mask)
     found = np.empty_like(qkv, subok=False)
     _slope_into(found, g, delta, qkv, lead, mask, causal, scale)
     return found
@@ -116,6 +115,11 @@ def _slope_into(
         if first:
             dK[...] = dV[...] = 0.0
         dQ *= scale
+
+
+def _widened(*arrays: Any) -> list[Any]:
+    """float16 in float32."""
+    return [x.astype(np.float32) if x.dtype is _HALF else x for x in arrays]
 
 
 def _lead(q: Any, k: Any, v: Any, mask: Any) -> tuple[tuple[int, ...], Any]:
@@ -172,7 +176,7 @@ def _blocks(q: Any, k: Any, mask: Any, causal: bool) -> Iterator[tuple[slice, An
             np.exp(scores, out=scores)
             for part, allowed in masks:
                 # A product with bools takes twice as long as one with floats.
-                part *= allowed.astype(part.dtype)
+                np.multiply(part, allowed.astype(part.dtype), out=part)
         else:
             _masked_powers(scores, masks)
         sums = scores @ ones[:seen]
@@ -196,7 +200,7 @@ def _masked_powers(scores: Any, masks: list[tuple[Any, Any]]) -> None:
         if mask.dtype is _BOOL:
             np.copyto(part, -inf, where=~mask)
         else:
-            part += mask
+            np.add(part, mask, out=part)
     largest = scores.max(-1, keepdims=True, initial=-inf)
     largest[largest == -inf] = 0.0
     scores -= largest

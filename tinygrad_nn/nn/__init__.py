@@ -33,6 +33,7 @@ from tinygrad_nn.nn.rectifier import *
 from tinygrad_nn.nn.recurrent import *
 from tinygrad_nn.nn.spiking import *
 from tinygrad_nn.nn.transformer import *
+from tinygrad_nn.nn.transformer_layers import *
 from tinygrad_nn.nn.unpool import *
 from tinygrad_nn.nn.vision import *
 from tinygrad_nn.tensor import Parameter as Parameter

@@ -57,7 +57,7 @@ class MultiheadAttention(Module):
         >>> import tinygrad_nn as tg
         >>> from tinygrad_nn import nn
         >>> attention = nn.MultiheadAttention(8, 2, batch_first=True, rng=0)
-        >>> x = tg.random.normal((3, 5, 8), rng=1)
+        >>> x = tg.random.normal(size=(3, 5, 8), rng=1)
         >>> y, weights = attention(x, x, x)
         >>> y.shape, weights.shape
         ((3, 5, 8), (3, 5, 5))

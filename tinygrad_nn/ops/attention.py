@@ -157,10 +157,10 @@ def _check(q: Any, k: Any, v: Any, mask: Any) -> None:
 
 
 def _second(
-    a: Any, b: Any, c: Any, g: Any, delta: Any, qkv: Any, mask: Any, is_causal: bool, scale: float
+    abc: Any, g: Any, delta: Any, qkv: Any, mask: Any, is_causal: bool, scale: float
 ) -> tuple[Any, ...]:
     """Gradients of <a, dq> + <b, dk> + <c, dv> for g, δ, q, k, v and the mask."""
-    q, k, v = qkv
+    (a, b, c), (q, k, v) = abc, qkv
     p = weights(q, k, mask, is_causal, scale)
     moved = p * (scale * (a @ k.mT + q @ b.mT))
     slope = g @ v.mT - delta
@@ -202,7 +202,7 @@ def _slope_pull(
         shape = (*g.shape[:-2], *x.shape[-2:])
         parts.append(reshape(h[start : start + prod(shape)], shape))
         start += prod(shape)
-    found = _second(*parts, g, delta, (q, k, v), mask, is_causal, scale)
+    found = _second(parts, g, delta, (q, k, v), mask, is_causal, scale)
     return found if needs[5] else (*found[:5], None)
 
 
@@ -283,7 +283,7 @@ def _self_slope_pull(
 ) -> tuple[Any, ...]:
     parts = [h[i] for i in range(3)]
     qkv = [qkv[i] for i in range(3)]
-    to_g, to_delta, *to_qkv, to_mask = _second(*parts, g, delta, qkv, mask, is_causal, scale)
+    to_g, to_delta, *to_qkv, to_mask = _second(parts, g, delta, qkv, mask, is_causal, scale)
     return to_g, to_delta, stack(to_qkv), to_mask if needs[3] else None
 
 

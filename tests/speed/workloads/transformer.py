@@ -272,16 +272,20 @@ def written_out(samples: int, length: int, layers: int, dtype: Any) -> Any:
     def descend(gradients: list[Any]) -> None:
         count[0] += 1
         for a, g, (m, v) in zip(p, gradients, moments, strict=True):
-            m *= BETAS[0]
-            m += (1 - BETAS[0]) * g
-            v *= BETAS[1]
-            v += (1 - BETAS[1]) * (g * g)
-            below = np.sqrt(v)
-            below *= 1 / sqrt(1 - BETAS[1] ** count[0])
-            below += EPS
-            a -= m / below * (RATE / (1 - BETAS[0] ** count[0]))
+            adam(a, g, m, v, count[0])
 
     return step
+
+
+def adam(a: Any, g: Any, m: Any, v: Any, count: int) -> None:
+    m *= BETAS[0]
+    m += (1 - BETAS[0]) * g
+    v *= BETAS[1]
+    v += (1 - BETAS[1]) * (g * g)
+    below = np.sqrt(v)
+    below *= 1 / sqrt(1 - BETAS[1] ** count)
+    below += EPS
+    a -= m / below * (RATE / (1 - BETAS[0] ** count))
 
 
 def by_hand(samples: int, length: int, layers: int) -> Timed:

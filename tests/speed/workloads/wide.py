@@ -1,0 +1,144 @@
+"""W3: a step of Adam of a network wide enough that the products count."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from tests.speed.workload import Contender, Goal, Timed, Workload
+
+SIZES = (784, 512, 512, 10)
+RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
+STEPS = 5
+
+
+def batch(rows: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(8)
+    return rng.uniform(0, 1, (rows, SIZES[0])).astype(np.float32), rng.integers(0, 10, rows)
+
+
+def weights() -> list[Any]:
+    rng = np.random.default_rng(9)
+    found = []
+    for inputs, outputs in pairwise(SIZES):
+        bound = inputs**-0.5
+        found.append(rng.uniform(-bound, bound, (outputs, inputs)).astype(np.float32))
+        found.append(rng.uniform(-bound, bound, outputs).astype(np.float32))
+    return found
+
+
+def losses(step: Any) -> list[float]:
+    return [float(step()) for _ in range(STEPS)]
+
+
+def _gradients(x: Any, labels: Any, p: list[Any]) -> tuple[float, list[Any]]:
+    layers = [x]
+    for i in range(0, 6, 2):
+        z = layers[-1] @ p[i].T + p[i + 1]
+        layers.append(np.maximum(z, 0) if i < 4 else z)
+    chances = np.exp(layers[-1] - layers[-1].max(1, keepdims=True))
+    chances /= chances.sum(1, keepdims=True)
+    loss = -np.log(chances[np.arange(len(x)), labels]).mean()
+    g, found = (chances - np.eye(10)[labels]) / len(x), []
+    for i in (4, 2, 0):
+        h = layers[i // 2]
+        found = [g.T @ h, g.sum(0), *found]
+        g = (g @ p[i]) * (h > 0)
+    return loss, found
+
+
+def _adam(p: list[Any]) -> Any:
+    means, squares = [np.zeros_like(w) for w in p], [np.zeros_like(w) for w in p]
+
+    def update(t: int, gradients: list[Any]) -> None:
+        for w, g, m, v in zip(p, gradients, means, squares, strict=True):
+            m[...] += (1 - BETA1) * (g - m)
+            v[...] += (1 - BETA2) * (g * g - v)
+            w[...] -= RATE / (1 - BETA1**t) * m / (np.sqrt(v / (1 - BETA2**t)) + EPSILON)
+
+    return update
+
+
+def _by_hand(x: Any, labels: Any, p: list[Any]) -> Any:
+    update, count = _adam(p), [0]
+
+    def step() -> float:
+        count[0] += 1
+        loss, gradients = _gradients(x, labels, p)
+        update(count[0], gradients)
+        return loss
+
+    return step
+
+
+def standard(rows: int) -> list[float]:
+    """Losses in float64, with the gradients written out."""
+    x, labels = batch(rows)
+    return losses(_by_hand(x.astype(np.float64), labels, [w.astype(np.float64) for w in weights()]))
+
+
+def numpy(rows: int) -> Timed:
+    x, labels = batch(rows)
+    step = _by_hand(x, labels, weights())
+    return Timed(step, lambda: losses(_by_hand(x, labels, weights())))
+
+
+def _layers(nn: Any) -> Any:
+    first, second, third, last = SIZES
+    return nn.Sequential(
+        nn.Linear(first, second), nn.ReLU(), nn.Linear(second, third), nn.ReLU(),
+        nn.Linear(third, last),
+    )  # fmt: skip
+
+
+def ours(rows: int) -> Timed:
+    import tinygrad_nn as tg
+    from tinygrad_nn import nn, optim
+
+    x, labels = batch(rows)
+    model = _layers(nn)
+    for p, a in zip(model.parameters(), weights(), strict=True):
+        p.data = a
+    return _trained(model, nn, optim, tg.tensor(x), tg.tensor(labels))
+
+
+def pytorch(rows: int) -> Timed:
+    import torch
+
+    x, labels = batch(rows)
+    model = _layers(torch.nn)
+    with torch.no_grad():
+        for p, a in zip(model.parameters(), weights(), strict=True):
+            p.copy_(torch.tensor(a))
+    return _trained(model, torch.nn, torch.optim, torch.tensor(x), torch.tensor(labels))
+
+
+def _trained(model: Any, nn: Any, optim: Any, inputs: Any, targets: Any) -> Timed:
+    """The same lines for both libraries."""
+    optimizer = optim.Adam(model.parameters(), lr=RATE)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Timed(step, lambda: losses(lambda: step().item()))
+
+
+WIDE = Workload(
+    key="W3",
+    title="784-512-512-10 ReLU, softmax cross-entropy, one Adam step, batch 128, float32",
+    cases={"batch 128": {"rows": 128}},
+    contenders=(
+        Contender("ours", ours),
+        Contender("PyTorch", pytorch, "torch"),
+        Contender("NumPy by hand", numpy),
+    ),
+    standard=standard,
+    reference="PyTorch",
+    goals=(Goal("batch 128", "ratio", 0.80, "PyTorch"),),
+)

@@ -1,0 +1,156 @@
+"""What the doctor, the range finder and the sanity checks share: batches, losses, single steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_nn import nn, optim
+from tinygrad_nn.core.node import WATCH, Node, mode_bit, no_grad
+from tinygrad_nn.core.watch import watching
+from tinygrad_nn.data import DataLoader, Dataset
+from tinygrad_nn.errors import DataError, OperandError
+from tinygrad_nn.nn import functional
+
+__all__ = ["array_of", "batches_of", "endless", "kind_of_loss", "made_optimizer", "number_of"]
+
+Batch = tuple[Any, Any]
+
+
+def array_of(x: Any) -> NDArray[Any]:
+    """The numbers of a tensor, array or list, as an array."""
+    return np.asarray(x.synced() if isinstance(x, Node) else x)
+
+
+def number_of(x: Any) -> float:
+    """The number of a loss."""
+    numbers = array_of(x)
+    if numbers.size != 1:
+        raise OperandError(
+            f"loss: got shape {numbers.shape}, expected one number; reduce it: reduction='mean'"
+        )
+    return float(numbers.reshape(()))
+
+
+def loader_of(name: str, data: Any, rng: int) -> Any:
+    """What can be iterated again and again, giving batches `(inputs, targets)`.
+
+    Args:
+        name: Who asks, for messages.
+        data: A loader, a list of batches, a `Dataset`, or a tuple of two arrays.
+        rng: Seed of the order, where `data` has none of its own.
+    """
+    if isinstance(data, tuple) and len(data) == 2:
+        return DataLoader(Dataset(array_of(data[0]), array_of(data[1])), rng=rng)
+    if isinstance(data, Dataset):
+        return DataLoader(data, rng=rng)
+    if isinstance(data, Iterator) or not hasattr(data, "__iter__"):
+        raise OperandError(
+            f"{name}: got {type(data).__name__} for the data, expected a DataLoader, a Dataset, a "
+            "list of batches (inputs, targets) or a tuple of two arrays; what can be read only "
+            "once would be used up: pass list(data)"
+        )
+    return data
+
+
+def batches_of(name: str, data: Any, count: int, rng: int = 0) -> list[Batch]:
+    """The first `count` batches, or as many as there are.
+
+    Raises:
+        DataError: There is none.
+    """
+    found = [_pair(name, batch) for batch in islice(loader_of(name, data, rng), count)]
+    if not found:
+        raise DataError(f"{name}: got data without batches, expected at least one; check the data")
+    return found
+
+
+def endless(name: str, data: Any, rng: int) -> Iterator[Batch]:
+    """Batches without end, in the order of the seed; a loader of the user's goes through epochs."""
+    order = np.random.default_rng(rng)
+    loader = loader_of(name, data, rng)
+    while True:
+        is_empty = True
+        if isinstance(loader, (list, tuple)):
+            source: Any = (loader[i] for i in order.permutation(len(loader)))
+        else:
+            source = loader
+        for batch in source:
+            is_empty = False
+            yield _pair(name, batch)
+        if is_empty:
+            raise DataError(f"{name}: got data without batches, expected at least one")
+
+
+def _pair(name: str, batch: Any) -> Batch:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise OperandError(
+            f"{name}: got a batch of {type(batch).__name__}, expected pairs (inputs, targets)"
+        )
+    return batch[0], batch[1]
+
+
+def made_optimizer(name: str, given: Any, model: Any, lr: float | None = None) -> Any:
+    """The optimiser itself, or one made by a class or function of the parameters.
+
+    Raises:
+        OperandError: It is neither.
+    """
+    if isinstance(given, optim.Optimizer):
+        return given
+    if isinstance(given, type) and issubclass(given, optim.Optimizer):
+        rate: dict[str, Any] = {} if lr is None else {"lr": lr}
+        return given(model.parameters(), **rate)
+    made = given(model.parameters()) if callable(given) else given
+    if not isinstance(made, optim.Optimizer):
+        raise OperandError(
+            f"{name}: got {type(made).__name__} for the optimiser, expected one, its class, or a "
+            "function of the parameters: lambda p: optim.SGD(p, lr=0.1, momentum=0.9)"
+        )
+    return made
+
+
+# ── Which loss it is ────────────────────────────────────────────────────────────────────
+
+_LOSSES: Sequence[tuple[str, tuple[Any, ...]]] = (
+    ("cross-entropy", (nn.CrossEntropyLoss, functional.cross_entropy)),
+    ("nll", (nn.NLLLoss, functional.nll_loss)),
+    ("bce", (nn.BCELoss, functional.binary_cross_entropy)),
+    ("bce-logits", (nn.BCEWithLogitsLoss, functional.binary_cross_entropy_with_logits)),
+    ("mse", (nn.MSELoss, functional.mse_loss)),
+)
+_TRACES = {
+    ("log_softmax", "nll"): "cross-entropy",
+    ("softplus", "multiply", "subtract", "mean"): "bce-logits",
+    ("subtract", "multiply", "mean"): "mse",
+    ("subtract", "square", "mean"): "mse",
+    ("subtract", "pow", "mean"): "mse",
+}
+
+
+def kind_of_loss(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> str | None:
+    """Which of the usual losses it is: by its name, else by the operations that it is made of.
+
+    Returns:
+        "cross-entropy", "nll", "bce", "bce-logits", "mse", or None: another one, or one with
+        weights or options.
+    """
+    for kind, (module, function) in _LOSSES:
+        if isinstance(loss, module):
+            return kind if _is_plain(loss) else None
+        if loss is function:
+            return kind
+    names: list[str] = []
+    with no_grad(), mode_bit(WATCH), watching(lambda op, node, args: names.append(op.name)):
+        loss(outputs.detach() if isinstance(outputs, Node) else outputs, targets)
+    return _TRACES.get(tuple(names))
+
+
+def _is_plain(loss: Any) -> bool:
+    buffers = (getattr(loss, name) for name in loss._buffers)
+    smooth = loss._options.get("label_smoothing")
+    return loss.reduction == "mean" and not smooth and all(b is None for b in buffers)
