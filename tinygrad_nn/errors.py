@@ -17,7 +17,8 @@ NumPy or PyTorch user would already catch:
     ├── RegistrationError(ValueError)     an operation that contradicts its own record
     ├── DrawingError(RuntimeError)        a picture that cannot be made here
     ├── StateError(KeyError)              a state dict that does not match
-    └── DataError(ValueError)             a file or data set that is missing or damaged
+    ├── DataError(ValueError)             a file or data set that is missing or damaged
+    └── ExportError(RuntimeError)         a model that ONNX cannot express
 
 Every message says what was got, what was expected and the next step.
 """
@@ -29,6 +30,7 @@ __all__ = [
     "DTypeError",
     "DataError",
     "DrawingError",
+    "ExportError",
     "FreedGraphError",
     "GradientError",
     "GraphError",
@@ -105,3 +107,7 @@ class StateError(TinygradError, KeyError):
 
 class DataError(TinygradError, ValueError):
     """A file or data set that is missing, damaged or of the wrong form."""
+
+
+class ExportError(TinygradError, RuntimeError):
+    """A model, or something that it does, that ONNX cannot express."""

@@ -9,7 +9,7 @@ from tests.serialize.states import same
 from tinygrad_nn import nn, optim
 from tinygrad_nn.data import DataLoader, make_moons
 from tinygrad_nn.errors import AnomalyError, DataError, OptionError, StateError
-from tinygrad_nn.train import History, fit
+from tinygrad_nn.train import History, LambdaCallback, fit
 
 
 def parts():
@@ -58,9 +58,13 @@ def test_what_is_called_when():
         optimizer,
         loader(),
         2,
-        before_epoch=calls.append,
-        measure=lambda: calls.append("measured") or {"score": 0.5},
-        on_epoch=lambda epoch: calls.append((epoch.number, epoch.scores)),
+        callbacks=[
+            LambdaCallback(
+                on_epoch_begin=lambda c: calls.append(c.epoch),
+                on_measure=lambda c: calls.append("measured") or c.scores.update(score=0.5),
+                on_epoch_end=lambda c: calls.append((c.result.number, c.result.scores)),
+            )
+        ],
     )
     assert calls == [1, "measured", (1, {"score": 0.5}), 2, "measured", (2, {"score": 0.5})]
 
@@ -75,13 +79,13 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(batches: int):
     asked = iter(range(1, 1000))
     fit(
         model, loss, optimizer, stream, 3,
-        history=history, should_stop=lambda: next(asked) >= batches,
+        history=history,
+        callbacks=[LambdaCallback(on_batch_end=lambda c: next(asked) >= batches and c.stop())],
     )  # fmt: skip
     done, inside = divmod(batches, len(stream))
     assert (len(history.epochs), history.batches) == (done, inside)
 
     history.load_state_dict(json.loads(json.dumps(history.state_dict())))
-    stream.load_state_dict(stream.state_dict())
     fit(model, loss, optimizer, stream, 3, history=history)
     assert same(model.state_dict(), whole.state_dict())
     assert [epoch.loss for epoch in history.epochs] == [epoch.loss for epoch in expected.epochs]

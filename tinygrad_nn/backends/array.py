@@ -24,6 +24,7 @@ from tinygrad_nn.backends.noise import noise as noise
 from tinygrad_nn.backends.normalization import *  # noqa: F403
 from tinygrad_nn.backends.pooling import *  # noqa: F403
 from tinygrad_nn.backends.product import *  # noqa: F403
+from tinygrad_nn.backends.recurrence import *  # noqa: F403
 from tinygrad_nn.backends.reduction import *  # noqa: F403
 from tinygrad_nn.backends.resample import *  # noqa: F403
 from tinygrad_nn.backends.scatter import add_at as add_at

@@ -94,7 +94,7 @@ def _slope_into(
         dQ, dK, dV = into
         first = True
         scaled = Q * scale
-        space = np.empty((*Q.shape[:-2], min(_ROWS, Q.shape[-2]), K.shape[-2]), Q.dtype)
+        space = np.empty((*Q.shape[:-2], min(_rows(K), Q.shape[-2]), K.shape[-2]), Q.dtype)
         for rows, powers, share in _blocks(scaled, K, M, causal):
             seen = slice(0, powers.shape[-1])
             mine = G[..., rows, :] * share
@@ -142,7 +142,7 @@ def _parts(lead: tuple[int, ...], q: Any, k: Any, *others: Any) -> Iterator[list
     if not lead:
         yield views
         return
-    count = max(1, _SCORES // max(1, min(q.shape[-2], _ROWS) * k.shape[-2]))
+    count = max(1, _SCORES // max(1, min(q.shape[-2], _rows(k)) * k.shape[-2]))
     columns, rows = min(max(lead[-1], 1), count), max(1, count // max(lead[-1], 1))
     outer = lead[-2] if len(lead) > 1 else 1
     for index in np.ndindex(lead[:-2]):
@@ -162,10 +162,11 @@ def _blocks(q: Any, k: Any, mask: Any, causal: bool) -> Iterator[tuple[slice, An
     across = k.mT
     length, keys = q.shape[-2], k.shape[-2]
     ones = np.ones((keys, 1), q.dtype)
-    space = np.empty((*q.shape[:-2], min(_ROWS, length), keys), q.dtype)
+    space = np.empty((*q.shape[:-2], min(_rows(k), length), keys), q.dtype)
     modest = (mask is None or mask.dtype is _BOOL) and _bound(q, k) <= _MODEST
-    for start in reversed(range(0, length, _ROWS)):
-        stop = min(start + _ROWS, length)
+    step = _rows(k)
+    for start in reversed(range(0, length, step)):
+        stop = min(start + step, length)
         seen = min(stop, keys) if causal else keys
         out = space[..., : stop - start, :seen]
         scores = np.matmul(q[..., start:stop, :], across[..., :seen], out=out)
@@ -184,6 +185,11 @@ def _blocks(q: Any, k: Any, mask: Any, causal: bool) -> Iterator[tuple[slice, An
             share = np.reciprocal(sums)
         share[sums == 0] = 0.0
         yield slice(start, stop), scores, share
+
+
+def _rows(k: Any) -> int:
+    """Rows of a block: more where rows are long, so that their products stay quick."""
+    return _ROWS if k.shape[-2] <= 4 * _ROWS else 2 * _ROWS
 
 
 def _bound(q: Any, k: Any) -> float:

@@ -59,7 +59,7 @@ class _Inspector(Observer):
         # Holds the nodes too: a line must not be looked up for another node at the same address.
         self._lines: dict[Node, Callable[[], str]] = {}
 
-    def result(self, op: Op, node: Node, args: tuple[Any, ...]) -> None:
+    def result(self, op: Op, node: Node, args: tuple[Any, ...], params: Any) -> None:
         self._lines[node] = line = user_line(2)
         if (bad := self._bad(node, node)) is not None:
             raise AnomalyError(

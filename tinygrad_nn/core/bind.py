@@ -71,7 +71,7 @@ def _bind_unary(op: Op) -> Callable[..., Any]:
         else:
             node.op = node.a = None
         if now & WATCH:
-            _tell(op, node, (x,))
+            _tell(op, node, (x,), None)
         return node
 
     return call
@@ -109,7 +109,7 @@ def _bind_unary_static(op: Op) -> Callable[..., Any]:
         else:
             node.op = node.a = node.params = None
         if now & WATCH:
-            _tell(op, node, (x,))
+            _tell(op, node, (x,), params)
         return node
 
     return call
@@ -160,7 +160,7 @@ def _bind_binary(op: Op) -> Callable[..., Any]:
         else:
             node.op = node.a = node.b = None
         if now & WATCH:
-            _tell(op, node, (a, b))
+            _tell(op, node, (a, b), None)
         return node
 
     return call
@@ -211,7 +211,7 @@ def _bind_general(op: Op) -> Callable[..., Any]:
             else:
                 node.a, node.b = kept[0], kept[1] if op.arity == 2 else None
         if mode & WATCH:
-            _tell(op, node, data)
+            _tell(op, node, data, params)
         return node
 
     return call
@@ -291,9 +291,9 @@ def _flows(op: Op) -> list[bool] | None:
     return [rule is not None for rule in op.rules]
 
 
-def _tell(op: Op, node: Node, args: tuple[Any, ...]) -> None:
+def _tell(op: Op, node: Node, args: tuple[Any, ...], params: dict[str, Any] | None) -> None:
     for watcher in WATCHERS.get():
-        watcher(op, node, args)
+        watcher(op, node, args, params)
 
 
 def _mixed(op: Op, a: Node, b: Node) -> OperandError:

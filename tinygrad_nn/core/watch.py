@@ -9,10 +9,10 @@ from typing import Any
 
 __all__ = ["WATCHERS", "Watcher", "watching"]
 
-Watcher = Callable[[Any, Any, tuple[Any, ...]], None]
+Watcher = Callable[[Any, Any, tuple[Any, ...], "dict[str, Any] | None"], None]
 
 WATCHERS: ContextVar[tuple[Watcher, ...]] = ContextVar("tinygrad_nn_watchers", default=())
-"""Called with (operation, result, arguments) while the mode has its WATCH bit."""
+"""Called with (operation, result, arguments, static arguments or None) while the mode has WATCH."""
 
 
 @contextmanager

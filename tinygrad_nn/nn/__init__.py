@@ -12,6 +12,7 @@ from tinygrad_nn.nn.cells import *
 from tinygrad_nn.nn.container import *
 from tinygrad_nn.nn.conv import *
 from tinygrad_nn.nn.conv_transpose import *
+from tinygrad_nn.nn.dnc import *
 from tinygrad_nn.nn.dropout import *
 from tinygrad_nn.nn.embedding import *
 from tinygrad_nn.nn.energy import *
@@ -20,6 +21,7 @@ from tinygrad_nn.nn.fold import *
 from tinygrad_nn.nn.last_layer import *
 from tinygrad_nn.nn.linear import *
 from tinygrad_nn.nn.loss import *
+from tinygrad_nn.nn.memory import *
 from tinygrad_nn.nn.module import *
 from tinygrad_nn.nn.neuron import *
 from tinygrad_nn.nn.norm import *

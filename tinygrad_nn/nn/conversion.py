@@ -1,19 +1,15 @@
-"""What `.to(...)` was asked for: PyTorch's forms of a dtype, a device or another tensor."""
+"""Conversion of modules to another dtype, in PyTorch's forms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Self
 
-from tinygrad_nn.errors import DTypeError, OperandError
-from tinygrad_nn.nn.factory import check_device
+from tinygrad_nn.errors import DTypeError
+from tinygrad_nn.ported import to_dtype
 from tinygrad_nn.tensor import Tensor
 
-__all__ = ["Convertible", "to_dtype"]
-
-_DEVICES = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "ipu", "xla", "mtia")
-_ABSENT = ("bfloat16", "float8", "complex32")
-_IGNORED = {"non_blocking", "copy", "memory_format"}
+__all__ = ["Convertible"]
 
 
 class Convertible:
@@ -93,52 +89,3 @@ class Convertible:
             t.data = array
             if grad is not None:
                 t.grad = grad.detach().data.astype(array.dtype)
-
-
-def to_dtype(name: str, *args: Any, **kwargs: Any) -> Any:
-    """The dtype of `to(dtype)`, `to(device, dtype)` or `to(tensor)`; None where none is asked.
-
-    Raises:
-        OptionError: The device is not the CPU.
-        DTypeError: NumPy has no such dtype.
-        OperandError: The arguments are none of these.
-    """
-    unknown = sorted(set(kwargs) - _IGNORED - {"device", "dtype", "tensor", "other"})
-    if unknown or len(args) > 4:
-        got = f"the argument {unknown[0]!r}" if unknown else f"{len(args)} arguments"
-        raise OperandError(
-            f"{name}: got {got}, expected to(dtype), to(device, dtype) or to(tensor)"
-        )
-    check_device(name, kwargs.get("device"))
-    dtype = kwargs.get("dtype")
-    given = kwargs.get("tensor", kwargs.get("other"))
-    for argument in (*args, given):
-        if argument is None or isinstance(argument, bool):
-            continue  # PyTorch's non_blocking and copy
-        if _is_device(argument):
-            check_device(name, argument)
-        elif not isinstance(argument, type) and hasattr(argument, "shape"):
-            dtype = argument.dtype
-        else:
-            dtype = argument
-    return None if dtype is None else _dtype(name, dtype)
-
-
-def _is_device(argument: Any) -> bool:
-    if isinstance(argument, int):
-        return True  # the number of a GPU
-    if type(argument).__name__ == "device":
-        return True
-    return isinstance(argument, str) and argument.partition(":")[0] in _DEVICES
-
-
-def _dtype(name: str, dtype: Any) -> Any:
-    """`dtype` in a form that NumPy understands."""
-    text = str(dtype)
-    if text.startswith("torch."):
-        dtype = text = text.removeprefix("torch.")
-    if text.startswith(_ABSENT):
-        raise DTypeError(
-            f"{name}: got {text}, which NumPy has not; expected float16, float32 or float64"
-        )
-    return dtype

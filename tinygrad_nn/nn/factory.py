@@ -9,6 +9,7 @@ from tinygrad_nn.creation import full
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.payload import default_float
+from tinygrad_nn.ported import check_device as check_device
 from tinygrad_nn.tensor import Parameter, Tensor
 
 __all__: list[str] = []
@@ -71,19 +72,6 @@ class Start:
     def buffer(self, shape: Sequence[int], number: float, dtype: Any = None) -> Tensor:
         """Tensor filled with one number, for `register_buffer`."""
         return full(tuple(shape), number, dtype=self.dtype if dtype is None else dtype)
-
-
-def check_device(name: str, device: Any) -> None:
-    """Refuse a device that is not the CPU.
-
-    Raises:
-        OptionError: It is another one.
-    """
-    if device is not None and str(device).partition(":")[0] != "cpu":
-        raise OptionError(
-            f"{name}: got device={device!r}, expected 'cpu' or None: arrays are NumPy's; leave "
-            "the argument out"
-        )
 
 
 def whole(layer: str, name: str, count: Any, least: int = 0) -> int:

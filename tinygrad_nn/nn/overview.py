@@ -222,7 +222,7 @@ class _Pass:
         if row.calls == 1:
             row.output = _shapes(output)
 
-    def watch(self, op: Any, result: Any, args: tuple[Any, ...]) -> None:
+    def watch(self, op: Any, result: Any, args: tuple[Any, ...], params: Any) -> None:
         """Count an operation for the module that is being called."""
         # What an id belonged to before is gone: a node that is still there keeps its own.
         self.makers[id(result)] = (next(self.clock), self.inside[-1])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_nn.backends import namespace
-from tinygrad_nn.nn.functional.losses import raw
-from tinygrad_nn.ops import recurrent as ops
-from tinygrad_nn.ops.neural import linear
+from tinygrad_nn.ops.lstm import lstm
+from tinygrad_nn.ops.recurrent import gru, rnn
 
 __all__: list[str] = []
 
@@ -42,9 +40,9 @@ class Elman(Step):
         self, x: Any, states: tuple[Any, ...], weights: tuple[Any, ...], sizes: Any, reverse: bool
     ) -> tuple[Any, ...]:
         inner, outer, *biases = weights
-        rows = linear(x, inner, *([biases[0] + biases[1]] if biases else []))
+        bias = [biases[0] + biases[1]] if biases else []
         options = {"sizes": sizes, "reverse": reverse, "nonlinearity": self.nonlinearity}
-        return (ops.rnn(rows, states[0], outer, **options),)
+        return (rnn(x, states[0], inner, outer, *bias, **options),)
 
 
 class LongShortTerm(Step):
@@ -58,8 +56,8 @@ class LongShortTerm(Step):
     ) -> tuple[Any, ...]:
         inner, outer, *rest = weights
         biases, shrink = rest[: len(rest) // 2 * 2], rest[len(rest) // 2 * 2 :]
-        rows = linear(x, inner, *([biases[0] + biases[1]] if biases else []))
-        return ops.lstm(rows, *states, outer, *shrink, sizes=sizes, reverse=reverse)
+        bias = [biases[0] + biases[1]] if biases else []
+        return lstm(x, *states, inner, outer, *bias, *shrink, sizes=sizes, reverse=reverse)
 
 
 class Gated(Step):
@@ -70,11 +68,7 @@ class Gated(Step):
     def __call__(
         self, x: Any, states: tuple[Any, ...], weights: tuple[Any, ...], sizes: Any, reverse: bool
     ) -> tuple[Any, ...]:
-        inner, outer, *biases = weights
-        rows = linear(x, inner, *biases[:1])
-        payload = raw(outer)
-        bias = biases[1] if biases else namespace(payload).zeros(payload.shape[0], payload.dtype)
-        return (ops.gru(rows, states[0], outer, bias, sizes=sizes, reverse=reverse),)
+        return (gru(x, states[0], *weights, sizes=sizes, reverse=reverse),)
 
 
 def each(hx: Any, change: Any) -> Any:

@@ -31,6 +31,7 @@ from tinygrad_nn.ops.index import *
 from tinygrad_nn.ops.inverse import *
 from tinygrad_nn.ops.join import *
 from tinygrad_nn.ops.least_squares import *
+from tinygrad_nn.ops.lstm import *
 from tinygrad_nn.ops.mask import *
 from tinygrad_nn.ops.nanorder import *
 from tinygrad_nn.ops.nanreduce import *

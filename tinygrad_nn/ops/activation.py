@@ -247,6 +247,10 @@ def _gelu_curve(g: Any, y: Any, h: Any, x: Any, approximate: str) -> Any:
     return g * h * ((1.0 - t * t) * (slope + z * (curve - t * slope * slope)))
 
 
+def _gelu_transpose(g: Any, y: Any, h: Any, x: Any, approximate: str) -> Any:
+    return gelu_slope(g, x, approximate=approximate)
+
+
 def _gelu_pair(draw: Draw) -> Sample:
     g, x = (draw.array(shape) for shape in draw.shapes(2))
     return (g, x), {"approximate": draw.choice(["none", "tanh"])}
@@ -254,7 +258,7 @@ def _gelu_pair(draw: Draw) -> Sample:
 
 @op(
     vjp=(
-        lambda g, y, h, x, approximate: gelu_slope(g, x, approximate=approximate),
+        _gelu_transpose,
         _gelu_curve,
     ),
     kind=Kind.ELEMENTWISE,

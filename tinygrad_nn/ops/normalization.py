@@ -5,6 +5,8 @@ normalised numbers h and r, which are computed anew: two more passes over x cost
 keeping another array of its size would. With k = g·w, n numbers behind each mean:
 
     dx = r · (k − mean(k) − h · mean(k·h)),  dw = Σ g·h,  db = Σ g
+
+Where each row of memory is normalised (layer norm), all three are found by one operation.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.op import Kind, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OperandError
-from tinygrad_nn.ops.shape import astype, broadcast_to, reshape
+from tinygrad_nn.ops.shape import astype, broadcast_to, copy, reshape
 
 __all__ = ["moments", "standardize"]
 
@@ -111,6 +113,93 @@ def _standardize_slope(*parts: Any) -> Any:
     return namespace(parts[0]).standardize_slope(*parts)
 
 
+# ── The rule where each row of memory is normalised ─────────────────────────────────────
+
+
+def _row_parts(draw: Draw) -> Sample:
+    x = draw.array(draw.shape(min_dims=1))
+    start = draw.integer(0, x.ndim - 1)
+    affine = [draw.array(x.shape[start:])] if draw.choice([False, True]) else []
+    static = {"axes": tuple(range(start, x.ndim)), "eps": draw.choice([1e-1, 1.0])}
+    return (draw.array(x.shape), x, *affine), {**static, "centred": draw.choice([True, False])}
+
+
+def _row_slopes_pull(
+    out: Any,
+    y: Any,
+    g: Any,
+    x: Any,
+    *affine: Any,
+    needs: Any,
+    axes: Axes,
+    eps: float,
+    centred: bool,
+) -> list[Any]:
+    """With P(v) = r (v − mean(v) − h mean(v h)), its own transpose, dx = P(k) and dh = P(dx).
+
+    For the gradients a, b, d of dx, dw and db:
+
+        to g: w P(a) + h b + d,  to w: Σ g P(a),
+        to x: P(g b − r (mean(h k) a + mean(h a) k)) − r² h mean(a P(k) / r)
+    """
+    share = 1 / _count(x, axes)
+    c = _centre(x, axes=axes) if centred else x
+    r = _inverse_rms(c, axes=axes, eps=eps)
+    h = c * r
+
+    def mean(v: Any, w: Any = None) -> Any:
+        return (_sum_over(v, axes=axes) if w is None else _dot_over(v, w, axes=axes)) * share
+
+    def projected(v: Any) -> Any:
+        return _standardize_slope(v, h, r, mean(v, h), *([mean(v)] if centred else []))
+
+    a, *rest = _row_results(out, x, affine)
+    k = g * affine[0] if affine else g
+    to_dx = projected(a)
+    along, across = mean(k, h), mean(a, h)
+    level = mean(a, k) - along * across
+    if centred:
+        level = level - mean(a) * mean(k)
+    inner = -r * (along * a + across * k)
+    if not affine:
+        return [to_dx, projected(inner) - r * r * level * h]
+    b, d = rest
+    to_x = projected(g * b + inner) - r * r * level * h
+    return [affine[0] * to_dx + h * b + d, to_x, _sum_to_last(g * to_dx, axes)]
+
+
+def _sum_to_last(x: Any, axes: Axes) -> Any:
+    """Sum over all but the last `axes`."""
+    lead = tuple(range(axes[0]))
+    return reshape(_sum_over(x, axes=lead), x.shape[axes[0] :])
+
+
+def _row_results(flat: Any, x: Any, affine: Any) -> list[Any]:
+    """Parts of a flat array: dx, and dw and db if there is a weight."""
+    size = prod(x.shape)
+    found = [reshape(flat[:size], x.shape)]
+    for weight in affine[:1]:
+        count = prod(weight.shape)
+        # In memory of their own: the gradients of parameters are kept, dx is not.
+        parts = flat[size : size + count], flat[size + count :]
+        found += [reshape(copy(part), weight.shape) for part in parts]
+    return found
+
+
+@op(pullback=_row_slopes_pull, samples=_row_parts)
+def _row_slopes(*inputs: Any, axes: Axes, eps: float, centred: bool) -> Any:
+    """Gradients dx, dw and db of (g, x[, w]), flat, one behind the other; `axes` are the last."""
+    g, x, *affine = inputs
+    count = prod([x.shape[i] for i in axes])
+    return namespace(x).row_slopes(g, x, tuple(affine), count, eps, centred)
+
+
+def _in_rows(x: Any, affine: Any, axes: Axes) -> bool:
+    """Whether `axes` are the last ones, and a weight has just them."""
+    last = axes == tuple(range(x.ndim - len(axes), x.ndim))
+    return last and bool(axes) and all(w.shape == x.shape[axes[0] :] for w in affine[:1])
+
+
 # ── The operation ───────────────────────────────────────────────────────────────────────
 
 
@@ -130,6 +219,9 @@ def _pull(
     if x.dtype.itemsize == 2:
         # Sums of many float16 numbers overflow.
         x, g = astype(x, "float32"), astype(g, "float32")
+    if _in_rows(x, affine, axes):
+        flat = _row_slopes(g, x, *affine[:1], axes=axes, eps=eps, centred=centred)
+        return _row_results(flat, x, affine)[: 1 + len(affine)]
     c = _centre(x, axes=axes) if centred else x
     r = _inverse_rms(c, axes=axes, eps=eps)
     h = c * r

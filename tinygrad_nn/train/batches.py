@@ -27,7 +27,8 @@ def as_batches(caller: str, data: Any, batch_size: int, rng: Rng, shuffle: bool)
         DataError: There are no batches.
     """
     if isinstance(data, tuple) and len(data) == _PAIR and not isinstance(data[0], (tuple, list)):
-        data = Dataset(*(np.asarray(x.numpy()) if isinstance(x, Tensor) else x for x in data))
+        inputs, targets = (x.numpy() if isinstance(x, Tensor) else x for x in data)
+        data = Dataset(inputs, targets)
     elif isinstance(data, (np.ndarray, Tensor, Mapping, str, bytes)):
         raise OptionError(
             f"{caller}: got data {shown(data)}, expected batches or examples with their targets; "
@@ -113,6 +114,10 @@ class Stream:
             return done >= self.length
         is_known = isinstance(self.loader, DataLoader) and done > 0
         return is_known and not self.loader.state_dict()["batch"]
+
+    def end(self) -> None:
+        """The epoch is whole and will be put into the history: nothing is to be rewound."""
+        self._begun = None
 
     def rewind(self, done: int) -> None:
         """Make the next iteration go on behind `done` batches of the epoch under way.

@@ -134,7 +134,10 @@ class Context:
         rngs = dict(self.model.generators())
         try:
             parts, states = dict(state), dict(state["callbacks"])
-            if unknown := [*(set(states) - set(callbacks)), *(set(state["generators"]) ^ set(rngs))]:
+            if unknown := [
+                *(set(states) - set(callbacks)),
+                *(set(state["generators"]) ^ set(rngs)),
+            ]:
                 raise StateError(
                     f"resume: the state and this training differ in {', '.join(sorted(unknown))}; "
                     "pass the callbacks and the model that it was saved with"

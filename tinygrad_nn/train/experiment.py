@@ -16,6 +16,8 @@ from tinygrad_nn.data import DataLoader, Dataset, load_digits, load_mnist
 from tinygrad_nn.errors import StateError
 from tinygrad_nn.ops import softmax
 from tinygrad_nn.serialize import generator_state, set_generator_state
+from tinygrad_nn.train.callbacks.base import Callback
+from tinygrad_nn.train.context import Context
 from tinygrad_nn.train.history import Epoch, History
 from tinygrad_nn.train.loop import fit
 from tinygrad_nn.train.metrics import accuracy, predict
@@ -83,21 +85,9 @@ class Experiment:
             self.loader,
             self.settings.epochs,
             history=self.history,
-            before_epoch=self._set_rate,
-            measure=self._measure,
-            on_epoch=on_epoch,
-            should_stop=should_stop,
+            callbacks=[_Conduct(self, on_epoch, should_stop)],
         )
-        # Stopped inside an epoch, the loader would begin the next one.
-        self.loader.load_state_dict(self.loader.state_dict())
         return len(self.history.epochs) >= self.settings.epochs
-
-    def _set_rate(self, epoch: int) -> None:
-        self.optimizer.param_groups[0]["lr"] = self.settings.rate(epoch)
-
-    def _measure(self) -> dict[str, float]:
-        outputs = predict(self.model, self.test.inputs)
-        return {"test_accuracy": accuracy(outputs, self.test.targets)}
 
     def probabilities(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Return what the network gives each class, shape (n, classes)."""
@@ -162,6 +152,35 @@ class Experiment:
             )
         for name, rng in generators.items():
             set_generator_state(rng, states[name])
+
+
+class _Conduct(Callback):
+    """What an experiment does while it trains: rates, the test, and the caller's functions."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        on_epoch: Callable[[Epoch], object] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self._experiment, self._on_epoch, self._should_stop = experiment, on_epoch, should_stop
+
+    def on_epoch_begin(self, context: Context) -> None:
+        rate = self._experiment.settings.rate(context.epoch)
+        context.optimizer.param_groups[0]["lr"] = rate
+
+    def on_batch_end(self, context: Context) -> None:
+        if self._should_stop is not None and self._should_stop():
+            context.stop("interrupted")
+
+    def on_measure(self, context: Context) -> None:
+        test = self._experiment.test
+        outputs = predict(context.model, test.inputs)
+        context.scores["test_accuracy"] = accuracy(outputs, test.targets)
+
+    def on_epoch_end(self, context: Context) -> None:
+        if self._on_epoch is not None:
+            self._on_epoch(context.result)
 
 
 def _network(settings: Settings, train: Dataset) -> nn.Sequential:

@@ -145,7 +145,7 @@ def kind_of_loss(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) ->
         if loss is function:
             return kind
     names: list[str] = []
-    with no_grad(), mode_bit(WATCH), watching(lambda op, node, args: names.append(op.name)):
+    with no_grad(), mode_bit(WATCH), watching(lambda op, node, args, params: names.append(op.name)):
         loss(outputs.detach() if isinstance(outputs, Node) else outputs, targets)
     return _TRACES.get(tuple(names))
 

@@ -70,7 +70,7 @@ class Callback:
         """Before the model sees `context.inputs`."""
 
     def on_backward_end(self, context: Context) -> None:
-        """Behind each backward pass. The gradients are raw: of the group so far, scaled, unclipped."""
+        """Behind each backward pass; gradients are those of the group so far, scaled, unclipped."""
 
     def on_step_begin(self, context: Context) -> None:
         """Right before the optimiser's step: gradients are those that it will see."""
@@ -118,7 +118,8 @@ class Hooks:
     """
 
     def __init__(self, callbacks: Iterable[Any]) -> None:
-        listed = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+        given: Any = callbacks
+        listed = list(given) if isinstance(given, Iterable) else [given]
         for callback in listed:
             if not isinstance(callback, Callback):
                 word = callback.__name__ if isinstance(callback, type) else type(callback).__name__

@@ -1,4 +1,4 @@
-"""What a classifier gets right and wrong."""
+"""Which examples a classifier gets wrong, and its outputs for many examples."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_nn.core.node import no_grad
 from tinygrad_nn.errors import DataError, ShapeError
 from tinygrad_nn.nn import Module
+from tinygrad_nn.train.modes import evaluating
 
 __all__ = [
     "Mistake",
-    "accuracy",
-    "confusion_matrix",
     "confusion_text",
     "predict",
     "worst_mistakes",
@@ -43,7 +41,7 @@ class Mistake(NamedTuple):
 def predict(model: Module, inputs: NDArray[Any], batch_size: int = 1000) -> NDArray[Any]:
     """Return the outputs of `model`, as an array, without recording a graph.
 
-    The model computes in evaluation mode and is left in the mode that it was in.
+    The model computes in evaluation mode and every part is left in the mode that it was in.
 
     Args:
         model: what to ask.
@@ -55,60 +53,9 @@ def predict(model: Module, inputs: NDArray[Any], batch_size: int = 1000) -> NDAr
     """
     if not len(inputs):
         raise DataError("predict: got 0 examples, expected at least 1; check the data set")
-    was_training = model.training
-    model.eval()
-    try:
-        with no_grad():
-            starts = range(0, len(inputs), batch_size)
-            return np.concatenate([model(inputs[i : i + batch_size]).numpy() for i in starts])
-    finally:
-        model.train(was_training)
-
-
-def accuracy(outputs: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Return the share of examples whose largest output is that of their class.
-
-    Args:
-        outputs: shape (n, classes).
-        labels: classes, shape (n,).
-
-    Raises:
-        ShapeError: the shapes do not fit.
-        DataError: there are no examples.
-
-    Example:
-        >>> import numpy as np
-        >>> accuracy(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0]))
-        0.5
-    """
-    _check(outputs, labels)
-    if not len(labels):
-        raise DataError("accuracy: got 0 examples, expected at least 1; check the data set")
-    return float((outputs.argmax(axis=1) == labels).mean())
-
-
-def confusion_matrix(outputs: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]:
-    """Count, for each class, what its examples were taken for.
-
-    Args:
-        outputs: shape (n, classes).
-        labels: classes, shape (n,).
-
-    Returns:
-        Shape (classes, classes); entry [i, j] counts the examples of class i read as j.
-
-    Raises:
-        ShapeError: the shapes do not fit.
-
-    Example:
-        >>> import numpy as np
-        >>> confusion_matrix(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0])).tolist()
-        [[1, 1], [0, 0]]
-    """
-    _check(outputs, labels)
-    classes = outputs.shape[1]
-    pairs = labels.astype(np.int64) * classes + outputs.argmax(axis=1)
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    with evaluating(model):
+        starts = range(0, len(inputs), batch_size)
+        return np.concatenate([model(inputs[i : i + batch_size]).numpy() for i in starts])
 
 
 def confusion_text(counts: NDArray[Any], classes: Sequence[str]) -> str:

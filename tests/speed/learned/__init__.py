@@ -1,0 +1,1 @@
+"""Networks that learn: what accuracy they reach, and how long they take."""
