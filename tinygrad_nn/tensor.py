@@ -12,7 +12,7 @@ from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
-from tinygrad_nn.methods import Arithmetic, Array, Elementwise
+from tinygrad_nn.methods import Arithmetic, Array, Elementwise, Size, Torch
 from tinygrad_nn.payload import payload_of, same_bits
 from tinygrad_nn.protocol import array_function, array_ufunc
 from tinygrad_nn.space import ArraySpace
@@ -22,7 +22,7 @@ __all__ = ["Parameter", "Tensor", "seed_for", "tensor"]
 _ONES = {np.dtype(t): np.ones((), t) for t in (np.float16, np.float32, np.float64)}
 
 
-class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
+class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
     """An array that remembers how it was computed.
 
     Args:
@@ -80,9 +80,9 @@ class Tensor(Arithmetic, Elementwise, Array, ArraySpace):
         return self._data.dtype
 
     @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
+    def size(self) -> Size:
+        """Number of elements, as in NumPy; `x.size()` and `x.size(0)` as in PyTorch."""
+        return Size(self._data.shape)
 
     def __len__(self) -> int:
         if not self._data.ndim:

@@ -25,7 +25,7 @@ from inspect import CO_VARARGS
 from typing import Any, TypeVar, cast
 
 from tinygrad_nn.core.bind import VARIADIC, caller_of
-from tinygrad_nn.core.record import LEAF, OPS, Kind, Op, Rule, family, register_family
+from tinygrad_nn.core.record import LEAF, NUMPYS, OPS, Kind, Op, Rule, family, register_family
 from tinygrad_nn.core.reverse import reverser_of
 from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample
 from tinygrad_nn.errors import RegistrationError
@@ -100,12 +100,26 @@ def composed(
 
     def register(function: F) -> F:
         record = describe_op(function, Kind.COMPOSED, domain, samples, numpy)
-        record.body = record.call = function
-        setattr(function, "op", record)  # noqa: B010
+        called = _teaching(record, function) if "axis" in record.static else function
+        record.body = record.call = called
+        setattr(called, "op", record)  # noqa: B010
         _register(record)
-        return function
+        return called
 
     return register
+
+
+def _teaching(record: Op, function: F) -> F:
+    """`function`, but the error of an unknown keyword says more than Python's."""
+
+    @wraps(function)
+    def call(*args: Any, **given: Any) -> Any:
+        for name in given:
+            if name in NUMPYS:
+                raise record.unknown(name)
+        return function(*args, **given)
+
+    return cast(F, call)
 
 
 def _register(record: Op) -> None:

@@ -19,6 +19,10 @@ __all__ = ["LEAF", "OPS", "Kind", "Op", "Rule", "family", "register_family"]
 Rule = Callable[..., Any]
 
 
+NUMPYS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "unbiased": "correction"}
+"""NumPy's words for PyTorch's."""
+
+
 class Kind(Enum):
     """What the derivative looks like; forward mode follows from it."""
 
@@ -106,10 +110,7 @@ class Op:
             params[name] = value
         for name, value in given.items():
             if name not in self.static:
-                raise OperandError(
-                    f"{self.name}: got the keyword {name!r}, expected one of "
-                    f"{', '.join(self.static) or 'none'}"
-                )
+                raise self.unknown(name)
             params[name] = value
         for name in self.static:
             if name not in params:
@@ -117,6 +118,14 @@ class Op:
             if isinstance(params[name], list):
                 params[name] = tuple(params[name])
         return params
+
+    def unknown(self, name: str) -> OperandError:
+        """The error of a keyword that there is not; of PyTorch's it says how NumPy calls it."""
+        expected = f"one of {', '.join(self.static) or 'none'}"
+        own = NUMPYS.get(name)
+        if own in self.static:
+            expected = f"{own!r}: arrays have NumPy's words, write {own}="
+        return OperandError(f"{self.name}: got the keyword {name!r}, expected {expected}")
 
     def sample(self, draw: Draw) -> Sample:
         """Valid arguments drawn with `draw`."""

@@ -61,6 +61,7 @@ FREE = frozenset(
         # Rules of fused operations, which the way forward does not call.
         "attention_slope",
         "self_attention_slope",
+        "_row_slopes",
         "_standardize_slope",
         # They choose, move or compare, or multiply each number once.
         "add_rows",

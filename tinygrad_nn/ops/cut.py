@@ -11,7 +11,7 @@ from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.ops.axis import normal
 
-__all__ = ["array_split", "dsplit", "hsplit", "split", "unstack", "vsplit"]
+__all__ = ["array_split", "chunk", "dsplit", "hsplit", "split", "unstack", "vsplit"]
 
 
 def _part(axis: int, start: int | None, stop: int | None) -> tuple[Any, ...]:
@@ -80,6 +80,32 @@ def _even_parts(name: str, x: Any, cuts: Any, axis: int) -> list[Any]:
                 "array_split makes parts of different size"
             )
     return _parts(name, x, cuts, axis)
+
+
+def _to_chunk(draw: Draw) -> Sample:
+    shape = draw.shape(min_dims=1)
+    axis = draw.integer(-len(shape), len(shape) - 1)
+    return (draw.array(shape),), {"chunks": draw.integer(1, 4), "axis": axis}
+
+
+@composed(samples=_to_chunk)
+def chunk(x: Any, chunks: int, axis: int = 0) -> list[Any]:
+    """`x` cut along `axis` into at most `chunks` parts of one size, the last one the rest.
+
+    As in PyTorch there may be fewer parts: 5 rows in 4 chunks are 2, 2 and 1. For exactly as
+    many parts: `array_split`.
+
+    Raises:
+        OptionError: The number of parts is not positive.
+        ShapeError: The axis is out of range.
+    """
+    n = x.shape[normal("chunk", axis, x.ndim)]
+    count = operator.index(chunks)
+    if count < 1:
+        raise OptionError(f"chunk: got {count} parts, expected at least one")
+    size = max(-(-n // count), 1)
+    # Of an axis without elements there are as many parts as asked for, all of them empty.
+    return _parts("chunk", x, list(range(size, n, size)) if n else [0] * (count - 1), axis)
 
 
 def _thirds(axes: int) -> Any:

@@ -13,7 +13,15 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from tinygrad_nn.errors import DataError, OptionError
 
-__all__ = ["Labels", "checked_weight", "class_weighted", "column", "first_labels", "rows"]
+__all__ = [
+    "Labels",
+    "checked_weight",
+    "class_weighted",
+    "column",
+    "first_labels",
+    "refuse_balanced",
+    "rows",
+]
 
 
 def rows(X: Any, chosen: Any) -> Any:
@@ -46,7 +54,9 @@ def checked_weight(name: str, sample_weight: Any, samples: int, dtype: Any) -> A
     if not np.isfinite(weight).all() or (weight < 0).any():
         raise DataError(f"{name}: got sample_weight with numbers that are not at least 0")
     if samples and not weight.any():
-        raise DataError(f"{name}: got a sample_weight of zero for every sample, expected some above 0")
+        raise DataError(
+            f"{name}: got a sample_weight of zero for every sample, expected some above 0"
+        )
     return weight
 
 
@@ -143,3 +153,16 @@ def first_labels(name: str, estimator: Any, y: Any, classes: Any) -> Labels | No
             "call may lack some: partial_fit(X, y, classes=np.unique(y_all))"
         )
     return Labels(y if type_of_target(y).startswith("multilabel") else np.asarray(classes))
+
+
+def refuse_balanced(name: str, class_weight: Any) -> None:
+    """Refuse weights that one call of `partial_fit` cannot know.
+
+    Raises:
+        OptionError: They are "balanced".
+    """
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        raise OptionError(
+            f"{name}.partial_fit: got class_weight='balanced', expected None or a dict of label "
+            "and weight: how frequent the classes are is not known from one call"
+        )

@@ -9,9 +9,8 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 
-from tinygrad_nn.errors import OptionError
 from tinygrad_nn.ops import log_softmax
-from tinygrad_nn.sklearn.data import Labels, class_weighted, first_labels
+from tinygrad_nn.sklearn.data import Labels, class_weighted, first_labels, refuse_balanced
 from tinygrad_nn.sklearn.multilayer import Multilayer, learns_in_steps
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
@@ -154,11 +153,8 @@ class MLPClassifier(ClassifierMixin, Multilayer):  # type: ignore[misc]
         else:
             self._labels.check(name, y, same=self.warm_start and not once)
         self.n_outputs_ = self._labels.width
-        if once and self.class_weight == "balanced":
-            raise OptionError(
-                f"{name}.partial_fit: got class_weight='balanced', expected None or a dict of "
-                "label and weight: how frequent the classes are is not known from one call"
-            )
+        if once:
+            refuse_balanced(name, self.class_weight)
         weight = class_weighted(name, self.class_weight, y, weight, dtype)
         return self._labels.numbers(y, dtype), weight
 

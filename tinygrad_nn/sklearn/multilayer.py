@@ -211,9 +211,7 @@ class Multilayer(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> Any:
         """Outputs before the last activation."""
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
-        )
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         return raw_outputs(self, X)
 
     def _linked(self, z: Any) -> Any:

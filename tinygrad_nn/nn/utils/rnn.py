@@ -14,12 +14,12 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
-from tinygrad_nn.nn.conversion import to_dtype
 from tinygrad_nn.ops.assign import index_put
 from tinygrad_nn.ops.gather import take
 from tinygrad_nn.ops.join import concat
 from tinygrad_nn.ops.rearrange import swapaxes
 from tinygrad_nn.ops.shape import reshape
+from tinygrad_nn.ported import to_dtype
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__ = [
