@@ -28,6 +28,7 @@ from tinygrad_nn.creation import zeros as zeros
 from tinygrad_nn.custom import custom_op as custom_op
 from tinygrad_nn.ops import *
 from tinygrad_nn.payload import default_dtype as default_dtype
+from tinygrad_nn.ported import FUNCTIONS as _FUNCTIONS
 from tinygrad_nn.tensor import Parameter as Parameter
 from tinygrad_nn.tensor import Tensor as Tensor
 from tinygrad_nn.tensor import tensor as tensor
@@ -53,6 +54,15 @@ if _typing.TYPE_CHECKING:
     from tinygrad_nn.serialize import save as save
     from tinygrad_nn.viz.drawing import draw as draw
 
+    float16: _typing.Any
+    float32: _typing.Any
+    float64: _typing.Any
+    int8: _typing.Any
+    int16: _typing.Any
+    int32: _typing.Any
+    int64: _typing.Any
+    uint8: _typing.Any
+
 # Loaded when first used: who only differentiates should not wait for networks and drawings.
 _LATER = {
     "data": "tinygrad_nn.data",
@@ -64,12 +74,31 @@ _LATER = {
     "train": "tinygrad_nn.train",
     "viz": "tinygrad_nn.viz",
 }
+# PyTorch's names of what is here by another. Not listed, so that a star import brings none.
+_PORTED = {
+    "as_tensor": "tinygrad_nn.creation:asarray",
+    "cat": "tinygrad_nn.ops:concat",
+    "from_numpy": "tinygrad_nn.tensor:tensor",
+    "permute": "tinygrad_nn.ops:permute_dims",
+    "rand": "tinygrad_nn.random:rand",
+    "randn": "tinygrad_nn.random:randn",
+    "randperm": "tinygrad_nn.random:permutation",
+    "unsqueeze": "tinygrad_nn.ops:expand_dims",
+    **{name: f"numpy:{name}" for name in ("float16", "float32", "float64", "uint8")},
+    **{name: f"numpy:{name}" for name in ("int8", "int16", "int32", "int64")},
+    **{"half": "numpy:float16", "float": "numpy:float32", "double": "numpy:float64"},
+    **{"short": "numpy:int16", "int": "numpy:int32", "long": "numpy:int64", "bool": "numpy:bool"},
+}
 
 
 def __getattr__(name: str) -> _typing.Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _LATER[name].partition(":")
+    path = _LATER.get(name) or _PORTED.get(name)
+    if path is None:
+        advice = _FUNCTIONS.get(name)
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}" + (f"; {advice}" if advice else "")
+        )
+    module, _, attribute = path.partition(":")
     found = _importlib.import_module(module)
     return getattr(found, attribute) if attribute else found
 

@@ -1,7 +1,8 @@
 """Tensors from a shape or a range, with NumPy's names.
 
 Floats get the default dtype (float32, or that of `default_dtype`) unless `dtype=` says
-otherwise; an `arange` of integers has integers, so that it can be an index.
+otherwise; an `arange` of integers has integers, so that it can be an index. `device=` may say
+"cpu", as in NumPy.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from tinygrad_nn.errors import DTypeError, OptionError
 from tinygrad_nn.payload import default_float
+from tinygrad_nn.ported import check_device
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__ = [
@@ -57,33 +59,55 @@ def _sides(name: str, shape: Any) -> Any:
     return sides
 
 
-def zeros(shape: Shape, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+def zeros(
+    shape: Shape, dtype: Any = None, *, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Tensor of `shape` that holds 0."""
+    check_device("zeros", device)
     return _made(np.zeros(_sides("zeros", shape), _or_default(dtype)), requires_grad)
 
 
-def ones(shape: Shape, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+def ones(
+    shape: Shape, dtype: Any = None, *, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Tensor of `shape` that holds 1."""
+    check_device("ones", device)
     return _made(np.ones(_sides("ones", shape), _or_default(dtype)), requires_grad)
 
 
-def empty(shape: Shape, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+def empty(
+    shape: Shape, dtype: Any = None, *, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Tensor of `shape` to be filled; it holds 0, since chance numbers would hide mistakes."""
+    check_device("empty", device)
     return _made(np.zeros(_sides("empty", shape), _or_default(dtype)), requires_grad)
 
 
 def full(
-    shape: Shape, fill_value: Any, dtype: Any = None, *, requires_grad: bool = False
+    shape: Shape,
+    fill_value: Any,
+    dtype: Any = None,
+    *,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Tensor of `shape` that holds `fill_value`: a number, or an array that broadcasts."""
+    check_device("full", device)
     value = tensor(fill_value, dtype=dtype)
     return _made(np.full(_sides("full", shape), value.data, value.dtype), requires_grad)
 
 
 def eye(
-    N: int, M: int | None = None, k: int = 0, dtype: Any = None, *, requires_grad: bool = False
+    N: int,
+    M: int | None = None,
+    k: int = 0,
+    dtype: Any = None,
+    *,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Matrix `(N, M)` with 1 on the diagonal `k`, else 0; square if `M` is None."""
+    check_device("eye", device)
     return _made(np.eye(N, M, k, _or_default(dtype)), requires_grad)
 
 
@@ -98,12 +122,19 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
 
 
 def arange(
-    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, requires_grad: bool = False
+    start: Any,
+    stop: Any = None,
+    step: Any = 1,
+    dtype: Any = None,
+    *,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Numbers from `start` (0, if only one is given) up to `stop`, excluded, by `step`.
 
     Integers for integers, else floats of the default dtype.
     """
+    check_device("arange", device)
     if stop is None:
         start, stop = 0, start
     if step == 0:
@@ -123,8 +154,10 @@ def linspace(
     *,
     axis: int = 0,
     requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """`num` numbers at equal distances from `start` to `stop`, which `endpoint` includes."""
+    check_device("linspace", device)
     if num < 0:
         raise OptionError(f"linspace: got num={num}, expected 0 or more")
     array = np.linspace(start, stop, num, endpoint, axis=axis)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError
 
-__all__ = ["check_device", "function_advice", "method_advice", "to_dtype"]
+__all__ = ["FUNCTIONS", "METHODS", "check_device", "to_dtype"]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "ipu", "xla", "mtia")
 _ABSENT = ("bfloat16", "float8", "complex32")
@@ -50,7 +50,7 @@ def to_dtype(name: str, *args: Any, **kwargs: Any) -> Any:
             continue  # PyTorch's non_blocking and copy
         if _is_device(argument):
             check_device(name, argument)
-        elif not isinstance(argument, type) and hasattr(argument, "shape"):
+        elif not isinstance(argument, type) and hasattr(argument, "dtype"):
             dtype = argument.dtype
         else:
             dtype = argument
@@ -82,7 +82,7 @@ def _dtype(name: str, dtype: Any) -> Any:
 _CPU = "leave it out: there is no device but the CPU"
 _PLAIN = "x.numpy() is the array, which has NumPy's"
 
-_METHODS = {
+METHODS = {
     "addmm": "write x + a @ b",
     "acos": "write x.arccos()",
     "asin": "write x.arcsin()",
@@ -129,7 +129,33 @@ _METHODS = {
     "where": "write tg.where(condition, x, y)",
 }
 
-_FUNCTIONS = {
+_IN_PLACE = """
+abs add ceil clamp clip cos cumsum div exp floor index_add index_put lerp log masked_fill mul
+nan_to_num neg pow reciprocal relu remainder round scatter scatter_add sigmoid sign sin sqrt
+squeeze sub t tanh transpose tril triu trunc unsqueeze
+""".split()
+
+METHODS |= {
+    f"{name}_": f"nothing is written in place: x = x.{name}(...) makes a new tensor; "
+    "x.data[...] = y, with x.data NumPy's array, writes into a leaf"
+    for name in _IN_PLACE
+}
+METHODS |= {
+    f"{name}_": f"write nn.init.{name}_(x), or draw anew by tg.random"
+    for name in ("normal", "uniform")
+}
+METHODS |= {
+    "addcdiv_": "write x = x + value * a / b",
+    "addcmul_": "write x = x + value * a * b",
+    "bernoulli_": "write x = tg.random.bernoulli(p, x.shape, rng=...)",
+    "detach_": "write x = x.detach()",
+    "fill_diagonal_": "write np.fill_diagonal(x.data, value)",
+    "index_copy_": "write x[index] = values",
+    "random_": "write x = tg.random.integers(low, high, x.shape, rng=...)",
+    "share_memory_": _CPU,
+}
+
+FUNCTIONS = {
     "FloatTensor": "write tg.tensor(data)",
     "LongTensor": "write tg.tensor(data, dtype='int64')",
     "amp": "convert the model: model.to('float16'), or leave it out",
@@ -156,21 +182,3 @@ _FUNCTIONS = {
     "utils": "DataLoader, TensorDataset, samplers: tinygrad_nn.data; checkpoint: tg.checkpoint",
     "version": "write tg.__version__",
 }
-
-
-def method_advice(name: str) -> str | None:
-    """What to write for a method of PyTorch's tensors that there is not; None if unknown."""
-    if name in _METHODS:
-        return _METHODS[name]
-    if name.endswith("_") and not name.startswith("_"):
-        plain = name.rstrip("_")
-        return (
-            f"nothing is written in place: x = x.{plain}(...) makes a new tensor, and "
-            f"x.data[...] = y, with x.data NumPy's array, writes into a leaf"
-        )
-    return None
-
-
-def function_advice(name: str) -> str | None:
-    """What to write for a name of the package torch that there is not; None if unknown."""
-    return _FUNCTIONS.get(name)

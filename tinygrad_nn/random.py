@@ -28,6 +28,7 @@ from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.ops.noise import noise
 from tinygrad_nn.payload import default_float
+from tinygrad_nn.ported import check_device
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__ = [
@@ -56,6 +57,12 @@ def _sides(size: int | Sequence[int]) -> tuple[int, ...]:
 
 def _drawn(name: str, kind: str, rng: Any, size: Size, dtype: Any, *parameters: Any) -> Tensor:
     """Standard draws in the shape that the parameters and `size` ask for."""
+    first = parameters[0] if parameters else None
+    if size is None and type(first) is tuple and all(isinstance(side, int) for side in first):
+        raise OptionError(
+            f"{name}: got the tuple {first} as the first parameter of the distribution, expected "
+            f"a number or an array; a shape is given by name: {name}(size={first})"
+        )
     shapes = [np.shape(p) for p in parameters]
     wanted = () if size is None else _sides(size)
     try:
@@ -147,14 +154,20 @@ def standard_normal(size: Size = (), *, rng: Any = None, dtype: Any = None) -> T
     return _drawn("standard_normal", "normal", rng, size, dtype)
 
 
-def randn(*shape: int, rng: Any = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *shape: int, rng: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Normal draws: `randn(2, 3, rng=0)`."""
+    check_device("randn", device)
     found = _drawn("randn", "normal", rng, _spread(shape), dtype)
     return found.requires_grad_(requires_grad)
 
 
-def rand(*shape: int, rng: Any = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *shape: int, rng: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Uniform draws from 0 to 1: `rand(2, 3, rng=0)`."""
+    check_device("rand", device)
     found = _drawn("rand", "uniform", rng, _spread(shape), dtype)
     return found.requires_grad_(requires_grad)
 

@@ -12,10 +12,12 @@ from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
-from tinygrad_nn.methods import Arithmetic, Array, Elementwise, Size, Torch
+from tinygrad_nn.methods import Arithmetic, Array, Elementwise
 from tinygrad_nn.payload import payload_of, same_bits
+from tinygrad_nn.ported import check_device
 from tinygrad_nn.protocol import array_function, array_ufunc
 from tinygrad_nn.space import ArraySpace
+from tinygrad_nn.torch_methods import Size, Torch
 
 __all__ = ["Parameter", "Tensor", "seed_for", "tensor"]
 
@@ -327,9 +329,15 @@ def _restored(cls: type[Tensor], data: Any, on: bool, name: str | None, grad: An
 
 
 def tensor(
-    data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
+    data: Any,
+    requires_grad: bool = False,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    name: str | None = None,
 ) -> Tensor:
-    """Make a `Tensor`; see there. The data is copied."""
+    """Make a `Tensor`; see there. The data is copied; the only device is "cpu"."""
+    check_device("tensor", device)
     return Tensor(data, requires_grad, dtype=dtype, name=name)
 
 

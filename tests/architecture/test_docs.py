@@ -2,6 +2,8 @@
 
 import importlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
@@ -42,7 +44,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=below_root)
 def test_every_python_block_runs(path: Path):
-    run_blocks(list(python_blocks(path.read_text("utf-8"))), path)
+    with skips_without_extras(path.name):
+        run_blocks(list(python_blocks(path.read_text("utf-8"))), path)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=below_root)
@@ -60,18 +63,31 @@ def dead_links(path: Path) -> list[str]:
     return [target for target in targets if not (path.parent / target).exists()]
 
 
-def run_docstrings(module: str, docstrings: list[Docstring]) -> None:
+@contextmanager
+def skips_without_extras(what: str) -> Iterator[None]:
     try:
-        names = vars(importlib.import_module(module))
+        yield
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
-        pytest.skip(f"{module} needs {error.name}, which is not installed")
+        pytest.skip(f"{what} needs {error.name}, which is not installed")
+
+
+def run_docstrings(module: str, docstrings: list[Docstring]) -> None:
+    with skips_without_extras(module):
+        names = vars(importlib.import_module(module))
     for d in docstrings:
         run_examples(d.text, dict(names), f"{module}.{d.name}", d.path, d.line)
 
 
 # ------------------------------------------------------------- the checks see a planted fault
+@pytest.mark.parametrize(("missing", "skipped"), [("sklearn", True), ("sklern", False)])
+def test_only_a_missing_extra_is_skipped(missing: str, skipped: bool):
+    with pytest.raises(pytest.skip.Exception if skipped else ModuleNotFoundError):
+        with skips_without_extras("planted"):
+            raise ModuleNotFoundError(name=missing)
+
+
 def blocks_of(document: str) -> list[str]:
     return [block.source for block in python_blocks(document)]
 

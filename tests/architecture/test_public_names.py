@@ -11,6 +11,7 @@ from tests.architecture.public_names import (
     SNAPSHOT,
     current,
     difference,
+    is_missing,
     names,
     promised,
     promising_modules,
@@ -28,8 +29,9 @@ def test_public_names_are_those_written_down():
 
 @pytest.mark.parametrize("name", list(promising_modules(PACKAGE)))
 def test_every_promised_name_exists_once(name: str):
-    module = importlib.import_module(name)
-    assert faults(module) == []
+    if is_missing(name):
+        pytest.skip(f"{name} needs an extra that is not installed")
+    assert faults(importlib.import_module(name)) == []
 
 
 def faults(module: ModuleType) -> list[str]:

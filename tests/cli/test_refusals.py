@@ -166,8 +166,8 @@ def test_a_disk_that_is_full_for_a_while_is_told_and_learning_goes_on(
 def test_a_folder_that_vanishes_leaves_its_last_checkpoint(capsys, monkeypatch: pytest.MonkeyPatch):
     close_epoch = History.close_epoch
 
-    def moving(self: History, scores: dict[str, float]) -> Epoch:
-        epoch = close_epoch(self, scores)
+    def moving(self: History, scores: dict[str, float], *rates: tuple[float, ...]) -> Epoch:
+        epoch = close_epoch(self, scores, *rates)
         if epoch.number == 2:
             shutil.move("run", "moved")
         return epoch

@@ -75,6 +75,12 @@ def test_prediction_is_in_batches_without_a_graph_and_leaves_the_mode():
     assert model.training
 
 
+def test_frozen_parts_stay_frozen_when_predicting():
+    model = nn.Sequential(nn.Linear(3, 2), nn.Dropout().eval())
+    predict(model, np.zeros((2, 3), np.float32))
+    assert model.training and not model[1].training
+
+
 @pytest.mark.parametrize("function", [accuracy, confusion_matrix, worst_mistakes])
 def test_shapes_that_do_not_fit_are_refused(function):
     with pytest.raises(ShapeError, match=r"outputs \(3, 2\) and labels \(4,\)"):

@@ -136,6 +136,9 @@ def pool_winner(x: Any, y: Any, windows: tuple[Window, ...]) -> Any:
         for _, _, at in places[:-1]:
             free &= x[at] != y
             winner += free
+        nan = y != y
+        if nan.any():
+            _take_nan(winner, nan, x, places)
         return winner
     lower = 0
     for number, inside, at in places:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any, Unpack
 
-from tinygrad_nn.nn.factory import Factory, Start, whole
+from tinygrad_nn.nn.factory import Factory, Start
 from tinygrad_nn.nn.functional.attention import multi_head_attention_forward
 from tinygrad_nn.nn.functional.heads import check_heads
 from tinygrad_nn.nn.functional.operands import probability
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.linear import Linear
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.tensor import Parameter

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Unpack
 
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn import functional
-from tinygrad_nn.nn.factory import Factory, Start, whole
+from tinygrad_nn.nn.factory import Factory, Start
 from tinygrad_nn.nn.functional.operands import epsilon, floats, overwrite
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.tensor import Parameter, Tensor
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from tinygrad_nn.errors import ShapeError
-from tinygrad_nn.nn.factory import Factory, Start, whole
-from tinygrad_nn.nn.functional.deck import capsule_margin_loss, squash
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.capsule import capsule_margin_loss, squash
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.loss import Loss
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.contract import einsum

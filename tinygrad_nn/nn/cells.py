@@ -7,8 +7,9 @@ from typing import Any, Unpack
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.factory import Factory, Start, whole
-from tinygrad_nn.nn.functional.losses import as_array, raw
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.operands import operand, raw
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.nn.recurrence import Elman, Gated, LongShortTerm, Step, each
 from tinygrad_nn.ops.shape import expand_dims
@@ -45,7 +46,7 @@ class _Cell(Module):
         Raises:
             ShapeError: The shapes do not fit.
         """
-        x = as_array(input)
+        x = operand(type(self).__name__, input)
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
             raise ShapeError(
                 f"{type(self).__name__}: got x {tuple(x.shape)}, expected (N, {self.input_size}) "

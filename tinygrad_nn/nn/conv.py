@@ -6,15 +6,9 @@ from math import prod, sqrt
 from typing import Any, ClassVar, Unpack
 
 from tinygrad_nn.errors import OptionError
-from tinygrad_nn.nn.factory import Factory, Start, whole
-from tinygrad_nn.nn.functional.conv import (
-    Sizes,
-    conv1d,
-    conv2d,
-    conv3d,
-    each_side,
-    same_padding,
-)
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.conv import conv1d, conv2d, conv3d, same_padding
+from tinygrad_nn.nn.functional.sizes import Sizes, per_axis, whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.align import arrays
 from tinygrad_nn.ops.repeat import pad
@@ -75,7 +69,7 @@ class Convolution(Module):
         self._start((first, second // groups, *self.kernel_size), bias, factory)
 
     def _sizes(self, label: str, given: Any, least: int = 0) -> tuple[int, ...]:
-        return each_side(type(self).__name__, label, given, self.ndim, least)
+        return per_axis(type(self).__name__, label, given, self.ndim, least)
 
     def _start(self, shape: tuple[int, ...], bias: bool, factory: Factory) -> None:
         first = Start(type(self).__name__, factory)

@@ -8,12 +8,8 @@ from typing import Any, Unpack
 from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.nn.conv import Convolution
 from tinygrad_nn.nn.factory import Factory
-from tinygrad_nn.nn.functional.conv import (
-    Sizes,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
+from tinygrad_nn.nn.functional.conv import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from tinygrad_nn.nn.functional.sizes import Sizes
 
 __all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 

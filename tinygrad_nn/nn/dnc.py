@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Unpack
 
-from tinygrad_nn.nn.factory import Factory, whole
+from tinygrad_nn.nn.factory import Factory
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.memory import MemoryCell, MemorySequence, content_weights, oneplus, parts
 from tinygrad_nn.ops.diagonal import tril, triu
 from tinygrad_nn.ops.elementwise import sigmoid

@@ -6,10 +6,11 @@ from typing import Any, Self, Unpack
 
 from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.nn import functional
-from tinygrad_nn.nn.factory import Factory, Start, whole
+from tinygrad_nn.nn.factory import Factory, Start
 from tinygrad_nn.nn.functional.bag import check_mode
 from tinygrad_nn.nn.functional.embedding import padding
 from tinygrad_nn.nn.functional.operands import floats, overwrite
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.tensor import Parameter
 

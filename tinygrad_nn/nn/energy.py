@@ -7,8 +7,9 @@ from typing import Any, Self, Unpack
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.generator import generator
-from tinygrad_nn.nn.factory import Factory, Start, whole
-from tinygrad_nn.nn.functional.losses import as_array, raw
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.operands import operand, raw
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.activation import softplus
 from tinygrad_nn.ops.elementwise import sigmoid
@@ -84,7 +85,7 @@ class Hopfield(Module):
     def energy(self, states: Any) -> Any:
         """−½ sᵀ W s: `(..., units) -> (...)`."""
         self._checked(states)
-        s = as_array(states)
+        s = operand(type(self).__name__, states)
         return -0.5 * total(matmul(s, self.weight) * s, -1)
 
     def forward(self, states: Any, sweeps: int = 100) -> Any:
@@ -205,11 +206,13 @@ class RBM(Module):
 
     def forward(self, visible: Any) -> Any:
         """P(h = 1 | v): `(..., visible) -> (..., hidden)`."""
-        return sigmoid(linear(as_array(visible), self.weight, self.hidden_bias))
+        return sigmoid(linear(operand(type(self).__name__, visible), self.weight, self.hidden_bias))
 
     def backward_pass(self, hidden: Any) -> Any:
         """P(v = 1 | h): `(..., hidden) -> (..., visible)`."""
-        return sigmoid(linear(as_array(hidden), self.weight.mT, self.visible_bias))
+        return sigmoid(
+            linear(operand(type(self).__name__, hidden), self.weight.mT, self.visible_bias)
+        )
 
     def reconstruct(self, visible: Any) -> Any:
         """P(v = 1 | P(h = 1 | v)): there and back without chance."""
@@ -217,7 +220,7 @@ class RBM(Module):
 
     def free_energy(self, visible: Any) -> Any:
         """F(v) = −a·v − Σ ln(1 + e^(W v + b)), −ln P(v) but for a constant: `(..., V) -> (...)`."""
-        v = as_array(visible)
+        v = operand(type(self).__name__, visible)
         fields = linear(v, self.weight, self.hidden_bias)
         return -matmul(v, self.visible_bias) - total(softplus(fields, 1.0, float("inf")), -1)
 
@@ -230,7 +233,7 @@ class RBM(Module):
             rng: Seed or generator; None for that of the module.
         """
         draws = self.rng if rng is None else generator(rng)
-        v = as_array(visible)
+        v = operand(type(self).__name__, visible)
         for _ in range(steps):
             p = self.forward(v).detach()
             fired = less(noise(p, "uniform", draws), p)

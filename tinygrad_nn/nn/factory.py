@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from tinygrad_nn.creation import full
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.generator import generator
+from tinygrad_nn.nn.functional.sizes import whole as whole
 from tinygrad_nn.payload import default_float
 from tinygrad_nn.ported import check_device as check_device
 from tinygrad_nn.tensor import Parameter, Tensor
@@ -72,14 +73,3 @@ class Start:
     def buffer(self, shape: Sequence[int], number: float, dtype: Any = None) -> Tensor:
         """Tensor filled with one number, for `register_buffer`."""
         return full(tuple(shape), number, dtype=self.dtype if dtype is None else dtype)
-
-
-def whole(layer: str, name: str, count: Any, least: int = 0) -> int:
-    """`count` as an int.
-
-    Raises:
-        OptionError: It is no integer of at least `least`.
-    """
-    if isinstance(count, bool) or not hasattr(count, "__index__") or count < least:
-        raise OptionError(f"{layer}: got {name}={count!r}, expected an integer of at least {least}")
-    return int(count)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.nn.functional.sizes import is_whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.shape import reshape
 from tinygrad_nn.tensor import tensor
@@ -88,15 +89,13 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
         sides = unflattened_size
-        whole = isinstance(sides, (tuple, list)) and all(
-            hasattr(side, "__index__") and not isinstance(side, bool) for side in sides
-        )
-        if not whole or not sides or min(sides) < -1 or sides.count(-1) > 1:
+        integers = isinstance(sides, (tuple, list)) and all(map(is_whole, sides))
+        if not integers or not sides or min(sides) < -1 or sides.count(-1) > 1:
             raise OptionError(
                 f"Unflatten: got unflattened_size={sides!r}, expected a tuple of sides, one of "
                 "which may be -1"
             )
-        if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        if not is_whole(dim):
             raise OptionError(f"Unflatten: got dim={dim!r}, expected the number of an axis")
         self.dim, self.unflattened_size = dim, unflattened_size
 

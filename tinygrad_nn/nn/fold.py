@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_nn.nn.functional.conv import Sizes, fold, unfold
+from tinygrad_nn.nn.functional.conv import fold, unfold
+from tinygrad_nn.nn.functional.sizes import Sizes
 from tinygrad_nn.nn.module import Module
 
 __all__ = ["Fold", "Unfold"]

@@ -11,8 +11,9 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn import functional
 from tinygrad_nn.nn.container import ModuleList, Sequential
-from tinygrad_nn.nn.factory import Factory, Start, whole
-from tinygrad_nn.nn.functional.losses import as_array, class_indices
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.operands import class_indices, operand
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.linear import Linear
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.find import argmax
@@ -168,7 +169,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             ShapeError: The input is not (N, in_features) or the target not (N,).
             OptionError: A class is out of range.
         """
-        x, index = as_array(input_), class_indices("AdaptiveLogSoftmaxWithLoss", target_)
+        x = operand("AdaptiveLogSoftmaxWithLoss", input_)
+        index = class_indices("AdaptiveLogSoftmaxWithLoss", target_)
         if x.ndim not in (1, 2) or tuple(index.shape) != tuple(x.shape[:-1]):
             raise ShapeError(
                 f"AdaptiveLogSoftmaxWithLoss: got x {tuple(x.shape)} and a target "

@@ -6,7 +6,8 @@ from math import sqrt
 from typing import Any, Unpack
 
 from tinygrad_nn.nn import functional
-from tinygrad_nn.nn.factory import Factory, Start, whole
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.neural import linear
 from tinygrad_nn.tensor import Parameter

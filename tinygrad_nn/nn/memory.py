@@ -9,8 +9,9 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.creation import full, zeros
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.cells import LSTMCell
-from tinygrad_nn.nn.factory import Factory, Start, whole
-from tinygrad_nn.nn.functional.losses import as_array, raw
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.operands import operand, raw
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.linear import Linear
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.activation import softplus
@@ -107,7 +108,8 @@ class MemoryCell(Module):
         Raises:
             ShapeError: The shapes do not fit.
         """
-        x, name = as_array(input), type(self).__name__
+        name = type(self).__name__
+        x = operand(name, input)
         if x.ndim != 2 or x.shape[1] != self.input_size:
             raise ShapeError(
                 f"{name}: got x {tuple(x.shape)}, expected (N, {self.input_size}), one step; a "
@@ -158,7 +160,7 @@ class MemorySequence(Module):
         Raises:
             ShapeError: The shapes do not fit, or there is no step.
         """
-        x = as_array(input)
+        x = operand(type(self).__name__, input)
         if x.ndim != 3 or not x.shape[0]:
             raise ShapeError(
                 f"{type(self).__name__}: got {tuple(x.shape)}, expected at least one step, "

@@ -13,7 +13,7 @@ from typing import Any
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.nn.activation import named_activation
-from tinygrad_nn.nn.factory import whole
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.linear import Linear
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.neural import neuron

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from tinygrad_nn.nn import functional
-from tinygrad_nn.nn.factory import Factory, Start, whole
-from tinygrad_nn.nn.functional.norm import check_groups, sides
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.norm import check_groups, normal_shape
 from tinygrad_nn.nn.functional.operands import epsilon
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.tensor import Parameter
 
@@ -55,7 +56,7 @@ class LayerNorm(Module):
         **factory: Unpack[Factory],
     ) -> None:
         super().__init__()
-        self.normalized_shape = sides("LayerNorm", normalized_shape)
+        self.normalized_shape = normal_shape("LayerNorm", normalized_shape)
         epsilon("LayerNorm", eps)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         first = Start("LayerNorm", factory)
@@ -112,7 +113,7 @@ class RMSNorm(Module):
         **factory: Unpack[Factory],
     ) -> None:
         super().__init__()
-        self.normalized_shape = sides("RMSNorm", normalized_shape)
+        self.normalized_shape = normal_shape("RMSNorm", normalized_shape)
         if eps is not None:
             epsilon("RMSNorm", eps)
         self.eps, self.elementwise_affine = eps, elementwise_affine

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.nn.functional.padding import pad
-from tinygrad_nn.nn.functional.sizes import check_rank
+from tinygrad_nn.nn.functional.sizes import check_rank, is_whole
 from tinygrad_nn.nn.module import Module
 
 __all__ = [
@@ -31,8 +31,7 @@ __all__ = [
 def _widths(name: str, padding: Any, dims: int) -> tuple[int, ...]:
     """(left, right, top, bottom, ...): one integer for all, or one for each side."""
     found = list(padding) if isinstance(padding, (tuple, list)) else [padding] * (2 * dims)
-    whole = all(hasattr(w, "__index__") and not isinstance(w, bool) for w in found)
-    if not whole or len(found) != 2 * dims:
+    if len(found) != 2 * dims or not all(map(is_whole, found)):
         order = ("left, right", "left, right, top, bottom", "left, right, top, bottom, front, back")
         raise OptionError(
             f"{name}: got padding={padding!r}, expected an integer or ({order[dims - 1]})"

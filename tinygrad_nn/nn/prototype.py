@@ -9,8 +9,9 @@ from typing import Any, Self, Unpack
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DataError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
-from tinygrad_nn.nn.factory import Factory, Start, whole
-from tinygrad_nn.nn.functional.losses import raw
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.operands import raw
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.elementwise import exp
 from tinygrad_nn.ops.reduce import sum as total

@@ -12,7 +12,8 @@ from tinygrad_nn.errors import OptionError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.nn import functional
 from tinygrad_nn.nn.elementwise import Activation, Plain
-from tinygrad_nn.nn.factory import Factory, Start, whole
+from tinygrad_nn.nn.factory import Factory, Start
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops import activation as ops
 from tinygrad_nn.ops.activation import leaky_relu, step

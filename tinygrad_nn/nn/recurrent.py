@@ -7,9 +7,10 @@ from typing import Any, Unpack
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.factory import Factory, Start, whole
+from tinygrad_nn.nn.factory import Factory, Start
 from tinygrad_nn.nn.functional.dropout import dropout
-from tinygrad_nn.nn.functional.losses import as_array, raw
+from tinygrad_nn.nn.functional.operands import operand, raw
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.nn.recurrence import Elman, Gated, LongShortTerm, Step, each
 from tinygrad_nn.nn.utils.rnn import PackedSequence
@@ -104,7 +105,7 @@ class _Recurrent(Module):
             y, last = self._layers(input.data, states, sizes)
             packed = PackedSequence(y, *input[1:])
             return packed, self._packaged(last, input.unsorted_indices)
-        x = as_array(input)
+        x = operand(type(self).__name__, input)
         single = x.ndim == 2
         self._check(x)
         if single:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.functional.deck import spike
+from tinygrad_nn.nn.functional.spiking import spike
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.join import stack
 

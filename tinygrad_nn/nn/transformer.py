@@ -11,7 +11,8 @@ from tinygrad_nn.creation import zeros
 from tinygrad_nn.errors import OperandError, ShapeError
 from tinygrad_nn.nn import functional
 from tinygrad_nn.nn.container import ModuleList
-from tinygrad_nn.nn.factory import Factory, Start, check_device, whole
+from tinygrad_nn.nn.factory import Factory, Start, check_device
+from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.nn.norm import LayerNorm
 from tinygrad_nn.nn.transformer_layers import (

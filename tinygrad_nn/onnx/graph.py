@@ -207,6 +207,16 @@ class Graph:
         more = () if steps is None else (self.ints(steps),)
         return self.node("Slice", name, self.ints(starts), self.ints(ends), self.ints(axes), *more)
 
+    # ── Outputs ─────────────────────────────────────────────────────────────────────────
+
+    def reserve(self, names: Sequence[str]) -> None:
+        """Keep names for outputs."""
+        self._taken.update(names)
+
+    def rename(self, name: str, wanted: str) -> None:
+        """Let what is called `name` be an output `wanted`."""
+        self.nodes.append(NodeRecord("Identity", (name,), (wanted,), {}))
+
     # ── What is used ────────────────────────────────────────────────────────────────────
 
     def prune(self, outputs: Sequence[str]) -> None:

@@ -124,8 +124,9 @@ def softshrink(x: Any, /, lambd: float = 0.5) -> Any:
 
 @composed(domain=Domain(avoid=(-0.5, 0.5)))
 def hardshrink(x: Any, /, lambd: float = 0.5) -> Any:
-    """x where |x| > lambd, else 0; dy/dx = 1 or 0."""
-    return masked(x, greater(abs(x), lambd))
+    """x where |x| > lambd, else 0; dy/dx = 1 or 0; NaN stays NaN."""
+    # By what is within, which NaN is not.
+    return masked(x, logical_not(less_equal(abs(x), lambd)))
 
 
 def _above(draw: Draw) -> Sample:
@@ -134,8 +135,8 @@ def _above(draw: Draw) -> Sample:
 
 @composed(samples=_above)
 def threshold(x: Any, /, threshold: float, value: float) -> Any:
-    """x where x > threshold, else the constant `value`; dy/dx = 1 or 0."""
-    return where(greater(x, threshold), x, value)
+    """x where x > threshold, else the constant `value`; dy/dx = 1 or 0; NaN stays NaN."""
+    return where(less_equal(x, threshold), value, x)
 
 
 # ── Exponential units ───────────────────────────────────────────────────────────────────

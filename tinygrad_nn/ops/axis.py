@@ -95,3 +95,8 @@ def along_axis(draw: Draw, domain: Domain = REAL, min_side: int = 0, flat: bool 
     if flat:
         axes.append(None)
     return (draw.array(shape, domain),), {"axis": draw.choice(axes)}
+
+
+def listed(numbers: tuple[Any, ...]) -> Any:
+    """The tuple, number or None that was given alone, or the tuple of several."""
+    return numbers[0] if len(numbers) == 1 else numbers

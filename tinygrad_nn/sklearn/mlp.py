@@ -26,9 +26,9 @@ class MLPClassifier(ClassifierMixin, Multilayer):  # type: ignore[misc]
 
     Args:
         hidden_layer_sizes: Neurons of each hidden layer.
-        activation: Of the hidden layers: a name ("identity", "logistic", "tanh", "relu", "elu", "gelu",
-            "hardtanh", "leaky_relu", "mish", "selu", "silu", "softplus", "softsign"), a function
-            of tensors, or a list of one for each layer.
+        activation: Of the hidden layers: a name ("identity", "logistic", "tanh", "relu", "elu",
+            "gelu", "hardtanh", "leaky_relu", "mish", "selu", "silu", "softplus", "softsign"), a
+            function of tensors, or a list of one for each layer.
         solver: "adam", "sgd", or "lbfgs" for small data, which takes all of it at once.
         alpha: Strength of the L2 penalty on the weights.
         batch_size: Samples a step; "auto" for 200, or all if they are fewer.
@@ -188,7 +188,8 @@ class MLPClassifier(ClassifierMixin, Multilayer):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Any:
         """Probabilities `(N, classes)`; each on its own where samples may have several labels."""
-        p = self._linked(self._outputs(X))
+        z = self._outputs(X)
+        p = self._linked(z)
         if self.n_outputs_ > 1:
             return p
         return np.ones_like(p) if len(self.classes_) == 1 else np.hstack([1 - p, p])
@@ -227,9 +228,9 @@ class MLPRegressor(RegressorMixin, Multilayer):  # type: ignore[misc]
             "absolute_error", "huber", or a function of outputs and targets, both
             `(N, outputs)`, which returns the loss of each sample.
         hidden_layer_sizes: Neurons of each hidden layer.
-        activation: Of the hidden layers: a name ("identity", "logistic", "tanh", "relu", "elu", "gelu",
-            "hardtanh", "leaky_relu", "mish", "selu", "silu", "softplus", "softsign"), a function
-            of tensors, or a list of one for each layer.
+        activation: Of the hidden layers: a name ("identity", "logistic", "tanh", "relu", "elu",
+            "gelu", "hardtanh", "leaky_relu", "mish", "selu", "silu", "softplus", "softsign"), a
+            function of tensors, or a list of one for each layer.
         solver: "adam", "sgd", or "lbfgs" for small data, which takes all of it at once.
         alpha: Strength of the L2 penalty on the weights.
         batch_size: Samples a step; "auto" for 200, or all if they are fewer.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import inf, sqrt
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -52,10 +51,12 @@ _RANGES = {
     "n_iter_no_change": either(whole(1), Range(lambda v: v == inf, "infinity")),
     "max_fun": whole(1),
 }
+_SIZE = whole(1)
 _DROPOUT = number(0, 1, open_most=True)
 
 
 def learns_in_steps(estimator: Any) -> bool:
+    """Whether there is a `partial_fit`; if not, the error says why."""
     if estimator.solver == "lbfgs":
         raise AttributeError(
             f"{type(estimator).__name__}: partial_fit needs solver='adam' or 'sgd'; 'lbfgs' "
@@ -87,6 +88,9 @@ class Multilayer(BaseEstimator):  # type: ignore[misc]
         name, dtype = type(self).__name__, X.dtype
         weight = checked_weight(name, sample_weight, X.shape[0], dtype)
         y, weight = self._numbers(y if issparse(y) else column(y), weight, dtype, once=once)
+        labels = self._labels
+        link = ("softmax" if labels.exclusive else "logistic") if labels else "identity"
+        objective = objective_of(name, self.loss, link, self.n_outputs_, y)
         rng = check_random_state(self.random_state)
         units = [X.shape[1], *sizes, self.n_outputs_]
         if is_first:
@@ -97,9 +101,6 @@ class Multilayer(BaseEstimator):  # type: ignore[misc]
                 f"{[len(self.coefs_[0]), *(c.shape[1] for c in self.coefs_)]}; fit anew with "
                 "warm_start=False"
             )
-        labels = self._labels
-        link = ("softmax" if labels.exclusive else "logistic") if labels else "identity"
-        objective = objective_of(name, self.loss, link, self.n_outputs_, y)
         self.out_activation_ = objective.link
         if self.solver == "lbfgs":
             lbfgs(self, objective, X, y, weight)
@@ -123,7 +124,7 @@ class Multilayer(BaseEstimator):  # type: ignore[misc]
         name = type(self).__name__
         given: Any = self.hidden_layer_sizes
         sizes = list(given) if np.iterable(given) and not isinstance(given, str) else [given]
-        if not all(isinstance(s, Integral) and s > 0 for s in sizes):
+        if not all(_SIZE.holds(s) for s in sizes):
             raise OptionError(
                 f"{name}: hidden_layer_sizes must be > 0, got {given!r}; expected a list of "
                 "integers of at least 1, one for each hidden layer"

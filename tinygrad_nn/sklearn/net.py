@@ -25,13 +25,13 @@ class NetClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     their logarithms, of `BCELoss` they are the outputs.
 
     Args:
-        module: The network: a module, which `fit` copies; a class or function that makes one, called
-            with `module__...` and, where its signature has these names, `n_features`,
+        module: The network: a module, which `fit` copies; a class or function that makes one,
+            called with `module__...` and, where its signature has these names, `n_features`,
             `n_outputs` and `rng` (through which `random_state` decides the first weights); or
             None for layers of neurons: `module__hidden=(100,)`, `module__activation="relu"`,
             `module__dropout=0`.
-        loss: Name in `nn` or `nn.functional`, class (options are `loss__...`), module or function of
-            outputs and targets: class indices `(N,)`, or for one output or several labels zeros
+        loss: Name in `nn` or `nn.functional`, class (options are `loss__...`), module or function
+            of outputs and targets: class indices `(N,)`, or for one output or several labels zeros
             and ones in the outputs' shape. None for cross-entropy.
         optimizer: Name or class in `tinygrad_nn.optim`; its options are `optimizer__lr` and so on.
         max_epochs: Epochs.
@@ -42,7 +42,8 @@ class NetClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         class_weight: Weight of each class: a dict, or "balanced" for as much weight to each.
         warm_start: Whether `fit` goes on with the module of the last one.
         random_state: Seed of weights, order and dropout: the same one gives the same bits.
-        dtype: Of the module, to which inputs are converted; None for that of its parameters.
+        dtype: Of the module, to which inputs are converted. None for that of the inputs, float32 or
+            float64, as in scikit-learn; of a module that was made already, for its own.
         verbose: Whether to print the losses.
         options: `module__...`, `optimizer__...`, `loss__...`.
 
@@ -175,7 +176,8 @@ class NetClassifier(ClassifierMixin, Network):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Any:
         """Probabilities `(N, classes)`; each on its own where samples may have several labels."""
-        p = LINKS[self.out_activation_](self._outputs(X))
+        z = self._outputs(X)
+        p = LINKS[self.out_activation_](z)
         assert self._labels is not None
         if p.shape[1] > 1 or self._labels.several:
             return p
@@ -183,10 +185,11 @@ class NetClassifier(ClassifierMixin, Network):  # type: ignore[misc]
 
     def predict_log_proba(self, X: Any) -> Any:
         """Logarithms of the probabilities."""
+        z = self._outputs(X)
         if self.out_activation_ == "softmax":
-            return log_softmax(self._outputs(X), -1)
+            return log_softmax(z, -1)
         if self.out_activation_ == "exp":
-            return self._outputs(X)
+            return z
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
@@ -203,13 +206,13 @@ class NetRegressor(RegressorMixin, Network):  # type: ignore[misc]
     The module gives `(N, outputs)`, for one target also `(N,)`.
 
     Args:
-        module: The network: a module, which `fit` copies; a class or function that makes one, called
-            with `module__...` and, where its signature has these names, `n_features`,
+        module: The network: a module, which `fit` copies; a class or function that makes one,
+            called with `module__...` and, where its signature has these names, `n_features`,
             `n_outputs` and `rng` (through which `random_state` decides the first weights); or
             None for layers of neurons: `module__hidden=(100,)`, `module__activation="relu"`,
             `module__dropout=0`.
-        loss: Name in `nn` or `nn.functional`, class (options are `loss__...`), module or function of
-            outputs and targets, both of the outputs' shape. None for the mean squared error.
+        loss: Name in `nn` or `nn.functional`, class (options are `loss__...`), module or function
+            of outputs and targets, both of the outputs' shape. None for the mean squared error.
         optimizer: Name or class in `tinygrad_nn.optim`; its options are `optimizer__lr` and so on.
         max_epochs: Epochs.
         batch_size: Samples a step; -1 for all.
@@ -218,7 +221,8 @@ class NetRegressor(RegressorMixin, Network):  # type: ignore[misc]
         callbacks: A list of `train.Callback`s, such as `EarlyStopping()`; `fit` works with copies.
         warm_start: Whether `fit` goes on with the module of the last one.
         random_state: Seed of weights, order and dropout: the same one gives the same bits.
-        dtype: Of the module, to which inputs are converted; None for that of its parameters.
+        dtype: Of the module, to which inputs are converted. None for that of the inputs, float32 or
+            float64, as in scikit-learn; of a module that was made already, for its own.
         verbose: Whether to print the losses.
         options: `module__...`, `optimizer__...`, `loss__...`.
 

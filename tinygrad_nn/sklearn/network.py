@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tinygrad_nn import nn
 from tinygrad_nn.core.node import no_grad
-from tinygrad_nn.errors import ShapeError
+from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.sklearn.data import checked_weight, column, rows
 from tinygrad_nn.sklearn.options import FLAG, Range, check_options, either, number, whole
 from tinygrad_nn.sklearn.parts import Goal, made_loss, made_module, made_optimizer
@@ -52,7 +54,7 @@ class Batches:
     def __init__(self, X: Any, targets: Any, weight: Any, size: int, rng: Any) -> None:
         self._X, self._targets, self._weight, self._rng = X, targets, weight, rng
         samples = len(targets)
-        bounds = list(range(0, samples, min(size, samples))) + [samples]
+        bounds = [*range(0, samples, min(size, samples)), samples]
         if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1:
             del bounds[-2]
         self._bounds = bounds
@@ -75,39 +77,56 @@ class Batches:
 class Network(BaseEstimator):  # type: ignore[misc]
     """Base of the two: a module, and how it is trained."""
 
+    _unknown: Mapping[str, Any] = MappingProxyType({})
+
     # ── Parameters ──────────────────────────────────────────────────────────────────────
 
     def _take(self, options: dict[str, Any]) -> None:
-        """Keep `module__...` and the like under their names."""
+        """Keep `module__...` and the like under their names; others until `fit` refuses them.
+
+        scikit-learn wants `__init__` to refuse nothing, so that clones and searches can be made.
+        """
         for key, value in options.items():
-            if not key.startswith(_PREFIXES):
-                raise TypeError(
-                    f"{type(self).__name__}: got an unexpected keyword argument {key!r}, expected "
-                    f"of {', '.join(self._get_param_names())}, or one that begins with "
-                    f"{', '.join(_PREFIXES)}"
-                )
-            setattr(self, key, value)
+            if key.startswith(_PREFIXES):
+                setattr(self, key, value)
+            else:
+                self._unknown = {**self._unknown, key: value}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name, `module__...` and the like included."""
         more = {k: v for k, v in vars(self).items() if k.startswith(_PREFIXES)}
-        return {**super().get_params(deep), **more}
+        return {**super().get_params(deep), **more, **self._unknown}
 
     def set_params(self, **params: Any) -> Any:
-        """Change parameters."""
-        self._take({k: v for k, v in params.items() if k.startswith(_PREFIXES)})
-        super().set_params(**{k: v for k, v in params.items() if not k.startswith(_PREFIXES)})
+        """Change parameters.
+
+        Raises:
+            ValueError: There is no such parameter.
+        """
+        own = {k for k in params if k.startswith(_PREFIXES) or k in self._unknown}
+        self._take({k: params[k] for k in own})
+        super().set_params(**{k: v for k, v in params.items() if k not in own})
         return self
 
     def _options(self, prefix: str) -> dict[str, Any]:
         found = {k: v for k, v in vars(self).items() if k.startswith(prefix)}
         return {k.removeprefix(prefix): v for k, v in found.items()}
 
+    def _refuse_unknown(self, name: str) -> None:
+        for key in self._unknown:
+            near = get_close_matches(key, self._get_param_names(), 1)
+            raise OptionError(
+                f"{name}: got the parameter {key!r}, expected "
+                + (repr(near[0]) if near else f"of {', '.join(self._get_param_names())}")
+                + f", or one that begins with {', '.join(_PREFIXES)}"
+            )
+
     # ── To be fitted ────────────────────────────────────────────────────────────────────
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, once: bool) -> Any:
-        check_options(self, _RANGES)
         name = type(self).__name__
+        self._refuse_unknown(name)
+        check_options(self, _RANGES)
         is_first = not hasattr(self, "module_") or not (self.warm_start or once)
         X, y = validate_data(
             self,
@@ -124,7 +143,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
         weight = self._learn_targets(y, weight, once=once)
         rng = check_random_state(self.random_state)
         if is_first:
-            self._start(X.shape[1], rng)
+            self._start(X, rng)
         X = self._inputs(X)
         loss = self._default_loss() if self.loss is None else self.loss
         loss = made_loss(name, loss, self._options("loss__"))
@@ -137,11 +156,11 @@ class Network(BaseEstimator):  # type: ignore[misc]
         self._train(X, targets, weight, loss, rng, once=once)
         return self
 
-    def _start(self, features: int, rng: Any) -> None:
+    def _start(self, X: Any, rng: Any) -> None:
         """New module, nothing learned yet."""
         seed = int(rng.randint(2**31 - 1))
         known = {
-            "n_features": features,
+            "n_features": X.shape[1],
             "n_outputs": self._width(),
             "rng": np.random.default_rng(seed),
         }
@@ -150,9 +169,12 @@ class Network(BaseEstimator):  # type: ignore[misc]
             for place, (_, generator) in enumerate(module.generators()):
                 bits = generator.bit_generator
                 bits.state = type(bits)(np.random.SeedSequence([seed, place])).state
-        if self.dtype is not None:
-            module.to(self.dtype)
         self.module_ = module
+        dtype = self.dtype
+        if dtype is None and not isinstance(self.module, nn.Module) and not self._looks_up(X):
+            dtype = X.dtype if X.dtype.kind == "f" else np.float64
+        if dtype is not None:
+            module.to(np.dtype(dtype).name)
         self.history_ = History()
         self._optimizer_state: dict[str, Any] | None = None
 
@@ -221,10 +243,12 @@ class Network(BaseEstimator):  # type: ignore[misc]
 
     def _inputs(self, X: Any) -> Any:
         """Inputs in the module's dtype; integers stay such for an embedding, which looks up."""
-        looks_up = any(
-            isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in self.module_.modules()
-        )
-        return X if looks_up and X.dtype.kind in "iu" else X.astype(self._dtype(), copy=False)
+        return X if self._looks_up(X) else X.astype(self._dtype(), copy=False)
+
+    def _looks_up(self, X: Any) -> bool:
+        """Whether the inputs are numbers of rows in an embedding."""
+        looks = any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in self.module_.modules())
+        return looks and X.dtype.kind in "iu"
 
     def _tried(self, X: Any) -> Any:
         """Outputs for the first sample: their shape is checked before anything is learned."""

@@ -41,14 +41,17 @@ def _is_flag(value: Any) -> bool:
 FLAG = Range(_is_flag, "True or False")
 
 
-def number(least: float, most: float = inf, *, open_least: bool = False, open_most: bool = False):  # type: ignore[no-untyped-def]
+def number(
+    least: float, most: float = inf, *, open_least: bool = False, open_most: bool = False
+) -> Range:
     """A real number between two."""
 
     def holds(value: Any) -> bool:
         if not isinstance(value, Real) or _is_flag(value) or not isfinite(value):
             return False
-        above = value > least if open_least else value >= least
-        return above and (value < most if open_most else value <= most)
+        x = float(value)
+        above = x > least if open_least else x >= least
+        return above and (x < most if open_most else x <= most)
 
     below = "" if most == inf else f" and {'below' if open_most else 'at most'} {most:g}"
     return Range(holds, f"a number {'above' if open_least else 'of at least'} {least:g}{below}")
@@ -58,7 +61,7 @@ def whole(least: int) -> Range:
     """An integer of at least `least`."""
 
     def holds(value: Any) -> bool:
-        return isinstance(value, Integral) and not _is_flag(value) and value >= least
+        return isinstance(value, Integral) and not _is_flag(value) and int(value) >= least
 
     return Range(holds, f"an integer of at least {least}")
 

@@ -127,13 +127,14 @@ def made_optimizer(
         if optimizer.lower() not in known:
             names = sorted(c.__name__ for c in known.values() if c is not optim.Optimizer)
             raise OptionError(
-                f"{name}: got optimizer={optimizer!r}, expected one of {', '.join(names)}, or a class"
+                f"{name}: got optimizer={optimizer!r}, expected one of {', '.join(names)}, "
+                "or a class"
             )
         optimizer = known[optimizer.lower()]
     if isinstance(optimizer, optim.Optimizer) or not callable(optimizer):
         raise OptionError(
-            f"{name}: got optimizer={optimizer!r:.60}, expected a name or a class, with its options "
-            "as optimizer__lr=...: its parameters are made by fit"
+            f"{name}: got optimizer={optimizer!r:.60}, expected a name or a class, with its "
+            "options as optimizer__lr=...: its parameters are made by fit"
         )
     return _made(name, "optimizer", optimizer, (list(parameters),), options)  # type: ignore[no-any-return]
 

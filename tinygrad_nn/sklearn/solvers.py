@@ -190,7 +190,6 @@ def _step(
     optimizer.zero_grad()
     (loss + penalty).backward()
     optimizer.step()
-    e = learner.estimator
     return (float(loss) * learner.shown + float(penalty)) * len(t)
 
 
@@ -238,7 +237,7 @@ def _is_enough(e: Any, optimizer: Optimizer) -> bool:
     what = "Validation score" if e.early_stopping else "Training loss"
     text = f"{what} did not improve more than tol={e.tol:f} for {e.n_iter_no_change} consecutive"
     rate = optimizer.param_groups[0]["lr"]
-    is_end = e.solver == "adam" or e.learning_rate != "adaptive" or rate <= _LEAST_RATE
+    is_end: bool = e.solver == "adam" or e.learning_rate != "adaptive" or rate <= _LEAST_RATE
     if not is_end:
         _set_rate(optimizer, rate / 5)
         e._no_improvement = 0
@@ -285,7 +284,7 @@ def lbfgs(estimator: Any, goal: Objective, X: Any, y: Any, weight: Any) -> None:
                 loss = learner.loss(rows(X, part), y[part], w) * (count / total)
                 loss.backward()
                 value += float(loss)
-        return value, np.concatenate([p.grad.numpy().ravel() for p in params])
+        return value, np.concatenate([_numbers(p.grad).ravel() for p in params])
 
     def show(intermediate_result: Any) -> None:
         if e.verbose:

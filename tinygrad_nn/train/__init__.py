@@ -3,8 +3,10 @@
 `loop.py` has `fit` (its epochs are in `learning.py`, its steps in `steps.py`), `callbacks/` what it
 calls on the way with the `Context`, `history.py` what it notes, `precision.py` mixed precision,
 `evaluation.py` and `metrics/` what to measure, `pictures.py` the same as SVG (written by `sheet.py`
-and `png.py`), `averaging.py` means of weights. `settings.py`, `experiment.py` and `folder.py` make
-up a run of `tinygrad-nn train`: what decides it, what it consists of, where it is kept.
+and `png.py`), `averaging.py` means of weights. `doctor/` says why a network does not learn,
+`range_finder.py` at which rates it does, `sanity.py` what to check first. `settings.py`,
+`experiment.py` and `folder.py` make up a run of `tinygrad-nn train`: what decides it, what it
+consists of, where it is kept.
 """
 
 from tinygrad_nn.train.averaging import AveragedModel as AveragedModel
@@ -21,6 +23,10 @@ from tinygrad_nn.train.callbacks import ProgressTable as ProgressTable
 from tinygrad_nn.train.callbacks import Schedule as Schedule
 from tinygrad_nn.train.callbacks import TerminateOnNaN as TerminateOnNaN
 from tinygrad_nn.train.context import Context as Context
+from tinygrad_nn.train.doctor import Doctor as Doctor
+from tinygrad_nn.train.doctor import Finding as Finding
+from tinygrad_nn.train.doctor import Report as Report
+from tinygrad_nn.train.doctor import diagnose as diagnose
 from tinygrad_nn.train.evaluation import evaluate as evaluate
 from tinygrad_nn.train.experiment import Experiment as Experiment
 from tinygrad_nn.train.experiment import load_images as load_images
@@ -61,4 +67,10 @@ from tinygrad_nn.train.pictures import mistakes_picture as mistakes_picture
 from tinygrad_nn.train.pictures import weights_picture as weights_picture
 from tinygrad_nn.train.precision import GradScaler as GradScaler
 from tinygrad_nn.train.precision import float16 as float16
+from tinygrad_nn.train.range_finder import RangeReport as RangeReport
+from tinygrad_nn.train.range_finder import find_learning_rate as find_learning_rate
+from tinygrad_nn.train.sanity import Verdict as Verdict
+from tinygrad_nn.train.sanity import check_initial_loss as check_initial_loss
+from tinygrad_nn.train.sanity import check_shuffled_labels as check_shuffled_labels
+from tinygrad_nn.train.sanity import overfit_one_batch as overfit_one_batch
 from tinygrad_nn.train.settings import Settings as Settings

@@ -26,7 +26,7 @@ def as_batches(caller: str, data: Any, batch_size: int, rng: Rng, shuffle: bool)
         OptionError: It is none of them.
         DataError: There are no batches.
     """
-    if isinstance(data, tuple) and len(data) == _PAIR and not isinstance(data[0], (tuple, list)):
+    if isinstance(data, tuple) and len(data) == _PAIR and not isinstance(data[0], tuple):
         inputs, targets = (x.numpy() if isinstance(x, Tensor) else x for x in data)
         data = Dataset(inputs, targets)
     elif isinstance(data, (np.ndarray, Tensor, Mapping, str, bytes)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from tinygrad_nn import nn, optim
 from tinygrad_nn.core.node import WATCH, Node, mode_bit, no_grad
 from tinygrad_nn.core.watch import watching
-from tinygrad_nn.data import DataLoader, Dataset
 from tinygrad_nn.errors import DataError, OperandError
 from tinygrad_nn.nn import functional
+from tinygrad_nn.train.batches import as_batches, pair
 
 __all__ = ["array_of", "batches_of", "endless", "kind_of_loss", "made_optimizer", "number_of"]
 
 Batch = tuple[Any, Any]
+
+_SIZE: Final = 32
+"""Examples in a batch, where the data do not come in batches."""
 
 
 def array_of(x: Any) -> NDArray[Any]:
@@ -36,62 +39,24 @@ def number_of(x: Any) -> float:
     return float(numbers.reshape(()))
 
 
-def loader_of(name: str, data: Any, rng: int) -> Any:
-    """What can be iterated again and again, giving batches `(inputs, targets)`.
-
-    Args:
-        name: Who asks, for messages.
-        data: A loader, a list of batches, a `Dataset`, or a tuple of two arrays.
-        rng: Seed of the order, where `data` has none of its own.
-    """
-    if isinstance(data, tuple) and len(data) == 2:
-        return DataLoader(Dataset(array_of(data[0]), array_of(data[1])), rng=rng)
-    if isinstance(data, Dataset):
-        return DataLoader(data, rng=rng)
-    if isinstance(data, Iterator) or not hasattr(data, "__iter__"):
-        raise OperandError(
-            f"{name}: got {type(data).__name__} for the data, expected a DataLoader, a Dataset, a "
-            "list of batches (inputs, targets) or a tuple of two arrays; what can be read only "
-            "once would be used up: pass list(data)"
-        )
-    return data
-
-
 def batches_of(name: str, data: Any, count: int, rng: int = 0) -> list[Batch]:
     """The first `count` batches, or as many as there are.
 
     Raises:
         DataError: There is none.
     """
-    found = [_pair(name, batch) for batch in islice(loader_of(name, data, rng), count)]
+    found = [pair(name, batch) for batch in islice(as_batches(name, data, _SIZE, rng, True), count)]
     if not found:
         raise DataError(f"{name}: got data without batches, expected at least one; check the data")
     return found
 
 
-def endless(name: str, data: Any, rng: int) -> Iterator[Batch]:
-    """Batches without end, in the order of the seed; a loader of the user's goes through epochs."""
+def endless(pool: Sequence[Batch], rng: int) -> Iterator[Batch]:
+    """The batches of a pool without end, each time in another order."""
     order = np.random.default_rng(rng)
-    loader = loader_of(name, data, rng)
     while True:
-        is_empty = True
-        if isinstance(loader, (list, tuple)):
-            source: Any = (loader[i] for i in order.permutation(len(loader)))
-        else:
-            source = loader
-        for batch in source:
-            is_empty = False
-            yield _pair(name, batch)
-        if is_empty:
-            raise DataError(f"{name}: got data without batches, expected at least one")
-
-
-def _pair(name: str, batch: Any) -> Batch:
-    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-        raise OperandError(
-            f"{name}: got a batch of {type(batch).__name__}, expected pairs (inputs, targets)"
-        )
-    return batch[0], batch[1]
+        for i in order.permutation(len(pool)):
+            yield pool[i]
 
 
 def made_optimizer(name: str, given: Any, model: Any, lr: float | None = None) -> Any:

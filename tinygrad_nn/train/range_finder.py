@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tinygrad_nn.data.arguments import whole_number
 from tinygrad_nn.errors import OptionError
+from tinygrad_nn.train.batches import answer
 from tinygrad_nn.train.probing import batches_of, endless, made_optimizer, number_of
 from tinygrad_nn.train.untouched import untouched
 
@@ -170,7 +171,7 @@ def find_learning_rate(
         for i in range(seeds):
             with untouched(model, optimizer, loss):
                 _sweep(model, loss, made_optimizer(name, optimizer, model, start), rates, losses[i],
-                       endless(name, pool, rng + i))  # fmt: skip
+                       endless(pool, rng + i))  # fmt: skip
     return _judged(rates, losses)
 
 
@@ -189,7 +190,7 @@ def _sweep(
             group["lr"] = float(rate) * factor
         inputs, targets = next(batches)
         with np.errstate(all="ignore"):
-            result = loss(model(inputs), targets)
+            result = loss(answer(model, inputs), targets)
             number = number_of(result)
             if not isfinite(number):
                 return

@@ -15,6 +15,7 @@ from tinygrad_nn.core.node import no_grad
 from tinygrad_nn.data import DataLoader, Dataset
 from tinygrad_nn.data.arguments import whole_number
 from tinygrad_nn.errors import DataError, OperandError, OptionError
+from tinygrad_nn.train.batches import answer
 from tinygrad_nn.train.probing import (
     array_of,
     batches_of,
@@ -113,7 +114,7 @@ def overfit_one_batch(
         _train_without_dropout(model)
         with np.errstate(all="ignore"):
             for _ in range(steps + 1):
-                result = loss(model(inputs), targets)
+                result = loss(answer(model, inputs), targets)
                 curve.append(number_of(result))
                 if not isfinite(curve[-1]):
                     break
@@ -181,7 +182,7 @@ def check_initial_loss(
     with untouched(model, loss, data), no_grad():
         model.train()
         for inputs, targets in batches_of(name, data, batches, rng):
-            outputs = model(inputs)
+            outputs = answer(model, inputs)
             found.append((number_of(loss(outputs, targets)), len(array_of(targets))))
             goals.append(array_of(targets))
         kind = kind_of_loss(loss, outputs, targets)

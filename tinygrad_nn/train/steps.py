@@ -16,6 +16,7 @@ from tinygrad_nn.core.node import Node
 from tinygrad_nn.data.arguments import real_number
 from tinygrad_nn.errors import AnomalyError, DataError, OptionError, ShapeError
 from tinygrad_nn.nn.utils import clip_grad_norm_, clip_grad_value_
+from tinygrad_nn.optim import LBFGS
 from tinygrad_nn.train.batches import answer
 from tinygrad_nn.train.callbacks.base import Hooks
 from tinygrad_nn.train.context import Context
@@ -70,8 +71,9 @@ class Steps:
         self._taken: list[tuple[float, int]] = []
         self._start = perf_counter()
         closure = inspect.signature(context.optimizer.step).parameters.get("closure")
-        # LBFGS: it measures the loss where it likes.
-        self._needs_closure = closure is not None and closure.default is inspect.Parameter.empty
+        # Such an optimiser measures the loss where it likes.
+        is_required = closure is not None and closure.default is inspect.Parameter.empty
+        self._needs_closure = is_required or isinstance(context.optimizer, LBFGS)
         if self._needs_closure and (accumulate > 1 or self._low is not None):
             raise OptionError(
                 f"fit: {type(context.optimizer).__name__} computes the loss several times a step, "

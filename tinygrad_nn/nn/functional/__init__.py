@@ -4,9 +4,9 @@ from tinygrad_nn.nn.functional.activation import *
 from tinygrad_nn.nn.functional.adaptive import *
 from tinygrad_nn.nn.functional.attention import *
 from tinygrad_nn.nn.functional.bag import *
+from tinygrad_nn.nn.functional.capsule import *
 from tinygrad_nn.nn.functional.conv import *
 from tinygrad_nn.nn.functional.ctc import *
-from tinygrad_nn.nn.functional.deck import *
 from tinygrad_nn.nn.functional.distance import *
 from tinygrad_nn.nn.functional.divergence import *
 from tinygrad_nn.nn.functional.dropout import *
@@ -19,5 +19,6 @@ from tinygrad_nn.nn.functional.norm import *
 from tinygrad_nn.nn.functional.padding import *
 from tinygrad_nn.nn.functional.pool import *
 from tinygrad_nn.nn.functional.power_pool import *
+from tinygrad_nn.nn.functional.spiking import *
 from tinygrad_nn.nn.functional.unpool import *
 from tinygrad_nn.nn.functional.vision import *

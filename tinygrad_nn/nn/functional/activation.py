@@ -10,6 +10,7 @@ from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.generator import generator
+from tinygrad_nn.nn.functional.sizes import is_whole
 from tinygrad_nn.ops import activation as ops
 from tinygrad_nn.ops import elementwise
 from tinygrad_nn.ops.activation import logsigmoid as _logsigmoid
@@ -290,7 +291,7 @@ def _converted(x: Any, dtype: Any) -> Any:
 
 def axis_of_classes(name: str, dim: int | None) -> int:
     """`dim`, refused where it is missing."""
-    if dim is None or isinstance(dim, bool) or not hasattr(dim, "__index__"):
+    if not is_whole(dim):
         raise OptionError(
             f"{name}: got dim={dim!r}, expected the axis of the classes, such as dim=-1 or dim=1"
         )

@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
-from tinygrad_nn.nn.functional.losses import as_array, raw
+from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.sizes import check_rank, per_axis, per_axis_or_none, sides
 from tinygrad_nn.ops.noise import noise
 from tinygrad_nn.ops.pooling import (
@@ -62,7 +62,7 @@ def _tiles(x: Any, outputs: tuple[int, ...]) -> tuple[Window, ...] | None:
 
 def adaptive_mean(name: str, dims: int, input: Any, output_size: Any) -> Any:
     """Means of the windows i n/m to (i + 1) n/m along each axis, rounded outwards."""
-    x = as_array(input)
+    x = operand(name, input)
     if x.dtype.kind != "f":
         raise DTypeError(f"{name}: got {x.dtype}, expected floats; convert: x.astype('float32')")
     outputs = _outputs(name, x, dims, output_size)
@@ -101,7 +101,7 @@ def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
 
 
 def _adaptive_max(name: str, dims: int, input: Any, output_size: Any, indices: bool) -> Any:
-    x = as_array(input)
+    x = operand(name, input)
     outputs = _outputs(name, x, dims, output_size)
     if windows := _tiles(x, outputs):
         y = max_pool(x, windows=windows)
@@ -203,7 +203,7 @@ def _fractional(
     samples: Any,
     rng: Any,
 ) -> tuple[Any, Any]:
-    x = as_array(input)
+    x = operand(name, input)
     check_rank(name, x, dims)
     # As in PyTorch's functional form a size counts before a ratio.
     ratio = None if output_size is not None else output_ratio

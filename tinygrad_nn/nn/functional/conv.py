@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.nn.functional.sizes import Sizes, per_axis
 from tinygrad_nn.ops.align import arrays
 from tinygrad_nn.ops.columns import col2im, im2col
 from tinygrad_nn.ops.convolution import check_transposed, convolution, convolution_transpose
@@ -23,24 +24,6 @@ __all__ = [
     "unfold",
 ]
 
-Sizes = int | Sequence[int]
-
-
-def each_side(name: str, label: str, given: Any, ndim: int, least: int = 0) -> tuple[int, ...]:
-    """A number for each side, from one for all or a sequence.
-
-    Raises:
-        OptionError: It is neither, or a number is below `least`.
-    """
-    several = (given,) * ndim if hasattr(given, "__index__") else given
-    if isinstance(several, (tuple, list)):
-        numbers = tuple(several) * ndim if len(several) == 1 else tuple(several)
-        whole = all(hasattr(n, "__index__") and not isinstance(n, bool) for n in numbers)
-        if whole and len(numbers) == ndim and all(n >= least for n in numbers):
-            return tuple(map(int, numbers))
-    text = "an integer" if ndim == 1 else f"an integer or {ndim} of them"
-    raise OptionError(f"{name}: got {label}={given!r}, expected {text}, at least {least}")
-
 
 def same_padding(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Padding before and after each side that keeps its size; an odd one more stands behind."""
@@ -52,7 +35,7 @@ def _padding(
     name: str, padding: Any, kernel: tuple[int, ...], stride: Any, dilation: Any
 ) -> tuple[tuple[int, int], ...]:
     if not isinstance(padding, str):
-        return tuple((n, n) for n in each_side(name, "padding", padding, len(kernel)))
+        return tuple((n, n) for n in per_axis(name, "padding", padding, len(kernel)))
     if padding == "valid":
         return ((0, 0),) * len(kernel)
     if padding != "same":
@@ -90,8 +73,8 @@ def _convolved(
     name = f"conv{ndim}d"
     input, weight = arrays("convolution", input, weight)
     input, single = _batched(name, input, weight, ndim)
-    stride = each_side(name, "stride", stride, ndim, 1)
-    dilation = each_side(name, "dilation", dilation, ndim, 1)
+    stride = per_axis(name, "stride", stride, ndim, 1)
+    dilation = per_axis(name, "dilation", dilation, ndim, 1)
     pads = _padding(name, padding, weight.shape[2:], stride, dilation)
     given = (input, weight) if bias is None else (input, weight, bias)
     y = convolution(*given, stride=stride, padding=pads, dilation=dilation, groups=groups)
@@ -181,10 +164,10 @@ def _transposed(
     name = f"conv_transpose{ndim}d"
     input, weight = arrays("convolution_transpose", input, weight)
     input, single = _batched(name, input, weight, ndim)
-    stride = each_side(name, "stride", stride, ndim, 1)
-    dilation = each_side(name, "dilation", dilation, ndim, 1)
-    before = each_side(name, "padding", padding, ndim)
-    extra = each_side(name, "output_padding", output_padding, ndim)
+    stride = per_axis(name, "stride", stride, ndim, 1)
+    dilation = per_axis(name, "dilation", dilation, ndim, 1)
+    before = per_axis(name, "padding", padding, ndim)
+    extra = per_axis(name, "output_padding", output_padding, ndim)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise OptionError(
             f"{name}: got output_padding={output_padding!r} with stride {stride} and dilation "
@@ -340,7 +323,7 @@ def fold(
         raise ShapeError(
             f"fold: got an input {input.shape}, expected (N, C · taps, places), or without N"
         )
-    sides = each_side("fold", "output_size", output_size, 2, 1)
+    sides = per_axis("fold", "output_size", output_size, 2, 1)
     kernel, static = _window("fold", kernel_size, dilation, padding, stride)
     if input.ndim == 2:
         return col2im(expand_dims(input, 0), sides=sides, kernel=kernel, **static)[0]
@@ -350,9 +333,9 @@ def fold(
 def _window(
     name: str, kernel_size: Any, dilation: Any, padding: Any, stride: Any
 ) -> tuple[tuple[int, ...], dict[str, Any]]:
-    pads = tuple((n, n) for n in each_side(name, "padding", padding, 2))
-    return each_side(name, "kernel_size", kernel_size, 2, 1), {
-        "stride": each_side(name, "stride", stride, 2, 1),
+    pads = tuple((n, n) for n in per_axis(name, "padding", padding, 2))
+    return per_axis(name, "kernel_size", kernel_size, 2, 1), {
+        "stride": per_axis(name, "stride", stride, 2, 1),
         "padding": pads,
-        "dilation": each_side(name, "dilation", dilation, 2, 1),
+        "dilation": per_axis(name, "dilation", dilation, 2, 1),
     }

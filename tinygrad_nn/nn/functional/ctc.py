@@ -6,7 +6,8 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.functional.losses import as_array, class_indices, reduced
+from tinygrad_nn.nn.functional.operands import class_indices, operand
+from tinygrad_nn.nn.functional.targets import reduced
 from tinygrad_nn.ops.elementwise import logaddexp
 from tinygrad_nn.ops.gather import take_along_axis
 from tinygrad_nn.ops.join import concat
@@ -46,7 +47,7 @@ def ctc_loss(
         ShapeError: The shapes do not fit, or a length is larger than its array.
         OptionError: A label is out of range or is the blank.
     """
-    x = as_array(log_probs)
+    x = operand("ctc_loss", log_probs)
     single = x.ndim == 2
     if single:
         x = expand_dims(x, 1)

@@ -7,6 +7,7 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, PositionError, ShapeError
 from tinygrad_nn.nn.functional.operands import floats, integers, overwrite
+from tinygrad_nn.nn.functional.sizes import is_whole
 from tinygrad_nn.ops.embedding import rows
 
 __all__ = ["embedding"]
@@ -86,7 +87,7 @@ def padding(name: str, padding_idx: int | None, count: int) -> int | None:
     """
     if padding_idx is None:
         return None
-    if not hasattr(padding_idx, "__index__") or not -count <= padding_idx < count:
+    if not is_whole(padding_idx) or not -count <= padding_idx < count:
         raise OptionError(
             f"{name}: got padding_idx={padding_idx!r}, expected {-count} to {count - 1} for a "
             f"table of {count} rows"

@@ -8,7 +8,8 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.functional.losses import as_array, class_indices, class_weights, raw, reduced
+from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
+from tinygrad_nn.nn.functional.targets import class_weights, reduced
 from tinygrad_nn.ops.neural import linear, nll, one_hot
 from tinygrad_nn.ops.rearrange import moveaxis
 from tinygrad_nn.ops.reduce import sum as total
@@ -57,9 +58,10 @@ def cross_entropy(
         # The usual case, a fifth of a small network's step, is spared all other questions.
         with suppress(OptionError):
             return nll(log_softmax(input), target, reduction)
-    x = _classes_last(as_array(input))
+    x = _classes_last(operand("cross_entropy", input))
     if _are_probabilities(input, target):
-        return _soft(x, _classes_last(as_array(target)), weight, reduction, label_smoothing)
+        t = _classes_last(operand("cross_entropy", target))
+        return _soft(x, t, weight, reduction, label_smoothing)
     index = class_indices("cross_entropy", target)
     _check_index("cross_entropy", input, x, index)
     if plain and not (index == ignore_index).any():
@@ -86,7 +88,7 @@ def nll_loss(
         DTypeError: Class indices are not integers.
         OptionError: A class index is out of range.
     """
-    x = _classes_last(as_array(input))
+    x = _classes_last(operand("nll_loss", input))
     index = class_indices("nll_loss", target)
     _check_index("nll_loss", input, x, index)
     return _indexed("nll_loss", x, index, weight, ignore_index, reduction, 0.0)
@@ -155,8 +157,8 @@ def _classes_last(x: Any) -> Any:
 
 
 def _are_probabilities(input: Any, target: Any) -> bool:
-    target = as_array(target)
-    return tuple(target.shape) == tuple(as_array(input).shape) and target.dtype.kind == "f"
+    target = raw(target)
+    return tuple(target.shape) == tuple(raw(input).shape) and target.dtype.kind == "f"
 
 
 def _check_index(name: str, input: Any, x: Any, index: Any) -> None:
@@ -167,7 +169,7 @@ def _check_index(name: str, input: Any, x: Any, index: Any) -> None:
     if shape == (*wanted, 1):
         hint = "drop the last axis: target[:, 0]"
     raise ShapeError(
-        f"{name}: got logits {tuple(as_array(input).shape)} and a target {shape}, expected class "
+        f"{name}: got logits {tuple(raw(input).shape)} and a target {shape}, expected class "
         f"indices {wanted}; {hint}"
     )
 

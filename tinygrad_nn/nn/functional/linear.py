@@ -6,8 +6,7 @@ from math import prod
 from typing import Any
 
 from tinygrad_nn.errors import ShapeError
-from tinygrad_nn.nn.functional.losses import class_indices
-from tinygrad_nn.nn.functional.operands import floats
+from tinygrad_nn.nn.functional.operands import class_indices, floats
 from tinygrad_nn.ops.neural import linear as _linear
 from tinygrad_nn.ops.neural import one_hot as _one_hot
 from tinygrad_nn.ops.shape import reshape

@@ -7,15 +7,8 @@ from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.distance import pairwise_distance
-from tinygrad_nn.nn.functional.losses import (
-    as_array,
-    check_signs,
-    class_indices,
-    pair,
-    raw,
-    reduced,
-    weighted,
-)
+from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
+from tinygrad_nn.nn.functional.targets import check_signs, pair, reduced, weighted
 from tinygrad_nn.ops.activation import logsigmoid, softplus
 from tinygrad_nn.ops.arithmetic import negative
 from tinygrad_nn.ops.elementwise import relu, sqrt
@@ -78,7 +71,8 @@ def multilabel_margin_loss(input: Any, target: Any, *, reduction: str = "mean") 
         ShapeError: The shapes differ, or have more than two axes.
         OptionError: A class is out of range.
     """
-    x, index = as_array(input), class_indices("multilabel_margin_loss", target)
+    x = operand("multilabel_margin_loss", input)
+    index = class_indices("multilabel_margin_loss", target)
     if tuple(x.shape) != tuple(index.shape) or x.ndim not in (1, 2):
         raise ShapeError(
             f"multilabel_margin_loss: got scores {tuple(x.shape)} and targets "
@@ -202,7 +196,7 @@ def _triplet(
 ) -> Any:
     if not margin > 0:
         raise OptionError(f"{name}: got margin={margin!r}, expected a positive number")
-    anchor, positive, other = map(as_array, samples)
+    anchor, positive, other = (operand(name, x) for x in samples)
     if not anchor.ndim == positive.ndim == other.ndim:
         raise ShapeError(
             f"{name}: got anchor {tuple(anchor.shape)}, positive {tuple(positive.shape)} and "

@@ -9,6 +9,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import epsilon, floats, overwrite
+from tinygrad_nn.nn.functional.sizes import is_whole, whole
 from tinygrad_nn.ops.elementwise import sqrt
 from tinygrad_nn.ops.normalization import moments, standardize
 from tinygrad_nn.ops.repeat import pad
@@ -70,15 +71,15 @@ def rms_norm(
     return _affine(x, weight, None, axes, tiny, centred=False)
 
 
-def sides(name: str, normalized_shape: Any) -> tuple[int, ...]:
+def normal_shape(name: str, normalized_shape: Any) -> tuple[int, ...]:
     """`normalized_shape` as a tuple.
 
     Raises:
         OptionError: It is empty, or has something else than sizes.
     """
-    found = (normalized_shape,) if hasattr(normalized_shape, "__index__") else normalized_shape
+    found = (normalized_shape,) if is_whole(normalized_shape) else normalized_shape
     good = isinstance(found, (tuple, list)) and bool(found)
-    if not good or not all(hasattr(n, "__index__") and n >= 0 for n in found):
+    if not good or not all(is_whole(n) and n >= 0 for n in found):
         raise OptionError(
             f"{name}: got normalized_shape={normalized_shape!r}, expected the size of the last "
             "axis, or a tuple of the sizes of the last axes"
@@ -87,7 +88,7 @@ def sides(name: str, normalized_shape: Any) -> tuple[int, ...]:
 
 
 def _last_axes(name: str, x: Any, normalized_shape: Any, *affine: Any) -> tuple[int, ...]:
-    wanted = sides(name, normalized_shape)
+    wanted = normal_shape(name, normalized_shape)
     start = x.ndim - len(wanted)
     if start < 0 or x.shape[start:] != wanted:
         raise ShapeError(
@@ -260,8 +261,7 @@ def check_groups(name: str, groups: Any, channels: int) -> None:
     Raises:
         OptionError: They do not.
     """
-    whole = hasattr(groups, "__index__") and not isinstance(groups, bool) and groups > 0
-    if not whole or channels % groups:
+    if not is_whole(groups) or groups < 1 or channels % groups:
         raise OptionError(
             f"{name}: got num_groups={groups!r} for {channels} channels, expected a divisor of "
             f"{channels}, such as {_divisors(channels)}"
@@ -346,10 +346,7 @@ def local_response_norm(
         raise ShapeError(
             f"local_response_norm: got an input {x.shape}, expected (samples, channels, places)"
         )
-    if not hasattr(size, "__index__") or size < 1:
-        raise OptionError(
-            f"local_response_norm: got size={size!r}, expected an integer of at least 1"
-        )
+    size = whole("local_response_norm", "size", size, 1)
     if not x.size:
         return x
     channels = x.shape[1]

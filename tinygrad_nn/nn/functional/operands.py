@@ -34,6 +34,28 @@ def floats(name: str, x: Any, what: str = "an input") -> Any:
     return x
 
 
+def operand(name: str, x: Any) -> Any:
+    """Tensor or array as it is, of any dtype; numbers and lists as tensors.
+
+    Raises:
+        OperandError: It is a `Value`.
+    """
+    if hasattr(x, "dtype"):
+        return x
+    if isinstance(x, Node):
+        raise OperandError(
+            f"{name}: got a Value, expected a tensor or array; of Values write the formula out, "
+            "such as (prediction - target) ** 2"
+        )
+    return tensor(x)
+
+
+def raw(x: Any) -> Any:
+    """Array behind an argument, through which no gradient flows."""
+    x = operand("argument", x)
+    return x.synced() if isinstance(x, Node) else x
+
+
 def integers(name: str, x: Any, what: str, expected: str) -> Any:
     """Array of integers behind a tensor, array or nested list.
 
@@ -41,12 +63,24 @@ def integers(name: str, x: Any, what: str, expected: str) -> Any:
         DTypeError: It holds something else.
     """
     array = x.synced() if isinstance(x, Tensor) else weak_array(name, x)
+    if not array.size and not hasattr(x, "dtype"):
+        # An empty list says nothing of its numbers.
+        array = array.astype("int64")
     if array.dtype.kind not in "iu":
         raise DTypeError(
             f"{name}: got {what} {describe(array)}, expected {expected}; convert it: "
             "x.astype('int64')"
         )
     return array
+
+
+def class_indices(name: str, target: Any) -> Any:
+    """Array of class indices, one for each sample; whether they are in range is asked later.
+
+    Raises:
+        DTypeError: They are not integers.
+    """
+    return integers(name, target, "class indices", "integers")
 
 
 def probability(name: str, p: Any) -> float:

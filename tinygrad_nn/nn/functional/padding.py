@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.functional.losses import as_array
-from tinygrad_nn.nn.functional.sizes import NAMES
+from tinygrad_nn.nn.functional.operands import operand
+from tinygrad_nn.nn.functional.sizes import NAMES, is_whole
 from tinygrad_nn.ops.repeat import pad as _pad
 from tinygrad_nn.ops.resample import resample
 
@@ -38,7 +38,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         >>> nn.functional.pad(tg.tensor([[1.0, 2.0, 3.0]]), (2, 1), mode="reflect").tolist()
         [[3.0, 2.0, 1.0, 2.0, 3.0, 2.0]]
     """
-    x = as_array(input)
+    x = operand("pad", input)
     pairs = _pairs(x, pad)
     if mode not in _MODES:
         raise OptionError(f"pad: got mode={mode!r}, expected one of {', '.join(_MODES)}")
@@ -65,8 +65,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
 def _pairs(x: Any, pad: Any) -> list[tuple[int, int]]:
     """(before, after) from the last axis on."""
     widths = list(pad) if isinstance(pad, (tuple, list)) else [pad]
-    whole = all(hasattr(w, "__index__") and not isinstance(w, bool) for w in widths)
-    if not whole or len(widths) % 2:
+    if len(widths) % 2 or not all(map(is_whole, widths)):
         raise OptionError(
             f"pad: got pad={pad!r}, expected pairs of integers: (left, right, top, bottom, ...)"
         )

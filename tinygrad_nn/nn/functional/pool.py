@@ -7,8 +7,8 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
-from tinygrad_nn.nn.functional.losses import as_array, raw
-from tinygrad_nn.nn.functional.sizes import check_rank, per_axis, sides
+from tinygrad_nn.nn.functional.operands import operand, raw
+from tinygrad_nn.nn.functional.sizes import check_rank, is_whole, per_axis, sides
 from tinygrad_nn.ops.pooling import Window, max_pool, pool_index, pool_sum, pool_winner
 
 __all__ = [
@@ -96,7 +96,7 @@ def maxima(
     return_indices: bool,
 ) -> Any:
     """Max pooling of any number of axes."""
-    x = as_array(input)
+    x = operand(name, input)
     if x.dtype.kind not in "fiu":
         raise DTypeError(f"{name}: got {x.dtype}, expected numbers; convert: x.astype('float32')")
     windows = windows_of(name, x, dims, kernel_size, stride, padding, dilation, ceil_mode)
@@ -250,12 +250,12 @@ def mean(
     divisor_override: Any = None,
 ) -> Any:
     """Mean pooling of any number of axes."""
-    x = as_array(input)
+    x = operand(name, input)
     if x.dtype.kind != "f":
         raise DTypeError(f"{name}: got {x.dtype}, expected floats; convert: x.astype('float32')")
     windows = windows_of(name, x, dims, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override is not None:
-        if not hasattr(divisor_override, "__index__") or not divisor_override:
+        if not is_whole(divisor_override) or not divisor_override:
             raise OptionError(
                 f"{name}: got divisor_override={divisor_override!r}, expected an integer, not 0"
             )

@@ -6,7 +6,7 @@ from math import inf, prod
 from typing import Any
 
 from tinygrad_nn.errors import OptionError
-from tinygrad_nn.nn.functional.losses import as_array
+from tinygrad_nn.nn.functional.operands import operand
 from tinygrad_nn.nn.functional.pool import maxima, mean
 from tinygrad_nn.nn.functional.sizes import per_axis
 from tinygrad_nn.ops.elementwise import abs as absolute
@@ -18,7 +18,7 @@ __all__ = ["lp_pool1d", "lp_pool2d", "lp_pool3d"]
 def _power(
     name: str, dims: int, input: Any, p: Any, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Any:
-    x = as_array(input)
+    x = operand(name, input)
     if isinstance(p, bool) or not isinstance(p, (int, float)) or not p:
         raise OptionError(f"{name}: got norm_type={p!r}, expected a number, not 0")
     if p == inf:

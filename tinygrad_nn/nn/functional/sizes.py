@@ -1,4 +1,4 @@
-"""Sizes along the axes of an image, and its rank, as pooling and resizing take them."""
+"""Whole numbers: counts, sizes along the axes of an image, and its rank."""
 
 from __future__ import annotations
 
@@ -11,6 +11,27 @@ __all__: list[str] = []
 
 NAMES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
+Sizes = int | Sequence[int]
+"""One integer for all axes, or one for each."""
+
+
+def is_whole(x: Any) -> bool:
+    """Whether `x` is one integer, of Python or an array library, and no bool."""
+    return hasattr(x, "__index__") and not isinstance(x, bool)
+
+
+def whole(name: str, argument: str, count: Any, least: int = 0) -> int:
+    """`count` as an int.
+
+    Raises:
+        OptionError: It is no integer of at least `least`.
+    """
+    if not is_whole(count) or count < least:
+        raise OptionError(
+            f"{name}: got {argument}={count!r}, expected an integer of at least {least}"
+        )
+    return int(count)
+
 
 def per_axis(name: str, argument: str, value: Any, dims: int, least: int = 0) -> tuple[int, ...]:
     """An integer for each axis, from one for all of them or one for each.
@@ -22,8 +43,7 @@ def per_axis(name: str, argument: str, value: Any, dims: int, least: int = 0) ->
     found = list(value) if several else [value]
     if len(found) == 1:
         found = found * dims
-    whole = all(hasattr(k, "__index__") and not isinstance(k, bool) for k in found)
-    if not whole or len(found) != dims or any(k < least for k in found):
+    if len(found) != dims or not all(is_whole(k) and k >= least for k in found):
         each = "an integer" if dims == 1 else f"an integer or {dims} of them"
         raise OptionError(f"{name}: got {argument}={value!r}, expected {each}, at least {least}")
     return tuple(int(k) for k in found)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OptionError, PositionError, ShapeError
-from tinygrad_nn.nn.functional.losses import as_array, raw
+from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.pool import check_sizes
 from tinygrad_nn.nn.functional.sizes import check_rank, per_axis, sides
 from tinygrad_nn.ops.gather import put_along_axis
@@ -26,7 +26,7 @@ def _unpool(
     padding: Any,
     output_size: Any,
 ) -> Any:
-    x, index = as_array(input), raw(indices)
+    x, index = operand(name, input), raw(indices)
     check_rank(name, x, dims)
     if index.dtype.kind not in "iu":
         raise DTypeError(

@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.nn.functional.adaptive import adaptive_mean
-from tinygrad_nn.nn.functional.losses import as_array, raw
+from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.sizes import NAMES, per_axis, sides
 from tinygrad_nn.ops.extrema import maximum
 from tinygrad_nn.ops.grid import grid_sample as _grid_sample
@@ -87,7 +87,7 @@ def interpolate(
         >>> nn.functional.interpolate(x, scale_factor=2, mode="linear").tolist()
         [[[1.0, 1.5, 2.5, 3.0]]]
     """
-    x = as_array(input)
+    x = operand("interpolate", input)
     dims = _check_mode(x, mode, align_corners, antialias)
     if x.dtype.kind != "f" and mode not in ("nearest", "nearest-exact"):
         raise DTypeError(
@@ -206,7 +206,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
         OptionError: The factor is no positive integer.
         ShapeError: There are not three axes, or r² does not divide the channels.
     """
-    x = as_array(input)
+    x = operand("pixel_shuffle", input)
     (r,) = per_axis("pixel_shuffle", "upscale_factor", upscale_factor, 1, 1)
     if x.ndim < 3 or x.shape[-3] % (r * r):
         raise ShapeError(
@@ -227,7 +227,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
         OptionError: The factor is no positive integer.
         ShapeError: There are not three axes, or r does not divide height and width.
     """
-    x = as_array(input)
+    x = operand("pixel_unshuffle", input)
     (r,) = per_axis("pixel_unshuffle", "downscale_factor", downscale_factor, 1, 1)
     if x.ndim < 3 or x.shape[-2] % r or x.shape[-1] % r:
         raise ShapeError(
@@ -250,7 +250,7 @@ def channel_shuffle(input: Any, groups: int) -> Any:
         OptionError: `groups` is no positive integer.
         ShapeError: There are not three axes, or the groups do not divide the channels.
     """
-    x = as_array(input)
+    x = operand("channel_shuffle", input)
     (g,) = per_axis("channel_shuffle", "groups", groups, 1, 1)
     if x.ndim < 3 or x.shape[1] % g:
         raise ShapeError(
@@ -289,7 +289,7 @@ def grid_sample(
         OptionError: A mode is unknown, or does not go with the rank.
         ShapeError: The shapes do not fit.
     """
-    x, places = as_array(input), as_array(grid)
+    x, places = operand("grid_sample", input), operand("grid_sample", grid)
     dims = x.ndim - 2
     wanted = (*x.shape[:1], *["..."] * dims, dims)
     if dims not in (2, 3) or places.ndim != x.ndim or places.shape[-1] != dims:
@@ -332,7 +332,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
         OptionError: The size is not that of images.
         ShapeError: The matrices do not fit it.
     """
-    matrices = as_array(theta)
+    matrices = operand("affine_grid", theta)
     shape = per_axis("affine_grid", "size", tuple(size), len(size), 1)
     dims = len(shape) - 2
     if dims not in (2, 3):
@@ -376,5 +376,5 @@ def normalize(
     """
     if out is not None:
         raise OptionError("normalize: got out=, expected None; assign the result")
-    x = as_array(input)
+    x = operand("normalize", input)
     return x / maximum(vector_norm(x, axis=dim, keepdims=True, ord=p), eps)

@@ -53,7 +53,7 @@ class Checkpoint(Callback):
         >>> _ = train.fit(model, nn.CrossEntropyLoss(), adam, moons, 3, callbacks=[saving])
         >>> sorted(path.name for path in saving.folder.iterdir())
         ['best.safetensors', 'step-00000004.safetensors', 'step-00000006.safetensors']
-        >>> model.load_state_dict(tg.load("kept/best.safetensors")["model"])
+        >>> _ = model.load_state_dict(tg.load("kept/best.safetensors")["model"])
     """
 
     order: ClassVar[int] = 20

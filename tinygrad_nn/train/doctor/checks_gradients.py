@@ -153,16 +153,12 @@ def never_zeroed(e: Evidence) -> Iterator[Found]:
 )
 def update_ratio(e: Evidence) -> Iterator[Found]:
     """How much of a weight a step changes."""
-    if len(e.passes) < 2 or (e.update is not None and not _stalled(e) and e.update < UPDATE_ABSURD):
+    if len(e.passes) < 2 or (e.update is not None and not e.is_stuck and e.update < UPDATE_ABSURD):
         return
     for name in e.parameters:
         found = [one.updates[name] for one in e.passes if name in one.updates]
         typical = float(np.median(found)) if found else np.nan
-        if typical > UPDATE_ABSURD or (_stalled(e) and typical > UPDATE_HIGH):
+        if typical > UPDATE_ABSURD or (e.is_stuck and typical > UPDATE_HIGH):
             yield Found(name, typical, UPDATE_HIGH, f"a step changes {typical:.3g} of the weights")
-        elif _stalled(e) and typical < UPDATE_LOW and e.parameters[name].requires_grad:
+        elif e.is_stuck and typical < UPDATE_LOW and e.parameters[name].requires_grad:
             yield Found(name, typical, UPDATE_LOW, f"a step changes {typical:.1e} of the weights")
-
-
-def _stalled(e: Evidence) -> bool:
-    return bool(e.trial) and e.fall() < e.fall_min() and not e.has_learned

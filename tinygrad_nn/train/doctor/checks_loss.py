@@ -103,10 +103,10 @@ def too_high(e: Evidence) -> Iterator[Found]:
         return
     if not np.isfinite(e.trial[-1]):
         yield Found("", np.inf, RISE_MAX, f"the loss is not finite after {len(e.trial)} steps")
-    elif _rises(e):
+    elif e.rises:
         times = e.last() / e.first()
         yield Found("", times, RISE_MAX, f"the loss is {times:.3g} times that at the start")
-    elif _stuck(e) and (e.update or 0) > UPDATE_HIGH:
+    elif e.is_stuck and (e.update or 0) > UPDATE_HIGH:
         yield Found(
             "", e.update or 0, UPDATE_HIGH,
             f"the loss does not fall, and a step changes {e.update:.2g} of the weights",
@@ -121,7 +121,7 @@ def too_high(e: Evidence) -> Iterator[Found]:
 )
 def too_low(e: Evidence) -> Iterator[Found]:
     """It would arrive, in the end."""
-    if _stuck(e) and e.update is not None and 0 < e.update < 10 * UPDATE_LOW:
+    if e.is_stuck and e.update is not None and 0 < e.update < 10 * UPDATE_LOW:
         yield Found(
             "", e.update, 10 * UPDATE_LOW,
             f"the loss fell by {e.fall():.2%}, and a step changes {e.update:.1e} of the weights",
@@ -136,18 +136,8 @@ def too_low(e: Evidence) -> Iterator[Found]:
 )
 def not_falling(e: Evidence) -> Iterator[Found]:
     """Whatever the reason is; the other findings may name it."""
-    if _stuck(e):
+    if e.is_stuck:
         yield Found(
             "", e.fall(), e.fall_min(),
             f"from {e.first():.4g} to {e.last():.4g} in {len(e.trial)} steps",
         )  # fmt: skip
-
-
-def _stuck(e: Evidence) -> bool:
-    if not e.is_judgeable() or e.guilty or not np.isfinite(e.trial[-1]):
-        return False
-    return e.fall() < e.fall_min() and not e.has_learned and not _rises(e)
-
-
-def _rises(e: Evidence) -> bool:
-    return e.is_judgeable() and e.last() > RISE_MAX * e.first() > 0 and not e.has_learned

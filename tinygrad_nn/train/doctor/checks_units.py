@@ -21,7 +21,7 @@ __all__: list[str] = []
 @check(
     "dead-units",
     "warning",
-    rule="more than 40 % of a ReLU layer's units are 0 for every sample of several batches",
+    rule="more than 75 % of a ReLU layer's units are 0 for every sample of several batches",
     advice="lower the learning rate, or put nn.LeakyReLU in place of nn.ReLU in this layer",
 )
 def dead_units(e: Evidence) -> Iterator[Found]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from tinygrad_nn.data.arguments import whole_number
 from tinygrad_nn.errors import AnomalyError, OperandError, TinygradError
 from tinygrad_nn.nn import Module
 from tinygrad_nn.tensor import Tensor
+from tinygrad_nn.train.batches import answer
 from tinygrad_nn.train.doctor.evidence import Evidence, Pass, modes_matter
 from tinygrad_nn.train.doctor.recorder import Recorder, rms
 from tinygrad_nn.train.doctor.registry import judged
@@ -71,7 +73,7 @@ def diagnose(
         >>> diagnose(wrong, nn.CrossEntropyLoss(), data.make_moons(200)).names
         ('softmax-before-cross-entropy',)
     """
-    _check_model(model)
+    check_model(_NAME, model)
     whole_number("batches", batches, 1)
     whole_number("steps", steps, 0)
     with untouched(model, optimizer, loss, data, validation):
@@ -92,12 +94,13 @@ def diagnose(
     return judged(evidence)
 
 
-def _check_model(model: Any) -> None:
+def check_model(name: str, model: Any) -> None:
+    """Refuse what is no module of tensors."""
     if not isinstance(model, Module):
-        raise OperandError(f"{_NAME}: got {type(model).__name__}, expected a Module")
+        raise OperandError(f"{name}: got {type(model).__name__}, expected a Module")
     if any(not isinstance(p, Tensor) for p in model.parameters()):
         raise OperandError(
-            f"{_NAME}: the parameters of {type(model).__name__} are Values, expected tensors; "
+            f"{name}: the parameters of {type(model).__name__} are Values, expected tensors; "
             "build it with tensor=True"
         )
 
@@ -111,7 +114,8 @@ def _look_at_model(evidence: Evidence, loss: Any, pool: list[Any], steps: int) -
             return
     if optimizer is None or not steps or not pool:
         return
-    sites = dict(evidence.sites)  # of the model as it was given, not of the trial
+    evidence.before = [p.loss for p in evidence.passes]
+    sites = deepcopy(evidence.sites)  # of the model as it was given, not of the trial
     for step in range(max(steps, len(pool))):
         inputs, targets = pool[step % len(pool)]
         model.zero_grad()
@@ -135,7 +139,7 @@ def _look(evidence: Evidence, recorder: Recorder, loss: Any, inputs: Any, target
     """One pass; False if no more can be learned from this model."""
     model = evidence.model
     with recorder.looking() as now:
-        outputs = model(inputs)
+        outputs = answer(model, inputs)
         evidence.outputs = array_of(outputs) if isinstance(outputs, Tensor) else None
         if evidence.kind is None:
             evidence.kind = _kind(loss, outputs, targets)
@@ -183,7 +187,9 @@ def shuffled_loss(loss: Any, outputs: Any, targets: Any) -> float | None:
 
 def guilty_of(model: Any, loss: Any, inputs: Any, targets: Any) -> str:
     """What gave the first number that is not finite, in words."""
-    for what, numbers in (("inputs", array_of(inputs)), ("targets", array_of(targets))):
+    several = inputs.values() if isinstance(inputs, Mapping) else inputs
+    listed = several if isinstance(inputs, (tuple, Mapping)) else (inputs,)
+    for what, numbers in [*(("inputs", array_of(x)) for x in listed), ("targets", array_of(targets))]:
         if numbers.dtype.kind == "f" and (bad := int((~np.isfinite(numbers)).sum())):
             return f"{bad} of the {numbers.size} {what} are not finite"
     for name, p in model.named_parameters():
@@ -191,7 +197,7 @@ def guilty_of(model: Any, loss: Any, inputs: Any, targets: Any) -> str:
             return f"{bad} numbers of the parameter {name} are not finite"
     try:
         with detect_anomaly():
-            loss(model(inputs), targets)
+            loss(answer(model, inputs), targets)
     except AnomalyError as error:
         return str(error)
     return "no single operation: it does not happen again on the same batch"
@@ -227,9 +233,10 @@ def _look_at_data(
     size, source = getattr(data, "batch_size", None), getattr(data, "dataset", None)
     if size and hasattr(source, "__len__") and not getattr(data, "drop_last", False):
         evidence.batch_sizes.append(len(source) % size or size)
-    evidence.inputs = together([x for x, _ in pool])
+    if not any(isinstance(x, (tuple, Mapping)) for x, _ in pool):  # several inputs
+        evidence.inputs = together([x for x, _ in pool])
     evidence.targets = together([t for _, t in pool])
-    if validation is not None:
+    if validation is not None and evidence.inputs is not None:
         held_out = together([x for x, _ in batches_of(_NAME, validation, 10_000, rng)])
         learned = _all_inputs(data, evidence.inputs)
         evidence.duplicates = _duplicates(learned, held_out)

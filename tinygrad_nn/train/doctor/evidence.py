@@ -9,11 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_nn import nn
-from tinygrad_nn.train.doctor.thresholds import LEARNED
+from tinygrad_nn.train.doctor.thresholds import (
+    FALL_MIN,
+    LEARNED,
+    PLATEAU_FALL,
+    PLATEAU_STEPS,
+    RISE_MAX,
+    RISE_OF_CHANCE,
+)
 
 __all__ = ["Evidence", "Pass", "Site", "modes_matter"]
 
 Array = NDArray[Any]
+_ENDS = 10
+"""Losses that are averaged at the start and at the end of a real training."""
 
 
 @dataclass
@@ -75,7 +84,7 @@ class Evidence:
         sites: The activations, by path, operation and number of the call.
         passes: The passes without a step, or those looked at in a training.
         trial: Losses of steps on the same batches; of a training, of every batch.
-        is_trial: Whether `trial` repeats a few batches, as `diagnose` does.
+        before: Losses on the same batches before the first step; empty for a real training.
         inputs: Of the batches seen, those of the first ones.
         targets: Of the same.
         outputs: Of the batches seen last.
@@ -97,7 +106,7 @@ class Evidence:
     sites: dict[tuple[str, str, int], Site] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
     trial: list[float] = field(default_factory=list)
-    is_trial: bool = True
+    before: list[float] = field(default_factory=list)
     inputs: Array | None = None
     targets: Array | None = None
     outputs: Array | None = None
@@ -119,6 +128,43 @@ class Evidence:
         """Median of update over weight, of all matrices and steps."""
         ratios = [x for one in self.passes for x in one.updates.values()]
         return float(np.median(ratios)) if ratios else None
+
+    def is_judgeable(self) -> bool:
+        """Whether there were steps enough to say whether the loss falls."""
+        return len(self.trial) >= (len(self.before) or PLATEAU_STEPS)
+
+    def first(self) -> float:
+        """Loss at the start."""
+        return float(np.mean(self.before or self.trial[:_ENDS]))
+
+    def last(self) -> float:
+        """Loss at the end."""
+        return float(np.mean(self.trial[-(len(self.before) or _ENDS) :]))
+
+    def fall(self) -> float:
+        """Share of the loss that went away."""
+        first = self.first()
+        return (first - self.last()) / abs(first) if first else 0.0
+
+    def fall_min(self) -> float:
+        """What a training that works makes of it at least."""
+        return FALL_MIN if self.before else PLATEAU_FALL
+
+    @property
+    def rises(self) -> bool:
+        """Whether the steps made it worse, and that by much of what chance would cost."""
+        if not self.is_judgeable():
+            return False
+        first, last = self.first(), self.last()
+        chance = next((p.shuffled for p in self.passes if p.shuffled is not None), None) or first
+        return last > RISE_MAX * first > 0 and last - first > RISE_OF_CHANCE * chance
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the loss stays where it was, although there is something to learn."""
+        if not self.is_judgeable() or self.guilty or not np.isfinite(self.trial[-1]):
+            return False
+        return self.fall() < self.fall_min() and not self.has_learned and not self.rises
 
     @property
     def has_learned(self) -> bool:

@@ -31,12 +31,22 @@ class Recorder(Observer):
 
     Args:
         evidence: To be filled.
+
+    Attributes:
+        now: The pass that is looked at.
+        is_open: Whether one is.
+        scale: Factor by which gradients are to be multiplied, where the loss was scaled.
     """
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._open: ExitStack | None = None
+        self._forward = ExitStack()
+        self._layers: dict[Node, str] = {}
+        self._sites: dict[Node, Site] = {}
+        self._names: dict[Node, str] = {}
         self.now = Pass()
+        self.is_open = False
+        self.scale = 1.0
 
     # ── Around a pass ───────────────────────────────────────────────────────────────────
 
@@ -48,43 +58,39 @@ class Recorder(Observer):
 
     @contextmanager
     def looking(self) -> Iterator[Pass]:
-        """Look at what the body does."""
+        """Look at what the body does, and at the gradients."""
         self.open()
         try:
-            yield self.now
+            with observe(self):
+                yield self.now
         finally:
             self.close()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it looks."""
-        return self._open is not None
+    def open(self, *, within_model: bool = False) -> None:
+        """Look at the next call of the model, or at the one under way.
 
-    def open(self) -> None:
-        """Look from now on."""
+        Gradients are seen by whom `observe` is told of; the look ends with the call.
+        """
+        self.close()
         self.now = Pass()
         self._calls: dict[tuple[str, str], int] = {}
-        self._above: list[str] = []
-        self._layers: dict[Node, str] = {}
-        self._sites: dict[Node, Site] = {}
+        self._above = [""] if within_model else []
         self._is_conv = False
         self._names = {p: name for name, p in self._evidence.parameters.items()}
-        self._scale = 1.0
+        self.is_open = True
         with ExitStack() as opened:
             for path, module in self._evidence.model.named_modules():
                 self._hook(path, module, opened)
             opened.enter_context(mode_bit(WATCH))
             opened.enter_context(watching(self._result))
-            opened.enter_context(observe(self))
-            self._open = opened.pop_all()
+            self._forward = opened.pop_all()
 
     def close(self) -> None:
         """Look no more; what was seen so far stays in the evidence."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-            # Graphs must not live on because someone looked.
-            self._layers, self._sites = {}, {}
+        self._forward.close()
+        # Graphs must not live on because someone looked.
+        self._layers, self._sites = {}, {}
+        self.is_open = False
 
     def _hook(self, path: str, module: Any, opened: ExitStack) -> None:
         own = any(p.ndim >= 2 for p in _own(module))
@@ -97,11 +103,13 @@ class Recorder(Observer):
             if isinstance(output, Tensor) and output.op is not None and own:
                 self._layers[output] = path
                 self.now.flow.setdefault(path, 0.0)
-            if not path and isinstance(output, Node):
-                self._mark_output(output)
+            if not path:
+                if isinstance(output, Node):
+                    self._mark_output(output)
+                # The caller may leave contexts of his own now: modes must be put back first.
+                self._forward.close()
 
-        before = module.register_forward_pre_hook(enter, prepend=True)
-        opened.callback(before.remove)
+        opened.callback(module.register_forward_pre_hook(enter, prepend=True).remove)
         opened.callback(module.register_forward_hook(leave, always_call=True).remove)
 
     def _mark_output(self, output: Node) -> None:
@@ -112,7 +120,7 @@ class Recorder(Observer):
 
     # ── Each result ─────────────────────────────────────────────────────────────────────
 
-    def _result(self, op: Any, node: Node, args: tuple[Any, ...]) -> None:
+    def _result(self, op: Any, node: Node, *_: Any) -> None:
         if not self._above:
             return  # the loss
         if "conv" in op.name or op.name == "linear":
@@ -129,11 +137,13 @@ class Recorder(Observer):
 
     def gradient(self, node: Node, gradient: Any) -> None:
         """Note the size of a gradient of a parameter or of a layer's output."""
+        if not self.is_open:
+            return
         if (path := self._layers.get(node)) is not None:
             self.now.flow[path] += float(np.linalg.norm(_payload(gradient).astype(float).ravel()))
         name = self._names.get(node)
         if name is not None:
-            payload = _payload(gradient) * self._scale
+            payload = _payload(gradient) * self.scale
             self.now.gradients[name] = max(self.now.gradients.get(name, 0.0), rms(payload))
             self.now.gradient_norm = float(
                 np.hypot(self.now.gradient_norm, rms(payload) * np.sqrt(payload.size))

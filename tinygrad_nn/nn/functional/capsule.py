@@ -1,32 +1,18 @@
-"""What capsules and spiking neurons are made of."""
+"""What capsules are made of: their squashing, and the loss of their lengths."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tinygrad_nn.errors import ShapeError
-from tinygrad_nn.nn.functional.losses import as_array, class_indices, reduced
-from tinygrad_nn.ops.activation import softsign, step
+from tinygrad_nn.nn.functional.operands import class_indices, operand
+from tinygrad_nn.nn.functional.targets import reduced
 from tinygrad_nn.ops.elementwise import relu, sqrt
 from tinygrad_nn.ops.neural import one_hot
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.select import where
 
-__all__ = ["capsule_margin_loss", "spike", "squash"]
-
-
-def spike(input: Any, slope: float = 25.0) -> Any:
-    """1 where x ≥ 0, else 0, with the slope 1 / (1 + k |x|)² of a smooth stand-in.
-
-    The derivative of a step is 0 everywhere and teaches nothing. That of x / (1 + k |x|) takes
-    its place (Zenke and Ganguli, "SuperSpike", 2018); values are those of the step.
-
-    Args:
-        input: Potential less threshold.
-        slope: k, how narrow the stand-in is.
-    """
-    smooth = softsign(slope * input) / slope
-    return step(input) + (smooth - smooth.detach())
+__all__ = ["capsule_margin_loss", "squash"]
 
 
 def squash(input: Any, dim: int = -1) -> Any:
@@ -35,10 +21,13 @@ def squash(input: Any, dim: int = -1) -> Any:
     Sabour, Frosst and Hinton, "Dynamic routing between capsules" (2017), equation 1.
     """
     squares = total(input * input, dim, True)
+    return input * (_root(squares) / (1 + squares))
+
+
+def _root(squares: Any) -> Any:
+    """Square root that has the slope 0 at 0."""
     some = squares > 0
-    # ‖s‖ / (1 + ‖s‖²) · s; the root of 0 has no slope.
-    length = where(some, sqrt(where(some, squares, 1.0)), 0.0)
-    return input * (length / (1 + squares))
+    return where(some, sqrt(where(some, squares, 1.0)), 0.0)
 
 
 def capsule_margin_loss(
@@ -62,15 +51,13 @@ def capsule_margin_loss(
     Raises:
         ShapeError: The shapes do not fit.
     """
-    v, index = as_array(input), class_indices("capsule_margin_loss", target)
+    v, index = operand("capsule_margin_loss", input), class_indices("capsule_margin_loss", target)
     if v.ndim != 3 or tuple(index.shape) != tuple(v.shape[:1]):
         raise ShapeError(
             f"capsule_margin_loss: got capsules {tuple(v.shape)} and classes "
             f"{tuple(index.shape)}, expected (N, classes, features) and (N,)"
         )
-    squares = total(v * v, -1)
-    some = squares > 0
-    lengths = where(some, sqrt(where(some, squares, 1.0)), 0.0)
+    lengths = _root(total(v * v, -1))
     short, long = relu(m_plus - lengths), relu(lengths - m_minus)
     losses = where(one_hot(index, v.shape[1]), short * short, lambd * long * long)
     return reduced("capsule_margin_loss", total(losses, -1), reduction)
