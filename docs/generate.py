@@ -6,6 +6,8 @@ from pathlib import Path
 
 import tinygrad_nn as tg
 from tinygrad_nn.core.op import OPS, Kind
+from tinygrad_nn.ported import METHODS
+from tinygrad_nn.torch_methods import Torch
 
 HERE = Path(__file__).parent
 
@@ -33,7 +35,21 @@ def operations_table() -> str:
     for family in sorted(families):
         lines += ["", f"## {family}", "", "| operation | what it gives | derivative | also as |"]
         lines += ["|---|---|---|---|", *sorted(families[family])]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *methods_table()]) + "\n"
+
+
+def methods_table() -> list[str]:
+    """The methods that tensors have for those who come from PyTorch, and those they have not."""
+    lines = ["", "## PyTorch's methods", "", "Beside NumPy's, tensors have these:", ""]
+    lines += ["| method | what it is |", "|---|---|"]
+    for name, method in sorted(vars(Torch).items()):
+        if not name.startswith("_") and callable(method):
+            record = getattr(method, "op", None)
+            text = f"`tg.{record.name}`" if record else (method.__doc__ or "").split("\n")[0]
+            lines.append(f"| `x.{name}` | {text} |")
+    lines += ["", "These they have not; the error says what to write:", ""]
+    lines += ["| method | instead |", "|---|---|"]
+    return lines + [f"| `x.{name}` | {advice} |" for name, advice in sorted(METHODS.items())]
 
 
 def value_drawing() -> str:

@@ -1,7 +1,9 @@
 """What a script for PyTorch calls works here, or the error says what to write."""
 
+import difflib
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -229,3 +231,25 @@ def test_a_loss_of_integers_is_refused():
     with pytest.raises(DTypeError, match=r"prediction.astype\('float32'\)"):
         tg.nn.functional.mse_loss(bytes_, bytes_)
     assert tg.nn.functional.mse_loss(bytes_.float(), bytes_).item() == 0
+
+
+# ─────────────────────────────────────────────────────────────────────────────────── the guide
+GUIDE = Path(__file__).parents[1] / "docs" / "how-to" / "port-a-pytorch-script.md"
+SCRIPT = Path(__file__).parent / "parity" / "script_in_pytorch.txt"
+
+
+def test_the_guide_shows_every_line_that_changes():
+    text = GUIDE.read_text("utf-8")
+    changes, script = re.findall(r"```(?:diff|python)\n(.*?)\n```", text, re.DOTALL)
+    there = SCRIPT.read_text("utf-8").splitlines()
+    found = difflib.unified_diff(there, script.splitlines(), n=0, lineterm="")
+    wanted = [line for line in found if not line.startswith(("---", "+++", "@@"))]
+    assert changes.splitlines() == wanted
+
+
+def test_the_script_of_the_guide_runs_in_pytorch(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    source = SCRIPT.read_text("utf-8").replace("range(3)", "range(1)")
+    exec(compile(source, str(SCRIPT), "exec"), {"__name__": "__main__"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +14,15 @@ from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import DTypeError, OperandError, ShapeError
 
-__all__ = ["default_dtype", "default_float", "payload_of", "plain", "same_bits", "weak_array"]
+__all__ = [
+    "default_dtype",
+    "default_float",
+    "is_masked",
+    "payload_of",
+    "plain",
+    "same_bits",
+    "weak_array",
+]
 
 _MAX_AXES = 64
 
@@ -80,13 +89,20 @@ def weak_array(name: str, data: Any, dtype: Any = None) -> Any:
     return array if array.dtype.kind in "iu" else array.astype(default_float())
 
 
+def is_masked(array: Any) -> bool:
+    """Whether it is a masked array of NumPy's."""
+    # There are none before numpy.ma is loaded; to name it here would load it, for some 10 ms.
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(array, masked.MaskedArray)
+
+
 def plain(name: str, array: Any) -> Any:
     """Array of NumPy's own class around the same numbers.
 
     Raises:
         OperandError: It is masked, and what lies behind the mask would count.
     """
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked(array):
         raise OperandError(
             f"{name}: got a masked array, whose mask would be lost; expected all numbers: "
             "array.filled(0.0), or tinygrad_nn.where(mask, 0.0, x)"
@@ -101,8 +117,10 @@ def _array(name: str, data: Any) -> Any:
             f"{name}: got a list with tensors that require gradients, which an array of their "
             "numbers would lose; use tinygrad_nn.stack(list), or x.detach() where none is needed"
         )
-    if isinstance(data, np.ma.MaskedArray):
+    if is_masked(data):
         plain(name, data)
+    if hasattr(data, "__array__") and not isinstance(data, (np.ndarray, np.generic)):
+        data = _foreign(name, data)
     try:
         array = np.array(data)
     except ValueError as error:
@@ -112,6 +130,18 @@ def _array(name: str, data: Any) -> Any:
             f"{name}: got {describe(data)} of dtype {array.dtype}, expected real numbers"
         )
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _foreign(name: str, data: Any) -> Any:
+    """Array of NumPy of one of another library."""
+    try:
+        return np.asarray(data)
+    except Exception as error:
+        # A tensor of PyTorch in a graph, on another device or of bfloat16 raises here.
+        raise OperandError(
+            f"{name}: got {describe(data)}, which cannot become an array of NumPy ({error}); of "
+            "PyTorch pass tensor.detach().cpu().float().numpy()"
+        ) from error
 
 
 def _tracked(data: Any, depth: int = 0) -> bool:

@@ -195,7 +195,7 @@ def test_pickles_and_joblib(tmp_path):
         same_state(copy.partial_fit(X, y), pickle.loads(pickle.dumps(model)).partial_fit(X, y))
     assert joblib.hash(model) == joblib.hash(joblib.load(tmp_path / "model"))
     scores = cross_val_score(NetClassifier(made, **FAST), X, y, cv=3, n_jobs=1)
-    assert scores.min() > 0.9
+    assert scores.min() > 0.85
 
 
 def test_partial_fit_goes_on():

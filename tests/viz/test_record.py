@@ -9,6 +9,7 @@ from hypothesis import given
 
 import tinygrad_nn as tg
 from tests.viz.graphs import multiset, truth, values
+from tinygrad_nn import nn
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import FreedGraphError, GradientError, OperandError, OptionError
 from tinygrad_nn.viz.record import record
@@ -203,3 +204,35 @@ def test_generated_names_are_distinct_and_avoid_the_users():
     s = record((a + 1.0) + (a + 2.0))
     drawn = [r.name for r in s.records if r.name]
     assert drawn == ["add_1", "add_2", "add_3", "add_4"]
+
+
+# ---------------------------------------------------------------------------- names by a model
+def names_of(s: Snapshot) -> set[str]:
+    return {r.name for r in s.records if r.role is Role.PARAMETER}
+
+
+def test_parameters_of_a_model_are_named_by_their_paths():
+    net = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 1, rng=1))
+    net[2].bias.name = "offset"
+    loss = net(np.ones((2, 3), np.float32)).sum()
+    found = record(loss, model=net)
+    assert names_of(found) == {"0.weight", "0.bias", "2.weight", "offset"}
+    assert all(r.named for r in found.records if r.role is Role.PARAMETER)
+    assert names_of(record(loss)) == {"parameter_1", "parameter_2", "parameter_3", "offset"}
+    assert "0.weight" in tg.draw(loss, "text", model=net).text
+    assert net[0].weight.name is None
+
+
+def test_several_models_and_values_and_shared_parameters():
+    first, second = nn.Linear(2, 2, rng=0), nn.Linear(2, 2, rng=1)
+    second.weight = first.weight
+    loss = second(first(np.ones((1, 2), np.float32))).sum()
+    assert names_of(record(loss, model=[first, second])) == {"0.weight", "0.bias", "1.bias"}
+    neuron = nn.Neuron(2, rng=0)
+    s = record(neuron([1.0, 2.0]), model=neuron)
+    assert {name for name, _ in neuron.named_parameters()} <= {r.name for r in s.records}
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(OperandError, match="got a model of type int, expected a Module"):
+        record(tg.Value(1.0), model=3)

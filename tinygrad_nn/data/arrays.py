@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_nn.data.arguments import shown
 from tinygrad_nn.errors import DataError, DTypeError, OptionError, ShapeError
+from tinygrad_nn.payload import is_masked
 
 
 def as_array(name: str, values: ArrayLike, keeps_integers: bool) -> NDArray[Any]:
@@ -25,7 +26,7 @@ def as_array(name: str, values: ArrayLike, keeps_integers: bool) -> NDArray[Any]
         ShapeError: a ragged list, or no axis at all.
         DataError: a masked array.
     """
-    if isinstance(values, np.ma.MaskedArray):
+    if is_masked(values):
         raise DataError(
             f"{name}: got a masked array, expected a plain one, because its mask would be "
             f"lost; pass values.filled(...)"

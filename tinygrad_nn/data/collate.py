@@ -12,6 +12,8 @@ from tinygrad_nn.data.arguments import shown
 from tinygrad_nn.errors import DataError, DTypeError, OptionError, ShapeError
 from tinygrad_nn.tensor import Tensor
 
+__all__ = ["default_collate"]
+
 
 def default_collate(examples: Sequence[Any], *, names: Sequence[Any] | None = None) -> Any:
     """Return a batch: what the examples are, with a first axis for their number.

@@ -22,6 +22,8 @@ from tinygrad_nn.data.dataset import Dataset
 from tinygrad_nn.data.unpacking import DAMAGE, open_unpacked
 from tinygrad_nn.errors import DataError, OptionError
 
+__all__ = ["read_csv"]
+
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _MISSING: Final = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 _LOOKED_AT: Final = 20

@@ -16,6 +16,8 @@ from tinygrad_nn.data.shuffling import Rng
 from tinygrad_nn.data.splitting import split_rows
 from tinygrad_nn.errors import DataError, OptionError, ShapeError
 
+__all__ = ["Dataset"]
+
 Rows = slice | Sequence[int] | Sequence[bool] | NDArray[Any]
 """Several examples: a slice, whole numbers, or one bool for each example."""
 

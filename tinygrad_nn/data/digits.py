@@ -18,6 +18,8 @@ from tinygrad_nn.data.arrays import owned
 from tinygrad_nn.data.dataset import Dataset
 from tinygrad_nn.errors import OptionError
 
+__all__ = ["load_digits"]
+
 _SIDE: Final = 8
 _LARGEST_SIDE: Final = 128
 _INK: Final = 16

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tinygrad_nn.errors import DataError
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+__all__ = ["fetch_url"]
 
 Fetch = Callable[[str, float], bytes]
 """Takes an address and the seconds it may take; returns the body or raises OSError."""
@@ -30,6 +32,11 @@ def fetch_url(url: str, timeout: float) -> bytes:
         DataError: another kind of address, an error status, or a body that is too long.
         OSError: the network failed, or the time is over.
     """
+    # A quarter of the time that `import tinygrad_nn.data` took; few ever fetch anything.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     if not url.startswith(("https://", "http://")):
         raise DataError(f"{url}: expected an address that starts with https:// or http://")
     request = urllib.request.Request(url, headers={"User-Agent": "tinygrad_nn"})
@@ -44,7 +51,7 @@ def fetch_url(url: str, timeout: float) -> bytes:
         raise DataError(f"no proper HTTP answer ({type(error).__name__}: {error})") from error
 
 
-def _read_until(response: http.client.HTTPResponse, deadline: float) -> bytes:
+def _read_until(response: HTTPResponse, deadline: float) -> bytes:
     body = bytearray()
     # read1 returns what has arrived: a server that sends drop by drop cannot outwait the check.
     while chunk := response.read1(_CHUNK):

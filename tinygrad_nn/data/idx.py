@@ -28,6 +28,8 @@ from tinygrad_nn.data.arguments import shown, whole_number
 from tinygrad_nn.data.unpacking import DAMAGE, open_unpacked
 from tinygrad_nn.errors import DataError, DTypeError, OptionError
 
+__all__ = ["read_idx", "write_idx"]
+
 _TYPES: Final[Mapping[int, np.dtype[Any]]] = MappingProxyType(
     {
         0x08: np.dtype("u1"),

@@ -15,6 +15,8 @@ from tinygrad_nn.data.arrays import owned
 from tinygrad_nn.data.dataset import Dataset
 from tinygrad_nn.errors import DataError, OptionError
 
+__all__ = ["ImageFolder"]
+
 _ENDINGS: Final = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )

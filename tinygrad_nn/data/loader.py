@@ -32,6 +32,8 @@ from tinygrad_nn.data.shuffling import Rng
 from tinygrad_nn.data.workers import made_ahead
 from tinygrad_nn.errors import DataError, OperandError, OptionError, StateError
 
+__all__ = ["DataLoader"]
+
 Batch = tuple[NDArray[Any], NDArray[Any]]
 _VERSION: Final = 1
 _POSITION: Final = ("seed", "epoch", "batch")

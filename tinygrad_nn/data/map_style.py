@@ -18,6 +18,8 @@ from tinygrad_nn.data.text import LineDataset, TextDataset
 from tinygrad_nn.errors import DataError, OptionError, PositionError, ShapeError
 from tinygrad_nn.tensor import Tensor
 
+__all__ = ["ConcatDataset", "IterableDataset", "Subset", "TensorDataset", "TransformedDataset"]
+
 MakeRng: TypeAlias = Callable[[], np.random.Generator]
 """Gives the generator of one example, the same one at every call."""
 

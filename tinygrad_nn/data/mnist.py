@@ -19,6 +19,8 @@ from tinygrad_nn.data.idx import read_idx
 from tinygrad_nn.data.mnist_download import download_mnist, find_file
 from tinygrad_nn.errors import DataError, OptionError
 
+__all__ = ["load_fashion_mnist", "load_mnist"]
+
 _STEMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

@@ -17,6 +17,8 @@ from tinygrad_nn.data.folders import mnist_download_folder
 from tinygrad_nn.data.unpacking import DAMAGE, GZIP_MAGIC, open_unpacked
 from tinygrad_nn.errors import DataError, OptionError
 
+__all__ = ["MNIST_MIRRORS", "download_mnist"]
+
 MNIST_MIRRORS: Final = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

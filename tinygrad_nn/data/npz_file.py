@@ -17,6 +17,8 @@ from tinygrad_nn.data.arrays import owned
 from tinygrad_nn.data.dataset import Dataset
 from tinygrad_nn.errors import DataError, OptionError
 
+__all__ = ["read_npz"]
+
 _PAIRS: Final = (
     ("inputs", "targets"),
     ("x", "y"),

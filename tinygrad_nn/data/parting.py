@@ -12,6 +12,8 @@ from tinygrad_nn.data.map_style import Subset, is_iterable_only
 from tinygrad_nn.data.shuffling import Rng, own_generator, permutation
 from tinygrad_nn.errors import DataError, OptionError
 
+__all__ = ["random_split"]
+
 
 def random_split(
     dataset: Any, lengths: Sequence[float], rng: Rng = 0, *, generator: Rng | None = None

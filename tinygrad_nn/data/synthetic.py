@@ -18,6 +18,8 @@ from tinygrad_nn.data.dataset import Dataset
 from tinygrad_nn.data.shuffling import Rng, own_generator, permutation
 from tinygrad_nn.errors import ShapeError
 
+__all__ = ["BinaryBlitz", "binary_blitz", "make_blobs", "make_moons", "make_spirals"]
+
 _CIRCLE: Final = 4.0
 
 

@@ -17,6 +17,8 @@ from tinygrad_nn.data.unpacking import DAMAGE, open_unpacked
 from tinygrad_nn.data.vocabulary import ByteVocabulary, CharacterVocabulary
 from tinygrad_nn.errors import DataError, OptionError, PositionError
 
+__all__ = ["LineDataset", "TextDataset", "read_names"]
+
 Vocabulary = CharacterVocabulary | ByteVocabulary
 IGNORED: Final = -100
 """The target that losses leave out: `ignore_index` of `CrossEntropyLoss`."""

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_nn.data.arguments import flag, shown
 from tinygrad_nn.errors import DataError, DTypeError, OptionError
 
+__all__ = ["ByteVocabulary", "CharacterVocabulary"]
+
 _BYTES: Final = 256
 
 

@@ -12,6 +12,7 @@ from tinygrad_nn.nn.cells import *
 from tinygrad_nn.nn.container import *
 from tinygrad_nn.nn.conv import *
 from tinygrad_nn.nn.conv_transpose import *
+from tinygrad_nn.nn.distance import *
 from tinygrad_nn.nn.dnc import *
 from tinygrad_nn.nn.dropout import *
 from tinygrad_nn.nn.embedding import *

@@ -1,4 +1,4 @@
-"""Smooth activations as modules, and activations by name.
+"""Activations as modules: what they share, the smooth ones, and activations by name.
 
 Where PyTorch's module takes `inplace`, so does this one; it returns a new tensor all the same,
 and the input stays as it was.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.nn import functional
-from tinygrad_nn.nn.elementwise import Activation, Plain
 from tinygrad_nn.nn.functional.activation import axis_of_classes
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops import activation as ops
@@ -42,6 +41,37 @@ __all__ = [
     "Tanhshrink",
     "named_activation",
 ]
+
+
+class Activation(Module):
+    """A function of one tensor; its options are attributes and may be changed."""
+
+    function: ClassVar[Callable[..., Any]]
+    _names: tuple[str, ...]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.__dict__.update(options)
+        self._names = tuple(options)
+
+    def forward(self, input: Any) -> Any:
+        """The activation of `input`."""
+        if not self._names:
+            return self.function(input)
+        return self.function(input, **{name: getattr(self, name) for name in self._names})
+
+    def extra_repr(self) -> str:
+        """Options."""
+        parts = [f"{name}={getattr(self, name)!r}" for name in self._names]
+        return ", ".join([*parts, "inplace=True"] if getattr(self, "inplace", False) else parts)
+
+
+class Plain(Activation):
+    """An activation without options besides `inplace`."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
 
 
 class Sigmoid(Activation):

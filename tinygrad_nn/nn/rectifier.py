@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.nn import functional
-from tinygrad_nn.nn.elementwise import Activation, Plain
+from tinygrad_nn.nn.activation import Activation, Plain
 from tinygrad_nn.nn.factory import Factory, Start
 from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module

@@ -19,6 +19,7 @@ __all__ = ["Mismatch", "Stateful"]
 
 _SHOWN = 10
 _EXTRA = "_extra_state"
+_LARGEST = 2.0**63
 
 
 class Mismatch(NamedTuple):
@@ -116,7 +117,7 @@ class Stateful:
         for name in entries.keys() & state.keys():
             try:
                 fitting[name] = _fitting(entries[name], state[name], assign)
-            except (TinygradError, ValueError, TypeError) as error:
+            except (TinygradError, ValueError, TypeError, RuntimeError) as error:
                 faults.append(f"{name!r}: {error}")
         _refuse(type(self).__name__, faults)
         for name, entry in entries.items():
@@ -205,8 +206,11 @@ def _fitting(entry: Any, numbers: Any, assign: bool) -> Any:
         return numbers.data if isinstance(numbers, Value) else float(numbers)
     if assign and not weak and given.dtype.kind == entry.dtype.kind:
         return given.data
-    taken = given.data.astype(entry.dtype)
-    if entry.dtype.kind != "f" and (taken != given.data).any():
+    whole = entry.dtype.kind != "f"
+    # By size first: to convert a NaN to an integer warns.
+    held = not whole or bool((abs(given.data) < _LARGEST).all())
+    taken = given.data.astype(entry.dtype) if held else given.data
+    if whole and not (held and (taken == given.data).all()):
         raise DTypeError(
             f"got {given.dtype} with numbers that {entry.dtype} cannot hold, expected {entry.dtype}"
         )

@@ -132,8 +132,10 @@ class Tree:
                 "the names of modules"
             )
         own = self.__dict__
-        if not isinstance(own.get(name), kind | None) or (
-            name not in own and hasattr(type(self), name)
+        if (
+            name in _OWN
+            or not isinstance(own.get(name), kind | None)
+            or (name not in own and hasattr(type(self), name))
         ):
             raise OptionError(
                 f"{caller}: {type(self).__name__} already has an attribute {name!r}; choose "

@@ -98,19 +98,24 @@ class Examples:
             shown.setdefault(self.names[i], {})[axis] = name
         return str(shown)
 
-    def runs(self) -> Iterator[list[Tensor]]:
-        """Inputs of each run: first the examples, then of other sizes and other numbers."""
+    def runs(self) -> Iterator[list[list[Tensor]]]:
+        """Inputs of each run: first the examples, then of other sizes and other numbers.
+
+        Of each several versions, the next for where one does not run: with all numbers in other
+        places, with floats alone, and with none.
+        """
         symbols = self.symbols
         plans = symbols.runs if symbols.names else [(), ()]
         for number, sizes in enumerate(plans):
             wanted = dict(zip(symbols.names, sizes, strict=True))
-            tensors = []
+            arrays = []
             for i, array in enumerate(self.arrays):
                 for (j, axis), name in self._axes.items():
                     if i == j:
                         array = _resized(array, axis, wanted[name])  # noqa: PLW2901
-                tensors.append(Tensor(_moved(array, number)))
-            yield tensors
+                arrays.append(array)
+            kinds = ("fiub", "f", "") if number else ("",)
+            yield [[Tensor(_moved(x, number, kind)) for x in arrays] for kind in kinds]
 
     def are_given(self, tensors: Sequence[Tensor]) -> bool:
         """Whether these are the user's own."""
@@ -138,8 +143,8 @@ def _resized(array: Any, axis: int, size: int) -> Any:
     return array.take(np.arange(size) % array.shape[axis], axis)
 
 
-def _moved(array: Any, number: int) -> Any:
-    """The same floats in other places, so that what is computed from them differs."""
-    if not number or array.dtype.kind != "f" or not array.size:
+def _moved(array: Any, number: int, kinds: str) -> Any:
+    """The same numbers in other places, so that what is computed from them differs."""
+    if array.dtype.kind not in kinds or not array.size:
         return array
     return np.roll(array.reshape(-1), number).reshape(array.shape)

@@ -142,23 +142,27 @@ def _runs(
 ) -> tuple[list[Run], list[list[Any]]]:
     runs: list[Run] = []
     inputs: list[list[Any]] = []
-    for number, tensors in enumerate(examples.runs()):
-        args, options = examples.arguments(tensors)
-        try:
-            run = record(lambda: _leaves(model(*args, **options)), tensors, state)  # noqa: B023
-        except (TinygradError, ValueError, TypeError, IndexError) as error:
-            if number == 0 and examples.are_given(tensors):
-                raise
-            if not examples.symbols.names:
-                break  # the numbers of the second run were made up
-            shapes = ", ".join(str(tuple(t.shape)) for t in tensors)
+    for number, versions in enumerate(examples.runs()):
+        for tensors in versions:
+            args, options = examples.arguments(tensors)
+            try:
+                run = record(lambda: _leaves(model(*args, **options)), tensors, state)  # noqa: B023
+            except (TinygradError, ValueError, TypeError, IndexError) as error:
+                if number == 0 and examples.are_given(tensors):
+                    raise
+                failure: Exception | None = error
+                continue
+            failure = None
+            runs.append(run)
+            inputs.append([t._data for t in tensors])
+            break
+        if failure is not None:
+            shapes = ", ".join(str(tuple(t.shape)) for t in versions[0])
             raise ExportError(
                 f"export: the model does not run with inputs {shapes}, to which the open axes "
-                f"{examples.described()} lead ({error}); say which axes are open, "
+                f"{examples.described()} lead ({failure}); say which axes are open, "
                 "dynamic_axes={name: {axis: name}}, or {} for none"
-            ) from error
-        runs.append(run)
-        inputs.append([t._data for t in tensors])
+            ) from failure
     return runs, inputs
 
 

@@ -12,7 +12,7 @@ from tinygrad_nn.onnx.graph import Graph
 from tinygrad_nn.onnx.program import Call, Operand
 from tinygrad_nn.onnx.registry import converter
 from tinygrad_nn.onnx.shapes import argument
-from tinygrad_nn.onnx.sizes import Size
+from tinygrad_nn.onnx.sizes import Size, fixed
 
 __all__: list[str] = []
 
@@ -72,14 +72,16 @@ def _part_of_cells(call: Call) -> str | None:
     source, key = call.args[0].call, call.params["key"]
     if source is None:
         return None
-    if source.op.key == "_lstm":
+    if source.op.key == "_lstm" and source.parts:
         columns = key[1] if isinstance(key, tuple) and len(key) == 2 else None
         width = source.args[1].shape[-1]
         if columns == slice(None, width):
             return str(source.parts["outputs"])
         if columns == slice(width, None):
             call.parts["cells"] = source
-            return ""  # whoever asks for more than the last ones is refused
+            # Of several steps whoever asks for more than the last one's is refused.
+            one = call.shape == source.args[2].shape
+            return str(source.parts["last cells"]) if one else ""
     of = source.parts.get("cells")
     if of is not None and call.shape == of.args[2].shape and _is_end(call, of):
         return str(of.parts["last cells"])
@@ -327,25 +329,19 @@ def _argmax_at(g: Graph, call: Call) -> str:
     if any(p.kind != "constant" for p in places):
         raise ExportError("windows whose places depend on the inputs")
     dims = len(places)
-    lead = x.ndim - dims
-    y = argument(g, call)
-    for d, place in enumerate(places):
-        # (…, side, …) -> (…, windows, size, …): the next axis moves on by one.
-        y = g.node("Gather", y, g.constant(place.value, _INT), axis=lead + 2 * d)
-    counts = [p.value.shape[0] for p in places]
-    sizes = [p.value.shape[1] for p in places]
-    y = g.transpose(y, [*range(lead), *range(lead, x.ndim + dims, 2),
-                        *range(lead + 1, x.ndim + dims, 2)])  # fmt: skip
-    taps = int(np.prod(sizes))
-    y = g.reshape(y, [*x.shape[:lead], *counts, taps])
-    winner = g.node("ArgMax", y, axis=x.ndim, keepdims=1)
+    lead, sides = x.shape[: x.ndim - dims], fixed(x.shape[x.ndim - dims :])
     flat: Any = np.zeros((1,) * (2 * dims), np.int64)
-    for d, place in enumerate(places):
-        shape = [1] * (2 * dims)
-        shape[d], shape[dims + d] = place.value.shape
-        flat = flat * x.value.shape[lead + d] + place.value.reshape(shape)
-    table = g.expand(
-        g.constant(flat.reshape(*counts, taps), _INT), [*x.shape[:lead], *counts, taps]
-    )
-    found = g.node("GatherElements", table, winner, axis=x.ndim)
-    return g.cast(g.node("Squeeze", found, g.ints([x.ndim])), _INT, call.dtype)
+    for d, at in enumerate(p.value for p in places):
+        ones = [1] * (2 * dims)
+        ones[d], ones[dims + d] = at.shape[-2:]
+        flat = flat * sides[d] + at.reshape(*at.shape[:-2], *ones)
+    counts = flat.shape[flat.ndim - 2 * dims :]
+    number, taps = int(np.prod(counts[:dims])), int(np.prod(counts[dims:]))
+    flat = flat.reshape(*flat.shape[: flat.ndim - 2 * dims], number, taps)
+    table = g.expand(g.constant(flat, _INT), [*lead, number, taps])
+    line = g.reshape(argument(g, call), [*lead, int(np.prod(sides))])
+    read = g.node("GatherElements", line, g.reshape(table, [*lead, number * taps]), axis=len(lead))
+    axis = len(lead) + 1
+    best = g.node("ArgMax", g.reshape(read, [*lead, number, taps]), axis=axis, keepdims=1)
+    found = g.node("GatherElements", table, best, axis=axis)
+    return g.cast(g.reshape(found, call.shape), _INT, call.dtype)

@@ -12,7 +12,7 @@ from tinygrad_nn.onnx.program import Call, Operand
 from tinygrad_nn.onnx.reductions import reduced
 from tinygrad_nn.onnx.registry import converter
 from tinygrad_nn.onnx.shapes import argument
-from tinygrad_nn.onnx.sizes import Size, plain
+from tinygrad_nn.onnx.sizes import plain
 from tinygrad_nn.ops.resample import resample
 
 __all__: list[str] = []
@@ -155,11 +155,3 @@ def _resample(g: Graph, call: Call) -> str:
     moved = g.transpose(g.name(x, call.dtype), order)
     y = g.node("MatMul", moved, g.constant(matrix.T, call.dtype))
     return g.transpose(y, sorted(range(x.ndim), key=order.__getitem__))
-
-
-def fixed(shape: Any) -> tuple[int, ...]:
-    """A shape that must not depend on the inputs' sizes."""
-    for n in shape:
-        if isinstance(n, Size):
-            n.refuse()
-    return tuple(shape)

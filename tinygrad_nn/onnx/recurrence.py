@@ -1,13 +1,9 @@
-"""Converters of recurrent layers, which are operators of ONNX too.
-
-Here the products with the inputs are one `linear` before the operation; ONNX's operators take the
-inputs and the weight themselves, so the converter looks behind that `linear`.
-"""
+"""Converters of recurrent layers, which are operators of ONNX too."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +15,6 @@ from tinygrad_nn.onnx.registry import converter
 from tinygrad_nn.onnx.sizes import Size, Varying
 
 __all__: list[str] = []
-
-
-class _Inputs(NamedTuple):
-    """What ONNX's operators are given: `(T, N, in)`, weights and biases of all gates."""
-
-    x: str
-    weight: str
-    bias: str
 
 
 def _checked(sizes: Any) -> None:
@@ -47,24 +35,6 @@ def _gates(g: Graph, name: str, order: Sequence[int], hidden: int, extra: int = 
     return g.unsqueeze(name, [0]) if extra else name
 
 
-def _inputs(g: Graph, call: Call, order: Sequence[int], hidden: int) -> _Inputs:
-    """Inputs, weight and bias behind the first argument."""
-    rows, batch = call.args[0], call.args[1].shape[0]
-    count = len(order) * hidden
-    made = rows.call
-    if made is not None and made.op.key == "linear" and made.args[1].kind == "state":
-        source, weight = made.args[0], g.name(made.args[1], call.dtype)
-        bias = g.name(made.args[2], call.dtype) if len(made.args) > 2 else None
-    else:
-        source, weight, bias = rows, g.constant(np.eye(count), call.dtype), None
-    bias = g.constant(np.zeros(count), call.dtype) if bias is None else bias
-    return _Inputs(
-        _steps(g, source, batch, call.dtype),
-        _gates(g, weight, order, hidden),
-        _gates(g, bias, order, hidden, extra=0),
-    )
-
-
 def _steps(g: Graph, rows: Operand, batch: Any, dtype: Any) -> str:
     """`(rows, width)` as `(T, N, width)`: what it was reshaped from, if it was."""
     made = rows.call
@@ -76,23 +46,34 @@ def _steps(g: Graph, rows: Operand, batch: Any, dtype: Any) -> str:
 
 
 def _run(
-    g: Graph, call: Call, kind: str, order: Sequence[int], inner: str | None, states: Sequence[Any],
-    outputs: int, **attributes: Any,
+    g: Graph, call: Call, kind: str, order: Sequence[int], operands: Sequence[Operand],
+    biases: Sequence[Operand], states: Sequence[Operand], outputs: int, **attributes: Any,
 ) -> tuple[str, ...]:  # fmt: skip
-    """The node; `inner` is the bias of the products with the state."""
+    """The node.
+
+    Args:
+        g: Where it is written.
+        call: What is converted.
+        kind: ONNX's operator.
+        order: Of the gates there, by their numbers here.
+        operands: Inputs, their weight, and the weight of the states.
+        biases: None, or that of the inputs, and perhaps that of the states.
+        states: At the start.
+        outputs: Number of outputs.
+        attributes: Further ones.
+    """
     _checked(call.params["sizes"])
-    hidden = call.args[1].shape[-1]
-    given = _inputs(g, call, order, hidden)
-    position = 3 if kind == "LSTM" else 2
-    recurrent = _gates(g, g.name(call.args[position], call.dtype), order, hidden)
+    hidden, batch = states[0].shape[-1], states[0].shape[0]
+    x = _steps(g, operands[0], batch, call.dtype)
+    weights = [_gates(g, g.name(w, call.dtype), order, hidden) for w in operands[1:]]
     zeros = g.constant(np.zeros(len(order) * hidden), call.dtype)
-    other = zeros if inner is None else _gates(g, inner, order, hidden, extra=0)
-    bias = g.unsqueeze(g.node("Concat", given.bias, other, axis=0), [0])
+    both = [_gates(g, g.name(b, call.dtype), order, hidden, extra=0) for b in biases]
+    both += [zeros] * (2 - len(both))
+    bias = g.unsqueeze(g.node("Concat", *both, axis=0), [0]) if biases else ""
     first = [g.unsqueeze(g.name(s, call.dtype), [0]) for s in states]
     return g.several(
-        kind, given.x, given.weight, recurrent, bias, "", *first, outputs=outputs,
-        hidden_size=hidden, direction="reverse" if call.params["reverse"] else "forward",
-        **attributes,
+        kind, x, *weights, bias, "", *first, outputs=outputs, hidden_size=hidden,
+        direction="reverse" if call.params["reverse"] else "forward", **attributes,
     )  # fmt: skip
 
 
@@ -104,41 +85,49 @@ def _flat(g: Graph, y: str, rows: Any, hidden: int) -> str:
 @converter("rnn")
 def _rnn(g: Graph, call: Call) -> str:
     kind = {"tanh": "Tanh", "relu": "Relu"}[call.params["nonlinearity"]]
-    found = _run(g, call, "RNN", [0], None, call.args[1:2], 1, activations=[kind])
+    x, first, inner, outer, *bias = call.args
+    found = _run(g, call, "RNN", [0], (x, inner, outer), bias, [first], 1, activations=[kind])
     return _flat(g, found[0], call.shape[0], call.shape[1])
 
 
 @converter("gru")
 def _gru(g: Graph, call: Call) -> str:
     # Here reset, update, new; there update, reset, new.
-    inner = g.name(call.args[3], call.dtype)
-    found = _run(g, call, "GRU", [1, 0, 2], inner, call.args[1:2], 1, linear_before_reset=1)
+    x, first, inner, outer, *biases = call.args
+    order, weights = [1, 0, 2], (x, inner, outer)
+    found = _run(g, call, "GRU", order, weights, biases, [first], 1, linear_before_reset=1)
     return _flat(g, found[0], call.shape[0], call.shape[1])
 
 
 @converter("_lstm")
 def _lstm(g: Graph, call: Call) -> str:
-    if len(call.args) > 4:
-        return _unrolled(g, call)
+    x, first, cells, inner, outer, *rest = call.args
+    bias = [r for r in rest if r.ndim == 1]
+    if len(rest) > len(bias):
+        return _unrolled(g, call, bias, rest[-1])
     # Here input, forget, new, output; there input, output, forget, new.
-    found = _run(g, call, "LSTM", [0, 3, 1, 2], None, call.args[1:3], 3)
-    hidden = call.args[1].shape[-1]
+    states = [first, cells]
+    found = _run(g, call, "LSTM", [0, 3, 1, 2], (x, inner, outer), bias, states, 3)
+    hidden = first.shape[-1]
     call.parts["outputs"] = _flat(g, found[0], call.shape[0], hidden)
     call.parts["last cells"] = g.node("Squeeze", found[2], g.ints([0]))
     return ""  # the cells of the other steps are not among its outputs
 
 
-def _unrolled(g: Graph, call: Call) -> str:
+def _unrolled(g: Graph, call: Call, bias: Sequence[Operand], shrink: Operand) -> str:
     """Step by step, for outputs that are projected: ONNX's LSTM has none of these."""
     _checked(call.params["sizes"])
     sizes = call.params["sizes"]
     if isinstance(sizes, Varying):
         raise ExportError("an LSTM with proj_size whose length is not fixed; fix that axis")
     t = Terms(g, call)
-    rows, h, c, weight, shrink = t.args
+    rows, h, c, inner, outer = t.args[:5]
     batch, wide, count = call.args[1].shape[0], call.args[2].shape[1], len(sizes)
-    steps = g.reshape(rows, [count, batch, 4 * wide])
-    turned, down = g.transpose(weight, [1, 0]), g.transpose(shrink, [1, 0])
+    sums = t("MatMul", rows, g.transpose(inner, [1, 0]))
+    for b in bias:
+        sums = t("Add", sums, g.name(b, call.dtype))
+    steps = g.reshape(sums, [count, batch, 4 * wide])
+    turned, down = g.transpose(outer, [1, 0]), g.transpose(g.name(shrink, call.dtype), [1, 0])
     outputs: dict[int, str] = {}
     order = range(count)[::-1] if call.params["reverse"] else range(count)
     for step in order:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from tinygrad_nn.errors import ExportError
 
-__all__ = ["Size", "Symbols", "Varying", "merged", "plain"]
+__all__ = ["Size", "Symbols", "Varying", "fixed", "merged", "plain"]
 
 
 class Symbols:
@@ -163,3 +163,12 @@ def plain(value: Any) -> Any:
         for part in value:
             plain(part)
     return value
+
+
+def fixed(shape: Sequence[Any]) -> tuple[int, ...]:
+    """A shape that does not depend on the sizes of the inputs.
+
+    Raises:
+        ExportError: It does.
+    """
+    return tuple(plain(n) for n in shape)

@@ -61,15 +61,17 @@ def _convolution(g: Graph, call: Call) -> str:
 def _convolution_transpose(g: Graph, call: Call) -> str:
     ndim = call.args[1].ndim - 2
     stride, padding, dilation = _geometry(call, ndim)
-    # What is added at the end is a negative padding there, and so for the beginning.
-    extra = [max(-b, 0) for _, b in padding]
-    if min((a for a, _ in padding), default=0) < 0:
-        raise ExportError("a transposed convolution with negative padding in front")
-    return g.node(
+    y = g.node(
         "ConvTranspose", *given(g, call), strides=stride, pads=_pads(padding),
-        dilations=dilation, group=call.params["groups"], output_padding=extra,
+        dilations=dilation, group=call.params["groups"],
         kernel_shape=list(call.args[1].shape[2:]),
     )  # fmt: skip
+    if min(min(pair) for pair in padding) >= 0:
+        return y
+    # A negative padding adds rows that nothing reaches.
+    more = [max(-a, 0) for a, _ in padding], [max(-b, 0) for _, b in padding]
+    widths = g.ints([0, 0, *more[0], 0, 0, *more[1]])
+    return g.node("Pad", y, widths, g.like(0, call), mode="constant")
 
 
 @converter("im2col")

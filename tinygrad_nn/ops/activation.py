@@ -15,7 +15,15 @@ from tinygrad_nn.core.samples import NONZERO, Domain, Draw, Sample
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.ops.elementwise import abs, exp, sigmoid, tanh
 from tinygrad_nn.ops.extrema import clamp
-from tinygrad_nn.ops.select import greater, less, logical_and, masked, no_gradient, where
+from tinygrad_nn.ops.select import (
+    greater,
+    less,
+    less_equal,
+    logical_and,
+    masked,
+    no_gradient,
+    where,
+)
 
 __all__ = [
     "celu",
@@ -126,7 +134,7 @@ def softshrink(x: Any, /, lambd: float = 0.5) -> Any:
 def hardshrink(x: Any, /, lambd: float = 0.5) -> Any:
     """x where |x| > lambd, else 0; dy/dx = 1 or 0; NaN stays NaN."""
     # By what is within, which NaN is not.
-    return masked(x, logical_not(less_equal(abs(x), lambd)))
+    return where(less_equal(abs(x), lambd), 0.0, x)
 
 
 def _above(draw: Draw) -> Sample:

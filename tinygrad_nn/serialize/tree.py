@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_nn.errors import DataError, DTypeError, OptionError
+from tinygrad_nn.payload import is_masked
 from tinygrad_nn.serialize.form import CODES, MAX_DEPTH, METADATA, refusal
 from tinygrad_nn.tensor import Tensor
 
@@ -86,8 +87,8 @@ class Grower:
 
     def _array(self, array: NDArray[Any], place: tuple[Any, ...]) -> dict[str, str]:
         code = array.dtype.str[1:]
-        if isinstance(array, np.ma.MaskedArray) or not (code in CODES or code == "c16"):
-            kind = "a masked array" if isinstance(array, np.ma.MaskedArray) else array.dtype
+        if is_masked(array) or not (code in CODES or code == "c16"):
+            kind = "a masked array" if is_masked(array) else array.dtype
             raise DTypeError(
                 f"save: got {kind} at {_shown(place)}, expected numbers or bools of at most 8 "
                 "bytes a part; convert with array.astype(...)"

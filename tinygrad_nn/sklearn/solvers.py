@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +11,6 @@ from scipy.optimize import minimize
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import gen_batches, shuffle
 
 from tinygrad_nn.core.node import no_grad
 from tinygrad_nn.errors import DataError
@@ -148,9 +146,9 @@ def descend(
     try:
         while e.n_iter_ < e.max_iter:
             if e.shuffle:
-                order = shuffle(order, random_state=rng)
+                order = order[_permutation(rng, samples)]
             total = 0.0
-            for batch in gen_batches(samples, size):
+            for batch in _slices(samples, size):
                 chosen = order[batch] if e.shuffle else batch
                 total += _step(learner, optimizer, X, y, weight, chosen, noise)
             e.n_iter_ += 1
@@ -314,6 +312,18 @@ def lbfgs(estimator: Any, goal: Objective, X: Any, y: Any, weight: Any) -> None:
         )
 
 
-def _chunks(X: Any) -> Iterator[slice]:
-    count = X.shape[0]
-    return gen_batches(count, _CHUNK if issparse(X) else max(count, 1))  # type: ignore[no-any-return]
+def _chunks(X: Any) -> list[slice]:
+    return _slices(X.shape[0], _CHUNK if issparse(X) else X.shape[0])
+
+
+# The two that scikit-learn has for this check their arguments for half a millisecond each.
+def _slices(count: int, size: int) -> list[slice]:
+    """Parts of `size`, the last one smaller."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _permutation(rng: Any, count: int) -> Any:
+    """The order that `sklearn.utils.shuffle` draws."""
+    order = np.arange(count)
+    rng.shuffle(order)
+    return order

@@ -246,9 +246,13 @@ def _examined(rates: Numbers, losses: Numbers) -> _Curve | None:
     noise = float(np.std((losses[:count] - smooth)[1 : lowest + 1])) if lowest else 0.0
     begins = np.flatnonzero(smooth[: lowest + 1] > level - _BEGINS * fall)
     low = min(int(begins[-1]) + 1 if len(begins) else 0, lowest)
-    diverged = count < len(losses)
-    edge = float(rates[count - 1])
-    slopes = np.gradient(smooth[: lowest + 1]) if lowest else np.zeros(1)
+    # Behind the lowest point, back at the level of before learning; or where the sweep ended.
+    back = np.flatnonzero(smooth[lowest:] > level)
+    diverged = count < len(losses) or len(back) > 0
+    edge = float(rates[lowest + int(back[0]) if len(back) else count - 1])
+    # Within the fall: before it the slopes are noise.
+    slopes = np.gradient(smooth[low - 1 : lowest + 1]) if 0 < low < lowest else np.zeros(1)
+    steepest = max(low - 1, 0) + int(slopes.argmin())
     return _Curve(
         level,
         fall,
@@ -256,7 +260,7 @@ def _examined(rates: Numbers, losses: Numbers) -> _Curve | None:
         float(rates[low]),
         min(float(rates[lowest]), edge / _MARGIN) if diverged else float(rates[lowest]),
         {
-            "steepest": float(rates[int(slopes.argmin())]),
+            "steepest": float(rates[steepest]),
             "valley": float(rates[_valley(smooth)]),
             "divergence/10": edge / 10 if diverged else None,
         },

@@ -165,6 +165,7 @@ def draw(
     format: str | None = None,
     path: str | Path | None = None,
     *,
+    model: Any = None,
     backward: bool = False,
     show_constants: bool = True,
     direction: str = "auto",
@@ -183,6 +184,8 @@ def draw(
         format: "svg", "dot", "text", "png" or "pdf"; by default that of the suffix of
             `path`, or "svg". The last two need Graphviz's program `dot`.
         path: File to save to.
+        model: Module, or a list of several: its parameters are named by their dotted paths,
+            such as "layers.0.weight", and not "parameter_1".
         backward: Run a backward pass for the drawing, so that every node has its gradient.
             The `grad` of no node changes, and the graph is kept.
         show_constants: Draw the numbers and arrays without gradients too.
@@ -194,7 +197,7 @@ def draw(
         timeout: Seconds that `dot` may take.
 
     Raises:
-        OperandError: `x` is no Value or Tensor.
+        OperandError: `x` is no Value or Tensor, or `model` no module.
         OptionError: An argument is none of its choices.
         FreedGraphError: An earlier backward pass freed the graph.
         GradientError: `backward` of something that requires no gradient, or of an array.
@@ -214,7 +217,7 @@ def draw(
     chosen = _format(format, path)
     for name, value in (("direction", direction), ("theme", theme), ("engine", engine)):
         _checked(name, value)
-    snapshot = record(x, backward=backward, limit=limit)
+    snapshot = record(x, backward=backward, limit=limit, model=model)
     drawing = Drawing(
         snapshot, chosen, constants=show_constants, direction=direction, theme=theme,
         engine=engine, timeout=timeout,

@@ -26,7 +26,7 @@ _KEPT_ELEMENTS = 64
 _EDGES_PER_NODE = 4
 
 
-def record(root: Any, *, backward: bool = False, limit: int = LIMIT) -> Snapshot:
+def record(root: Any, *, backward: bool = False, limit: int = LIMIT, model: Any = None) -> Snapshot:
     """Snapshot of the graph below `root`.
 
     Args:
@@ -34,9 +34,10 @@ def record(root: Any, *, backward: bool = False, limit: int = LIMIT) -> Snapshot
         backward: Run a backward pass from `root` and record its gradients. No `grad` is
             changed and the graph is kept; hooks run, since they shape the gradient.
         limit: Keep this many nodes, those nearest to the root, and count the rest.
+        model: Module, or several, whose parameters bear their dotted paths as names.
 
     Raises:
-        OperandError: `root` is no Value or Tensor.
+        OperandError: `root` is no Value or Tensor, or `model` no module.
         OptionError: `limit` is below 1.
         FreedGraphError: An earlier backward pass freed the graph.
         GradientError: `backward` of something that requires no gradient, or of an array.
@@ -48,9 +49,28 @@ def record(root: Any, *, backward: bool = False, limit: int = LIMIT) -> Snapshot
         )
     if limit < 1:
         raise OptionError(f"draw: got limit={limit}, expected at least 1")
+    names = _paths(model)
     order = _order(root)
     gradients = _observed(root, order) if backward else _stored(order)
-    return _Recorder(root, order, gradients, limit, observed=backward).snapshot()
+    return _Recorder(root, order, gradients, limit, names, observed=backward).snapshot()
+
+
+def _paths(model: Any) -> dict[Node, str]:
+    """Dotted path of each parameter; of several models the number of the model comes first."""
+    if model is None:
+        return {}
+    several = isinstance(model, (list, tuple))
+    found: dict[Node, str] = {}
+    for i, one in enumerate(model if several else (model,)):
+        if not hasattr(one, "named_parameters"):
+            raise OperandError(
+                f"draw: got a model of type {type(one).__name__}, expected a Module, or a list of "
+                "them"
+            )
+        prefix = f"{i}." if several else ""
+        for name, parameter in one.named_parameters():
+            found.setdefault(parameter, prefix + name)
+    return found
 
 
 # ── Reading the engine ──────────────────────────────────────────────────────────────────
@@ -150,6 +170,7 @@ class _Recorder:
         order: Sequence[Node],
         gradients: dict[Node, Any],
         limit: int,
+        names: dict[Node, str],
         *,
         observed: bool,
     ) -> None:
@@ -164,7 +185,9 @@ class _Recorder:
         self.records: list[Record] = []
         self.edges: list[Edge] = []
         self.counts: Counter[str] = Counter()
-        self.taken = {node.name for node in self.kept}
+        # A name that the user gave comes before the path within the model.
+        self.names = {node: node.name or names.get(node) for node in self.kept}
+        self.taken = set(self.names.values())
         # Leaves with another number than the one that the results were computed from.
         self.changed = {p for n in self.kept for p in _nodes(n.inputs) if p.epoch > n.epoch}
 
@@ -178,13 +201,14 @@ class _Recorder:
     def _add(self, node: Node) -> None:
         """Write the record of `node`, after those of its constants."""
         sources = [self._source(p) for p in node.inputs]
+        name = self.names[node]
         key = self.keys[node] = len(self.records)
         left_out = sum(source is None for source in sources)
         op = None if node.is_leaf else node.op
         self.records.append(Record(
             key=key,
-            name=str(node.name)[:500] if node.name else self._generated(node),
-            named=bool(node.name),
+            name=str(name)[:500] if name else self._generated(node),
+            named=bool(name),
             role=self._role(node),
             op=None if op is None else op.name,
             params=tuple((k, _static_text(v)) for k, v in (node.params or {}).items()),

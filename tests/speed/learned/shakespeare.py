@@ -36,6 +36,28 @@ RECIPE = Recipe()
 QUICK = replace(RECIPE, steps=20)
 
 
+@dataclass(frozen=True)
+class Library:
+    """What of a library is used, which both name alike but for the last two."""
+
+    nn: Any
+    optim: Any
+    tensor: Any
+    no_grad: Any
+
+
+def ours() -> Library:
+    import tinygrad_nn as tg
+
+    return Library(tg.nn, tg.optim, tg.tensor, tg.no_grad)
+
+
+def pytorch() -> Library:
+    import torch
+
+    return Library(torch.nn, torch.optim, torch.as_tensor, torch.no_grad)
+
+
 def network(nn: Any, characters: int, **seeded: Any) -> Any:
     """Embeddings of character and place, four layers with the norms first, and a linear map."""
     return nn.ModuleDict(
@@ -125,26 +147,6 @@ class Training:
         return str(vocabulary.decode(numbers))
 
 
-@dataclass(frozen=True)
-class Library:
-    nn: Any
-    optim: Any
-    tensor: Any
-    no_grad: Any
-
-
-def ours() -> Library:
-    import tinygrad_nn as tg
-
-    return Library(tg.nn, tg.optim, tg.tensor, tg.no_grad)
-
-
-def pytorch() -> Library:
-    import torch
-
-    return Library(torch.nn, torch.optim, torch.as_tensor, torch.no_grad)
-
-
 def train(text: str, seed: int, recipe: Recipe, library: Library, seeded: Any) -> Result:
     """Train on the first nine tenths of `text`; the loss is that of the last tenth."""
     whole = TextDataset(text, CONTEXT)
@@ -176,15 +178,17 @@ def _recipe(quick: bool) -> Recipe:
     return QUICK if quick else RECIPE
 
 
+WORDS = f"""\
+A transformer of {LAYERS} layers, {WIDTH} wide, with {HEADS} heads and a context of {CONTEXT}
+characters; {RECIPE.steps} steps of batches of {RECIPE.batch}, AdamW with one cycle of the rate up
+to {RECIPE.rate}, decay {RECIPE.decay}, gradients clipped at {RECIPE.clip}, no dropout. The same
+lines train PyTorch's network; each library draws the first weights from the same distributions, and
+a seed has the same batches in both. The score is the mean cross-entropy, in nats, of the last tenth
+of the text. The rate was chosen in runs of PyTorch, with another seed."""
+
 SHAKESPEARE = Case(
     "Shakespeare, character by character",
-    f"A transformer of {LAYERS} layers, {WIDTH} wide, with {HEADS} heads and a context of "
-    f"{CONTEXT} characters; {RECIPE.steps} steps of batches of {RECIPE.batch}, AdamW with one cycle "
-    f"of the rate up to {RECIPE.rate}, decay {RECIPE.decay}, gradients clipped at {RECIPE.clip}, no "
-    "dropout. The same lines train PyTorch's network; first weights are drawn by each library "
-    "from the same distributions, and a seed has the same batches in both. The score is the mean "
-    "cross-entropy, in nats, of the last tenth of the text. The rate was chosen in runs of "
-    "PyTorch, with another seed.",
+    WORDS,
     "validation loss",
     {OURS: run_ours, PYTORCH: run_pytorch},
     close_to_pytorch(0.02),

@@ -14,7 +14,7 @@ from tinygrad_nn.data.transforms.base import ImageTransform, Transform, full_sca
 from tinygrad_nn.data.transforms.ranges import span
 from tinygrad_nn.errors import DataError, DTypeError, OptionError, ShapeError
 
-__all__ = ["Normalize", "OneHot", "Rescale", "Standardize", "ToFloat", "one_hot"]
+__all__ = ["Normalize", "OneHot", "Rescale", "Standardize", "ToFloat"]
 
 
 @dataclass(frozen=True)

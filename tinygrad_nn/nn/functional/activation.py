@@ -289,7 +289,7 @@ def _converted(x: Any, dtype: Any) -> Any:
     return x if dtype is None else x.astype(dtype)
 
 
-def axis_of_classes(name: str, dim: int | None) -> int:
+def axis_of_classes(name: str, dim: Any) -> int:
     """`dim`, refused where it is missing."""
     if not is_whole(dim):
         raise OptionError(

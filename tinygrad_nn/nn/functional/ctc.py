@@ -64,10 +64,8 @@ def ctc_loss(
     rows = _rows(class_indices("ctc_loss", targets), labels, x.shape[1])
     _check_labels(rows, labels, x.shape[2], blank)
     losses = _losses(x, rows, frames, labels, blank)
-    if zero_infinity:
-        losses = where(losses < -0.5 * _NEVER, losses, 0.0)
-    else:
-        losses = where(losses < -0.5 * _NEVER, losses, float("inf"))
+    # Asked so that the loss of a NaN stays NaN.
+    losses = where(losses >= -0.5 * _NEVER, 0.0 if zero_infinity else float("inf"), losses)
     if reduction == "mean":
         losses = losses / namespace(labels).maximum(labels, 1).astype(losses.dtype)
     result = reduced("ctc_loss", losses, reduction)

@@ -1,15 +1,16 @@
-"""Distances and angles between vectors."""
+"""Vectors: distances and angles between them, and made unit."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_nn.errors import ShapeError
+from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.nn.functional.operands import operand
 from tinygrad_nn.ops.extrema import maximum
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.reduce import vector_norm
 
-__all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
+__all__ = ["cosine_similarity", "normalize", "pairwise_distance", "pdist"]
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
@@ -45,3 +46,24 @@ def pdist(input: Any, p: float = 2.0) -> Any:
     first = [i for i in range(count) for _ in range(i + 1, count)]
     second = [j for i in range(count) for j in range(i + 1, count)]
     return vector_norm(input[first] - input[second], axis=-1, ord=p)
+
+
+def normalize(
+    input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
+) -> Any:
+    """x / max(‖x‖ₚ, ε): vectors along `dim` of length 1.
+
+    Args:
+        input: Array; its shape is kept.
+        p: Order of the norm.
+        dim: Axis of the vectors, or several.
+        eps: ε; a vector of zeros stays one.
+        out: Not taken: arrays are not written to.
+
+    Raises:
+        OptionError: `out` is given.
+    """
+    if out is not None:
+        raise OptionError("normalize: got out=, expected None; assign the result")
+    x = operand("normalize", input)
+    return x / maximum(vector_norm(x, axis=dim, keepdims=True, ord=p), eps)

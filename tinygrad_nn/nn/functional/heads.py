@@ -229,7 +229,7 @@ def check_sequences(
         )
     if shapes[1][:-1] != shapes[2][:-1]:
         raise ShapeError(got + "one value for each key: key and value differ in length or batch")
-    batched = query.ndim == 3
+    batched: bool = query.ndim == 3
     samples = 0 if batch_first else 1
     if batched and shapes[0][samples] != shapes[1][samples]:
         raise ShapeError(

@@ -179,7 +179,8 @@ def _is_plain(input: Any, target: Any) -> bool:
     if not isinstance(input, Tensor) or input.ndim != 2:
         return False
     index = target._data if isinstance(target, Tensor) else target
-    if getattr(index, "ndim", None) != 1 or index.dtype.kind not in "iu":
+    # An array of another library has no kind of dtype.
+    if getattr(index, "ndim", None) != 1 or getattr(index.dtype, "kind", "") not in ("i", "u"):
         return False
     return len(index) == len(input) > 0
 
@@ -200,7 +201,14 @@ def _indexed(
     # A log-probability of -inf counts nothing where its weight is 0.
     losses = -total(where((table != 0) & keep[..., None], logp, 0.0) * table, -1)
     if reduction == "mean":
-        return total(losses) / counts.sum(dtype=logp.dtype)
+        count = counts.sum(dtype=logp.dtype)
+        if count == 0:
+            raise OptionError(
+                f"{name}: got {index.size} targets of which none counts, each ignored "
+                f"(ignore_index={ignore_index}) or of a class of weight 0, expected at least one "
+                "to take the mean over; leave the batch out, or take reduction='sum'"
+            )
+        return total(losses) / count
     return reduced(name, losses, reduction)
 
 

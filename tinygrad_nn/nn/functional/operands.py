@@ -13,6 +13,8 @@ from tinygrad_nn.tensor import Tensor, tensor
 
 __all__: list[str] = []
 
+_REAL = tuple("fiub")
+
 
 def floats(name: str, x: Any, what: str = "an input") -> Any:
     """Tensor of floats; arrays and lists become one.
@@ -35,13 +37,21 @@ def floats(name: str, x: Any, what: str = "an input") -> Any:
 
 
 def operand(name: str, x: Any) -> Any:
-    """Tensor or array as it is, of any dtype; numbers and lists as tensors.
+    """Tensor or array as it is, of real numbers of any dtype; numbers and lists as tensors.
+
+    Arrays in another byte order, and those of other libraries, become arrays of NumPy.
 
     Raises:
-        OperandError: It is a `Value`.
+        OperandError: It is a `Value`, or a masked array.
+        DTypeError: It holds complex numbers, objects or text.
     """
-    if hasattr(x, "dtype"):
+    if isinstance(x, Tensor):
         return x
+    if hasattr(x, "dtype"):
+        kind = getattr(x.dtype, "kind", None)
+        if kind in _REAL and x.dtype.isnative and not hasattr(x, "mask"):
+            return x
+        return weak_array(name, x)
     if isinstance(x, Node):
         raise OperandError(
             f"{name}: got a Value, expected a tensor or array; of Values write the formula out, "

@@ -17,8 +17,14 @@ def reduced(name: str, losses: Any, reduction: str) -> Any:
 
     Raises:
         OptionError: The reduction is unknown.
+        ShapeError: The mean is that of no losses, which would be NaN.
     """
     if reduction == "mean":
+        if not losses.size:
+            raise ShapeError(
+                f"{name}: got losses of shape {tuple(losses.shape)}, an empty batch, expected at "
+                "least one to take the mean of; leave the batch out, or take reduction='sum'"
+            )
         return mean(losses)
     if reduction == "sum":
         return total(losses)

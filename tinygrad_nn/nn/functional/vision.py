@@ -1,4 +1,4 @@
-"""Images resized, reordered and read at places; vectors made unit: with PyTorch's signatures."""
+"""Images resized, reordered and read at places, with PyTorch's signatures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.nn.functional.adaptive import adaptive_mean
 from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.sizes import NAMES, per_axis, sides
-from tinygrad_nn.ops.extrema import maximum
 from tinygrad_nn.ops.grid import grid_sample as _grid_sample
 from tinygrad_nn.ops.products import matmul
 from tinygrad_nn.ops.rearrange import moveaxis
-from tinygrad_nn.ops.reduce import vector_norm
 from tinygrad_nn.ops.resample import resample
 from tinygrad_nn.ops.shape import permute_dims, reshape
 from tinygrad_nn.tensor import Tensor
@@ -24,7 +22,6 @@ __all__ = [
     "channel_shuffle",
     "grid_sample",
     "interpolate",
-    "normalize",
     "pixel_shuffle",
     "pixel_unshuffle",
     "upsample",
@@ -354,27 +351,3 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     places = functions.stack(columns, -1).reshape(-1, dims + 1).astype(dtype)
     found = matmul(places, matrices.mT) if isinstance(matrices, Tensor) else places @ matrices.mT
     return reshape(found, (shape[0], *shape[2:], dims))
-
-
-# ── Vectors ─────────────────────────────────────────────────────────────────────────────
-
-
-def normalize(
-    input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
-) -> Any:
-    """x / max(‖x‖ₚ, ε): vectors along `dim` of length 1.
-
-    Args:
-        input: Array; its shape is kept.
-        p: Order of the norm.
-        dim: Axis of the vectors, or several.
-        eps: ε; a vector of zeros stays one.
-        out: Not taken: arrays are not written to.
-
-    Raises:
-        OptionError: `out` is given.
-    """
-    if out is not None:
-        raise OptionError("normalize: got out=, expected None; assign the result")
-    x = operand("normalize", input)
-    return x / maximum(vector_norm(x, axis=dim, keepdims=True, ord=p), eps)

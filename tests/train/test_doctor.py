@@ -1,0 +1,472 @@
+"""Every fault is named, healthy networks get no finding, and nothing is changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.train.doctor_models import HEALTHY, IMAGES, LOSS, TEST, TRAIN, cnn, mlp, with_everything
+from tests.train.untouched_state import bits
+from tinygrad_nn import data, nn, optim, train
+from tinygrad_nn.errors import OperandError, OptionError, RegistrationError
+from tinygrad_nn.train.doctor import CHECKS, check
+
+OPTIMISERS: dict[str, Callable[[Any], Any]] = {
+    "Adam": lambda p: optim.Adam(p, lr=0.003),
+    "SGD": lambda p: optim.SGD(p, lr=0.1),
+}
+
+
+def adam(model: nn.Module, lr: float = 0.003) -> optim.Adam:
+    return optim.Adam(model.parameters(), lr=lr)
+
+
+def inputs(scale: float = 1.0) -> tuple[Any, Any]:
+    return TRAIN.inputs * np.float32(scale), TRAIN.targets
+
+
+# ── Silence on healthy networks ─────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS)
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_networks_get_no_finding(name, make):
+    build, examples = HEALTHY[name]
+    held_out = TEST if examples is TRAIN else None
+    for seed in range(3):
+        model = build(seed)
+        optimizer = make(model.parameters())
+        for epochs in (0, 2, 6):  # fresh, half trained, trained
+            if epochs:
+                doctor = train.Doctor(every=10, say=None)
+                train.fit(model, LOSS, optimizer, examples, epochs, callbacks=[doctor])
+                assert doctor.report.ok, (seed, epochs, doctor.report)
+            report = train.diagnose(
+                model, LOSS, examples, optimizer=optimizer, validation=held_out
+            )
+            assert report.ok, (seed, epochs, report)
+
+
+def test_healthy_regressions_and_binary_classifiers():
+    moons = data.make_moons(300)
+    y = moons.targets.astype("float32")[:, None]
+    for seed in range(3):
+        body = [nn.Linear(2, 16, rng=seed), nn.Tanh(), nn.Linear(16, 1, rng=seed + 9)]
+        for loss, model, targets in (
+            (nn.BCEWithLogitsLoss(), nn.Sequential(*body), y),
+            (nn.BCELoss(), nn.Sequential(*body, nn.Sigmoid()), y),
+            (nn.MSELoss(), nn.Sequential(*body), moons.inputs[:, :1] ** 2 + 0.1 * y),
+            (lambda a, b: ((a - b) ** 2).mean(), nn.Sequential(*body), y),
+        ):
+            optimizer = adam(model)
+            report = train.diagnose(model, loss, (moons.inputs, targets), optimizer=optimizer)
+            assert report.ok, report
+
+
+def test_frozen_batch_norm_is_no_mix_up():
+    model = cnn()
+    model[1].eval()
+    for p in model[1].parameters():
+        p.requires_grad_(False)
+    optimizer = optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.003)
+    assert train.diagnose(model, LOSS, IMAGES, optimizer=optimizer).ok
+
+
+def test_tied_weights_and_a_zero_last_layer_are_no_fault():
+    model = mlp()
+    model[2].weight.data = model[2].weight.data * 0
+    assert train.diagnose(model, LOSS, TRAIN, optimizer=adam(model)).ok
+
+
+# ── One fault each ──────────────────────────────────────────────────────────────────────
+
+FAULTS: dict[str, Callable[[], Any]] = {}
+"""Name of a finding to a function that gives a model, a loss, data and options that have it."""
+
+
+def fault(name: str) -> Callable[[Any], Any]:
+    def keep(function: Any) -> Any:
+        FAULTS[name] = function
+        return function
+
+    return keep
+
+
+@fault("dead-units")
+def _():
+    model = mlp(0, nn.ReLU, 2)
+    model[0].bias.data = model[0].bias.data - 50
+    return model, LOSS, TRAIN, {}
+
+
+@fault("saturated-units")
+def _():
+    model = mlp(0, nn.Tanh)
+    model[0].weight.data = model[0].weight.data * 100
+    return model, LOSS, TRAIN, {}
+
+
+@fault("symmetric-units")
+def _():
+    model = mlp(0, nn.Tanh)
+    for p in model.parameters():
+        p.data = p.data * 0 + 0.1
+    return model, LOSS, TRAIN, {}
+
+
+@fault("constant-predictions")
+def _():
+    model = mlp()
+    model[0].weight.data = model[0].weight.data * 1e-8
+    return model, LOSS, TRAIN, {}
+
+
+@fault("vanishing-gradients")
+def _():
+    return mlp(0, nn.Sigmoid, 10), LOSS, TRAIN, {}
+
+
+@fault("exploding-gradients")
+def _():
+    model = mlp(0, nn.LeakyReLU, 8)
+    for p in model.parameters():
+        p.data = p.data * 8
+    return model, LOSS, TRAIN, {}
+
+
+@fault("unused-parameters")
+def _():
+    model = mlp()
+    model.extra = nn.Linear(3, 3, rng=0)
+    model.forward = lambda x: model[2](model[1](model[0](x)))  # type: ignore[method-assign]
+    return model, LOSS, TRAIN, {}
+
+
+@fault("frozen-in-optimizer")
+def _():
+    model = mlp()
+    model[0].bias.requires_grad_(False)
+    return model, LOSS, TRAIN, {"optimizer": adam(model)}
+
+
+@fault("missing-from-optimizer")
+def _():
+    model = mlp()
+    return model, LOSS, TRAIN, {"optimizer": adam(model[0])}
+
+
+@fault("update-ratio")
+def _():
+    model = mlp()
+    return model, LOSS, TRAIN, {"optimizer": adam(model, 1.0)}
+
+
+@fault("learning-rate-too-high")
+def _():
+    model = mlp()
+    return model, LOSS, TRAIN, {"optimizer": optim.SGD(model.parameters(), lr=100.0)}
+
+
+@fault("learning-rate-too-low")
+def _():
+    model = mlp()
+    return model, LOSS, TRAIN, {"optimizer": optim.SGD(model.parameters(), lr=1e-5)}
+
+
+@fault("loss-not-falling")
+def _():
+    model = mlp()
+    return model, LOSS, TRAIN, {"optimizer": optim.Adam(model.parameters(), lr=0.01, maximize=True)}
+
+
+@fault("loss-not-finite")
+def _():
+    class Log(nn.Module):
+        def forward(self, x):
+            return (x - x.max()).log()
+
+    return nn.Sequential(nn.Linear(64, 10, rng=0), Log()), LOSS, TRAIN, {}
+
+
+@fault("softmax-before-cross-entropy")
+def _():
+    return nn.Sequential(mlp(), nn.Softmax(-1)), lambda y, t: LOSS(y, t), TRAIN, {}
+
+
+@fault("missing-sigmoid")
+def _():
+    model = nn.Sequential(nn.Linear(64, 1, rng=0))
+    y = (TRAIN.targets > 4).astype("float32")[:, None]
+    return model, nn.BCELoss(), (TRAIN.inputs, y), {}
+
+
+@fault("sigmoid-before-logits-loss")
+def _():
+    model = nn.Sequential(nn.Linear(64, 1, rng=0), nn.Sigmoid())
+    y = (TRAIN.targets > 4).astype("float32")[:, None]
+    return model, nn.BCEWithLogitsLoss(), (TRAIN.inputs, y), {}
+
+
+@fault("logits-into-nll")
+def _():
+    return mlp(), nn.NLLLoss(), TRAIN, {}
+
+
+@fault("unscaled-inputs")
+def _():
+    return mlp(), LOSS, inputs(255.0), {}
+
+
+@fault("class-imbalance")
+def _():
+    rare = np.flatnonzero(TRAIN.targets == 1)[:6]
+    zeros = np.flatnonzero(TRAIN.targets == 0)
+    return mlp(), LOSS, TRAIN.subset(np.concatenate([rare, zeros])), {}
+
+
+@fault("label-leak")
+def _():
+    leaky = np.concatenate([TRAIN.inputs, TRAIN.targets[:, None] / 10], axis=1).astype("float32")
+    return nn.Linear(65, 10, rng=0), LOSS, (leaky, TRAIN.targets), {}
+
+
+@fault("duplicates-in-validation")
+def _():
+    return mlp(), LOSS, TRAIN, {"validation": TRAIN.subset(slice(50))}
+
+
+@fault("single-sample-batch")
+def _():
+    return with_everything(), LOSS, data.DataLoader(TRAIN.subset(slice(65)), 32, rng=0), {}
+
+
+@fault("training-in-eval-mode")
+def _():
+    model = with_everything()
+    model[3].eval()
+    return model, LOSS, TRAIN, {}
+
+
+@fault("shared-layer")
+def _():
+    layer = nn.Linear(32, 32, rng=4)
+    both = [nn.Linear(64, 32, rng=0), *[layer, nn.ReLU()] * 2, nn.Linear(32, 10, rng=1)]
+    return nn.Sequential(*both), LOSS, TRAIN, {}
+
+
+IN_LOOPS = {"gradients-never-zeroed", "measuring-in-train-mode"}
+
+
+def test_every_check_has_a_fault():
+    assert set(FAULTS) | IN_LOOPS == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_fault_is_named(name):
+    model, loss, examples, options = FAULTS[name]()
+    report = train.diagnose(model, loss, examples, **options)
+    assert name in report, report
+    for finding in report[name]:
+        assert finding.advice and finding.message and isinstance(finding.value, (int, float))
+    assert name in str(report)
+
+
+def test_findings_name_the_place():
+    def place(name: str) -> str:
+        model, loss, examples, options = FAULTS[name]()
+        return train.diagnose(model, loss, examples, **options)[name][0].where
+
+    assert place("dead-units") == "1"
+    assert place("saturated-units") == "1"
+    assert place("symmetric-units") == "0.weight"
+    assert place("unused-parameters") == "extra.weight"
+    assert place("missing-from-optimizer") == "2.weight"
+    assert place("label-leak") == "input column 64"
+    assert place("training-in-eval-mode") == "3"
+
+
+def test_the_guilty_operation_is_named():
+    model, loss, examples, _ = FAULTS["loss-not-finite"]()
+    assert "log gave -inf" in train.diagnose(model, loss, examples)["loss-not-finite"][0].message
+    broken = inputs()[0].copy()
+    broken[3, 5] = np.nan
+    message = train.diagnose(mlp(), LOSS, (broken, TRAIN.targets))["loss-not-finite"][0].message
+    assert "inputs are not finite" in message
+
+
+def test_functional_activations_are_seen_too():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(64, 32, rng=0), nn.Linear(32, 10, rng=1)
+            self.first.bias.data = self.first.bias.data - 50
+
+        def forward(self, x):
+            return self.last(nn.functional.relu(self.first(x)))
+
+    assert "dead-units" in train.diagnose(Own(), LOSS, TRAIN)
+
+
+def test_a_regression_leak():
+    y = TRAIN.inputs[:, 20:21] * 3 - 1
+    report = train.diagnose(nn.Linear(64, 1, rng=0), nn.MSELoss(), (TRAIN.inputs, y))
+    assert report["label-leak"][0].where == "input column 20"
+
+
+# ── Nothing is changed ──────────────────────────────────────────────────────────────────
+
+
+def test_nothing_is_changed_to_the_last_bit():
+    model = with_everything()
+    optimizer = adam(model)
+    loader = data.DataLoader(TRAIN, 64, rng=5)
+    train.fit(model, LOSS, optimizer, loader, 1)
+    model[3].eval()
+    before = bits(model, optimizer, loader)
+    outstanding = LOSS(model(TRAIN.inputs[:8]), TRAIN.targets[:8])
+    before = bits(model, optimizer, loader)
+    train.diagnose(model, LOSS, loader, optimizer=optimizer, validation=TEST)
+    assert bits(model, optimizer, loader) == before
+    outstanding.backward()  # a graph from before is still valid
+
+
+def test_a_watched_training_learns_the_same_bits():
+    states = []
+    for callbacks in ([], [train.Doctor(every=3, say=None)]):
+        model = with_everything()
+        optimizer = adam(model)
+        loader = data.DataLoader(TRAIN, 64, rng=5)
+        train.fit(model, LOSS, optimizer, loader, 2, callbacks=callbacks, clip_norm=1.0)
+        states.append(bits(model, optimizer, loader))
+    for state in states:
+        for name in [n for n in state if isinstance(state[n], tuple)]:
+            state[name] = state[name][1:]  # the objects are others
+    assert states[0] == states[1]
+
+
+# ── Watching ────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_callback_names_faults_and_says_each_once():
+    said: list = []
+    model = nn.Sequential(mlp(), nn.Softmax(-1))
+    doctor = train.Doctor(say=said.append)
+    train.fit(model, LOSS, adam(model), TRAIN, 3, callbacks=[doctor])
+    assert [f.name for f in said] == ["softmax-before-cross-entropy"]
+    assert "softmax-before-cross-entropy" in doctor.report
+
+
+def test_the_callback_finds_the_guilty_operation():
+    model, loss, examples, _ = FAULTS["loss-not-finite"]()
+    doctor = train.Doctor(say=None)
+    with pytest.raises(Exception, match="loss"):
+        train.fit(model, loss, adam(model), examples, 1, callbacks=[doctor])
+    assert "log gave" in doctor.report["loss-not-finite"][0].message
+    assert all(m._hooks is None for m in model.modules())
+
+
+def loop(model: Any, doctor: train.Doctor, *, zero: bool = True, mode: bool = True) -> None:
+    optimizer = adam(model)
+    with doctor.watch(model, LOSS, optimizer):
+        model.train(mode)
+        for x, y in data.DataLoader(TRAIN):
+            if zero:
+                optimizer.zero_grad()
+            LOSS(model(x), y).backward()
+            optimizer.step()
+
+
+def test_a_loop_of_ones_own():
+    doctor = train.Doctor(say=None)
+    for seed in range(3):
+        model = mlp(seed)
+        loop(model, doctor)
+        assert doctor.report.ok, doctor.report
+        assert all(m._hooks is None for m in model.modules())
+    loop(mlp(), doctor, zero=False)
+    assert doctor.report.names == ("gradients-never-zeroed",)
+    loop(with_everything(), doctor, mode=False)
+    assert doctor.report.names == ("training-in-eval-mode",)
+
+
+def test_accumulated_gradients_are_no_fault():
+    doctor, model = train.Doctor(say=None), mlp()
+    optimizer = adam(model)
+    with doctor.watch(model, LOSS, optimizer):
+        for i, (x, y) in enumerate(data.DataLoader(TRAIN)):
+            LOSS(model(x), y).backward()
+            if i % 4 == 3:
+                optimizer.step()
+                optimizer.zero_grad()
+    assert doctor.report.ok, doctor.report
+
+
+def test_measuring_in_training_mode():
+    import tinygrad_nn as tg
+
+    doctor, model = train.Doctor(say=None), with_everything()
+    with doctor.watch(model, LOSS, adam(model)), tg.no_grad():
+        model(TRAIN.inputs)
+    assert "measuring-in-train-mode" in doctor.report
+    with doctor.watch(model, LOSS, adam(model)), tg.no_grad():
+        model.eval()(TRAIN.inputs)
+    assert doctor.report.ok
+
+
+def test_contexts_of_the_loop_are_left_as_they_were():
+    import tinygrad_nn as tg
+    from tinygrad_nn.core.node import MODE
+
+    doctor, model = train.Doctor(say=None), mlp()
+    optimizer, before = adam(model), MODE.get()
+    with doctor.watch(model, LOSS, optimizer):
+        with tg.detect_anomaly():
+            LOSS(model(TRAIN.inputs[:64]), TRAIN.targets[:64]).backward()
+        assert MODE.get() == before
+        optimizer.step()
+    assert MODE.get() == before
+
+
+# ── The report ──────────────────────────────────────────────────────────────────────────
+
+
+def test_the_report():
+    model, loss, examples, options = FAULTS["symmetric-units"]()
+    report = train.diagnose(model, loss, examples, **options)
+    assert not report.ok and len(report) == len(list(report)) > 0
+    assert report["dead-units"] == () and "dead-units" not in report
+    with pytest.raises(OptionError, match="dead-units"):
+        report["dead-unit"]
+    severities = [f.severity for f in report]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert "->" in str(report) and "not examined: learning rate" in str(report)
+    healthy = train.diagnose(mlp(), LOSS, TRAIN, optimizer=adam(mlp()))
+    assert "missing-from-optimizer" in healthy  # the optimiser of another model
+
+
+def test_the_table_of_rich():
+    pytest.importorskip("rich")
+    model, loss, examples, options = FAULTS["dead-units"]()
+    text = train.diagnose(model, loss, examples, **options).table(width=120)
+    assert "dead-units" in text and "advice" in text
+
+
+def test_show_prints_plain_lines_where_there_is_no_terminal(capsys):
+    report = train.diagnose(mlp(), LOSS, TRAIN, optimizer=optim.Adam)
+    report.show()
+    assert capsys.readouterr().out == "no findings\n"
+
+
+def test_checks_of_ones_own_are_registered_once():
+    with pytest.raises(RegistrationError):
+        check("dead-units", "error", rule="", advice="")
+    with pytest.raises(RegistrationError):
+        check("mine", "grave", rule="", advice="")
+
+
+def test_bad_models():
+    with pytest.raises(OperandError, match="tensor=True"):
+        train.diagnose(nn.MLP(2, [1], rng=0), LOSS, TRAIN)
+    with pytest.raises(OperandError, match="Module"):
+        train.diagnose(lambda x: x, LOSS, TRAIN)
