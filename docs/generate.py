@@ -8,6 +8,7 @@ import tinygrad_nn as tg
 from tinygrad_nn.core.op import OPS, Kind
 from tinygrad_nn.ported import METHODS
 from tinygrad_nn.torch_methods import Torch
+from tinygrad_nn.train.doctor import CHECKS
 
 HERE = Path(__file__).parent
 
@@ -52,6 +53,22 @@ def methods_table() -> list[str]:
     return lines + [f"| `x.{name}` | {advice} |" for name, advice in sorted(METHODS.items())]
 
 
+def findings_table() -> str:
+    """The reference table of what the training doctor looks for."""
+    lines = [
+        "# Findings of the training doctor",
+        "",
+        "Generated from the register of checks by `python docs/generate.py`. The numbers have",
+        "their reasons in `tinygrad_nn/train/doctor/thresholds.py`. How to ask the doctor:",
+        "[find out why it does not learn](../how-to/find-out-why-it-does-not-learn.md).",
+        "",
+        "| finding | severity | it is found when | advice |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| `{c.name}` | {c.severity} | {c.rule} | {c.advice} |" for c in CHECKS.values()]
+    return "\n".join(lines) + "\n"
+
+
 def value_drawing() -> str:
     """The drawing of the README's first example, in our own layout: the same on every machine."""
     a, b, c = tg.Value(2.0, name="a"), tg.Value(-3.0, name="b"), tg.Value(5.0, name="c")
@@ -67,6 +84,7 @@ def pages() -> dict[Path, str]:
     """Path of each generated file, and its text."""
     return {
         HERE / "reference" / "operations.md": operations_table(),
+        HERE / "reference" / "findings.md": findings_table(),
         HERE / "images" / "value.svg": value_drawing(),
     }
 

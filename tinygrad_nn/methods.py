@@ -279,6 +279,6 @@ class Array:
             )
         return ops.repeat(self, repeats, axis)
 
-    def tile(self, *reps: Any) -> Any:
+    def tile(self, *times: Any, reps: Any = None) -> Any:
         """See `tinygrad_nn.tile`; also `x.tile(2, 3)`."""
-        return ops.tile(self, listed(reps))
+        return ops.tile(self, listed(times) if reps is None else reps)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError
 
-__all__ = ["FUNCTIONS", "METHODS", "check_device", "to_dtype"]
+__all__ = ["FUNCTIONS", "METHODS", "check_device", "from_torch", "to_dtype"]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "ipu", "xla", "mtia")
 _ABSENT = ("bfloat16", "float8", "complex32")
@@ -75,6 +76,17 @@ def _dtype(name: str, dtype: Any) -> Any:
             f"{name}: got {text}, which NumPy has not; expected float16, float32 or float64"
         )
     return dtype
+
+
+def from_torch(x: Any) -> Any:
+    """Array of a tensor of PyTorch, wherever it lives; anything else as it is."""
+    if isinstance(x, Node) or not hasattr(x, "numpy"):
+        return x
+    for step in ("detach", "cpu"):
+        x = getattr(x, step, lambda kept=x: kept)()
+    if str(getattr(x, "dtype", "")) in ("torch.bfloat16", "torch.float8_e4m3fn"):
+        x = x.float()  # NumPy has no such dtype
+    return x.numpy()
 
 
 # ── Names that are not here ─────────────────────────────────────────────────────────────

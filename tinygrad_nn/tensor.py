@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.backward import backward
+from tinygrad_nn.core.handle import RemovableHandle
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
@@ -275,17 +276,17 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
         self.extras().retains = True
         return self
 
-    def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call `hook(gradient)` when a pass arrives here; what it returns replaces it.
 
         Returns:
-            Function that removes the hook.
+            What removes the hook.
         """
         if self.op is None:
             raise GradientError("register_hook: this tensor requires no gradient, so none arrives")
         hooks = self.extras().hooks
         hooks.append(hook)
-        return lambda: hooks.remove(hook) if hook in hooks else None
+        return RemovableHandle(lambda: hooks.remove(hook) if hook in hooks else None)
 
     def detach(self) -> Tensor:
         """Constant with the same numbers."""

@@ -14,6 +14,8 @@ from tinygrad_nn.backends import array as kernels
 from tinygrad_nn.backends import convolution as windows
 from tinygrad_nn.core.op import OPS, Kind
 from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.ops.columns import col2im
+from tinygrad_nn.ops.convolution import convolution, convolution_transpose, convolution_weight
 
 F = nn.functional
 
@@ -52,7 +54,7 @@ def by_definition(x, weight, stride, padding, dilation, groups):
 def test_the_operation_is_its_definition(seed):
     (x, weight, *_), static = OPS["convolution"].sample(SeededDraw(seed))
     np.testing.assert_allclose(
-        tg.convolution(x, weight, **static), by_definition(x, weight, **static), atol=1e-12
+        convolution(x, weight, **static), by_definition(x, weight, **static), atol=1e-12
     )
 
 
@@ -79,10 +81,10 @@ def product_of(request, monkeypatch):
 def test_the_three_operations_are_transposes_of_one_another(seed):
     (x, weight, *_), static = OPS["convolution"].sample(SeededDraw(seed))
     y = by_definition(x, weight, **static)
-    np.testing.assert_allclose(tg.convolution(x, weight, **static), y, atol=1e-12)
+    np.testing.assert_allclose(convolution(x, weight, **static), y, atol=1e-12)
     leaves = [tg.tensor(a, requires_grad=True) for a in (x, weight)]
     g = np.random.default_rng(seed).standard_normal(y.shape)
-    (tg.convolution(*leaves, **static) * g).sum().backward()
+    (convolution(*leaves, **static) * g).sum().backward()
     for leaf in leaves:
         along = np.random.default_rng(seed + 1).standard_normal(leaf.shape)
         moved = [along if other is leaf else other.data for other in leaves]
@@ -100,7 +102,7 @@ def test_the_order_in_memory_makes_no_difference(batch, order, rng):
         laid = np.ascontiguousarray(x.transpose(2, 1, 3, 0)).transpose(3, 1, 0, 2)
     static = {"stride": (2, 1), "padding": ((1, 2), (0, 3)), "dilation": (1, 2)}
     expected = by_definition(x, weight, groups=1, **static)
-    np.testing.assert_allclose(tg.convolution(laid, weight, **static), expected, atol=1e-12)
+    np.testing.assert_allclose(convolution(laid, weight, **static), expected, atol=1e-12)
 
 
 def test_results_keep_the_batch_innermost_in_memory_for_the_next_layer():
@@ -170,10 +172,10 @@ def test_lists_of_numbers_are_taken_in_the_weights_dtype(padding_mode):
 def test_float16_is_summed_in_float32():
     x, weight = np.full((1, 4096, 1), 1, np.float16), np.full((1, 4096, 1), 1, np.float16)
     # In float16 itself 2048 + 1 is 2048.
-    assert tg.convolution(x, weight).item() == 4096
-    y = tg.convolution_transpose(x.reshape(1, 1, 4096), weight.reshape(1, 1, 4096))
+    assert convolution(x, weight).item() == 4096
+    y = convolution_transpose(x.reshape(1, 1, 4096), weight.reshape(1, 1, 4096))
     assert y.dtype == np.float16 and y.max() == 4096
-    folded = tg.col2im(np.ones((1, 4096, 4096), np.float16), sides=(8191,), kernel=(4096,))
+    folded = col2im(np.ones((1, 4096, 4096), np.float16), sides=(8191,), kernel=(4096,))
     assert folded.max() == 4096
 
 
@@ -348,17 +350,23 @@ def test_a_wrong_rule_is_found():
         return (draw.array((2, 2, 4)), draw.array((2, 2, 3))), static
 
     def to_y(g, out, y, weight, **static):
-        return tg.convolution(g, weight, **static)
+        return convolution(g, weight, **static)
 
     right = planted(
         function, kind=Kind.MULTILINEAR, samples=sample,
-        vjp=(to_y, lambda g, out, y, w, **static: tg.convolution_weight(g, y, **static)),
+        vjp=(to_y, lambda g, out, y, w, **static: convolution_weight(g, y, **static)),
     )  # fmt: skip
     wrong = planted(
         function, kind=Kind.MULTILINEAR, samples=sample,
-        vjp=(to_y, lambda g, out, y, w, **static: tg.convolution_weight(y, g, **static)),
+        vjp=(to_y, lambda g, out, y, w, **static: convolution_weight(y, g, **static)),
     )  # fmt: skip
     checks.check_gradient(right, right.sample(SeededDraw(0)))
     assert Case(wrong, wrong.sample(SeededDraw(0))).values()
     with pytest.raises(AssertionError):
         checks.check_gradient(wrong, wrong.sample(SeededDraw(0)))
+
+
+def test_a_stride_over_padding_behind_is_no_plain_copy():
+    x, w = tg.tensor([[[2.0, 3.0]]]), tg.tensor([[[5.0]]])
+    y = convolution(x, w, stride=(2,), padding=((0, 1),), dilation=(1,))
+    assert y.tolist() == [[[10.0, 0.0]]]

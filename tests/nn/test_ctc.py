@@ -26,7 +26,7 @@ def test_loss_is_that_of_all_alignments(labels, rng):
     probability = sum(
         np.prod(p[range(frames), list(path)]) for path in paths if collapsed(path) == labels
     )
-    target = np.array([labels + [0]], np.int64)
+    target = np.array([[*labels, 0]], np.int64)
     loss = F.ctc_loss(tg.tensor(np.log(p)[:, None]), target, [frames], [len(labels)], 0, "sum")
     np.testing.assert_allclose(loss.item(), -np.log(probability), rtol=1e-12)
 

@@ -12,9 +12,7 @@ TRAIN, TEST = data.load_digits().flatten().split(test=0.25, rng=0)
 
 
 def mlp(seed: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(64, 32, rng=seed), nn.ReLU(), nn.Linear(32, 10, rng=seed + 100)
-    )
+    return nn.Sequential(nn.Linear(64, 32, rng=seed), nn.ReLU(), nn.Linear(32, 10, rng=seed + 100))
 
 
 def with_everything() -> nn.Sequential:
@@ -129,7 +127,7 @@ def test_networks_in_the_words_of_the_lecture():
     model = nn.MLP(2, [16, 2], tensor=True, activation="tanh", rng=0)
     assert train.find_learning_rate(model, LOSS, optim.SGD, moons).trust
     values = nn.MLP(2, [4, 1], rng=0)
-    batches = [([float(a), float(b)], float(t)) for (a, b), t in zip(moons.inputs[:20], moons.targets[:20])]
+    batches = [([float(a), float(b)], float(t)) for (a, b), t in zip(*moons[:20], strict=True)]
     found = train.find_learning_rate(values, lambda y, t: (y - t) ** 2, optim.SGD, batches, seeds=1)
     assert found.rates.shape == (100,)
 

@@ -18,6 +18,10 @@ def mlp(seed: int = 0, out: int = 10, *more: nn.Module) -> nn.Sequential:
     )  # fmt: skip
 
 
+def unnamed(y, t):
+    return LOSS(y, t)
+
+
 def floats(targets):
     return targets.astype("float32")[:, None]
 
@@ -36,16 +40,21 @@ def test_expected_losses():
     binary = floats(TRAIN.targets > 4)
     for model, loss, expected in (
         (mlp(0), LOSS, np.log(10)),
-        (mlp(0), lambda y, t: LOSS(y, t), np.log(10)),
+        (mlp(0), unnamed, np.log(10)),
         (mlp(0, 10, nn.LogSoftmax(-1)), nn.NLLLoss(), np.log(10)),
     ):
         assert train.check_initial_loss(model, loss, TRAIN).expected == pytest.approx(expected)
-    for model, loss in ((mlp(0, 1), nn.BCEWithLogitsLoss()), (mlp(0, 1, nn.Sigmoid()), nn.BCELoss())):
+    for model, loss in (
+        (mlp(0, 1), nn.BCEWithLogitsLoss()),
+        (mlp(0, 1, nn.Sigmoid()), nn.BCELoss()),
+    ):
         verdict = train.check_initial_loss(model, loss, (TRAIN.inputs, binary))
         assert verdict.expected == pytest.approx(np.log(2)) and verdict.ok
     with pytest.raises(OptionError, match="expected="):
         train.check_initial_loss(mlp(0), nn.MultiMarginLoss(), TRAIN)
-    assert train.check_initial_loss(mlp(0), nn.MultiMarginLoss(), TRAIN, expected=0.9).expected == 0.9
+    assert (
+        train.check_initial_loss(mlp(0), nn.MultiMarginLoss(), TRAIN, expected=0.9).expected == 0.9
+    )
 
 
 def test_a_model_that_starts_confident_and_wrong():

@@ -4,7 +4,7 @@ from tinygrad_nn.nn import functional as functional
 from tinygrad_nn.nn import init as init
 from tinygrad_nn.nn import utils as utils
 from tinygrad_nn.nn.activation import *
-from tinygrad_nn.nn.adaptive import *
+from tinygrad_nn.nn.adaptive_pool import *
 from tinygrad_nn.nn.attention import *
 from tinygrad_nn.nn.batchnorm import *
 from tinygrad_nn.nn.capsule import *

@@ -23,7 +23,7 @@ _CONV = {1: conv1d, 2: conv2d, 3: conv3d}
 class Convolution(Module):
     """What all convolutional layers share: options, parameters, text."""
 
-    ndim: ClassVar[int]
+    _dims: ClassVar[int]
     transposed: ClassVar[bool]
     bias: Parameter | None
 
@@ -69,7 +69,7 @@ class Convolution(Module):
         self._start((first, second // groups, *self.kernel_size), bias, factory)
 
     def _sizes(self, label: str, given: Any, least: int = 0) -> tuple[int, ...]:
-        return per_axis(type(self).__name__, label, given, self.ndim, least)
+        return per_axis(type(self).__name__, label, given, self._dims, least)
 
     def _start(self, shape: tuple[int, ...], bias: bool, factory: Factory) -> None:
         first = Start(type(self).__name__, factory)
@@ -84,7 +84,7 @@ class Convolution(Module):
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}"
         )
-        zeros, ones = (0,) * self.ndim, (1,) * self.ndim
+        zeros, ones = (0,) * self._dims, (1,) * self._dims
         for label, usual in (
             ("padding", zeros), ("dilation", ones), ("output_padding", zeros), ("groups", 1),
         ):  # fmt: skip
@@ -130,7 +130,7 @@ class _Forward(Convolution):
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = self._padded(input), 0
-        return _CONV[self.ndim](
+        return _CONV[self._dims](
             input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
 
@@ -140,7 +140,7 @@ class _Forward(Convolution):
         else:
             pads = tuple((n, n) for n in self._sizes("padding", self._numbers()))
         _, x = arrays("pad", self.weight, x)
-        widths = ((0, 0),) * (x.ndim - self.ndim) + pads
+        widths = ((0, 0),) * (x.ndim - self._dims) + pads
         return pad(x, widths, mode=_MODES[self.padding_mode])
 
     def _numbers(self) -> Any:
@@ -185,7 +185,7 @@ class Conv1d(_Forward):
         LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition", 1989.
     """
 
-    ndim = 1
+    _dims = 1
 
 
 class Conv2d(_Forward):
@@ -226,7 +226,7 @@ class Conv2d(_Forward):
         LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
     """
 
-    ndim = 2
+    _dims = 2
 
 
 class Conv3d(_Forward):
@@ -261,4 +261,4 @@ class Conv3d(_Forward):
         (4, 3, 5, 4, 5)
     """
 
-    ndim = 3
+    _dims = 3

@@ -59,18 +59,18 @@ class _Transposed(Convolution):
         extra, padding = self.output_padding, self._sizes("padding", self.padding)
         if output_size is not None:
             extra = self._extra(tuple(input.shape), tuple(map(int, output_size)))
-        return _TRANSPOSED[self.ndim](
+        return _TRANSPOSED[self._dims](
             input, self.weight, self.bias, self.stride, padding, extra, self.groups,
             self.dilation,
         )  # fmt: skip
 
     def _extra(self, shape: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
         """Output padding that leads to the sides `wanted`."""
-        sides = wanted[-self.ndim :]
+        sides = wanted[-self._dims :]
         least = tuple(
             (n - 1) * s - 2 * a + d * (k - 1) + 1
             for n, s, a, d, k in zip(
-                shape[-self.ndim :],
+                shape[-self._dims :],
                 self.stride,
                 self._sizes("padding", self.padding),
                 self.dilation,
@@ -79,12 +79,12 @@ class _Transposed(Convolution):
             )
         )
         most = tuple(n + s - 1 for n, s in zip(least, self.stride, strict=True))
-        if len(wanted) not in (self.ndim, len(shape)) or not all(
+        if len(wanted) not in (self._dims, len(shape)) or not all(
             a <= n <= b for a, n, b in zip(least, sides, most, strict=True)
         ):
             raise ShapeError(
                 f"{type(self).__name__}: got output_size={wanted} for an input {shape}, expected "
-                f"{self.ndim} sides from {least} to {most}"
+                f"{self._dims} sides from {least} to {most}"
             )
         return tuple(n - a for n, a in zip(sides, least, strict=True))
 
@@ -129,7 +129,7 @@ class ConvTranspose1d(_Transposed):
         Zeiler et al., "Deconvolutional Networks", 2010.
     """
 
-    ndim = 1
+    _dims = 1
 
 
 class ConvTranspose2d(_Transposed):
@@ -162,7 +162,7 @@ class ConvTranspose2d(_Transposed):
         (1, 3, 14, 14)
     """
 
-    ndim = 2
+    _dims = 2
 
 
 class ConvTranspose3d(_Transposed):
@@ -195,4 +195,4 @@ class ConvTranspose3d(_Transposed):
         (1, 6, 6, 6)
     """
 
-    ndim = 3
+    _dims = 3

@@ -8,7 +8,7 @@ from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.nn import functional
 from tinygrad_nn.nn.factory import Factory, Start
 from tinygrad_nn.nn.functional.bag import check_mode
-from tinygrad_nn.nn.functional.embedding import padding
+from tinygrad_nn.nn.functional.embedding import padding_row
 from tinygrad_nn.nn.functional.operands import floats, overwrite
 from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
@@ -61,7 +61,7 @@ class Embedding(Module):
         super().__init__()
         self.num_embeddings = whole("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim = whole("Embedding", "embedding_dim", embedding_dim)
-        self.padding_idx = padding("Embedding", padding_idx, num_embeddings)
+        self.padding_idx = padding_row("Embedding", padding_idx, num_embeddings)
         self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         self.weight = Start("Embedding", factory).normal((num_embeddings, embedding_dim))
@@ -182,7 +182,7 @@ class EmbeddingBag(Module):
         self.num_embeddings = whole("EmbeddingBag", "num_embeddings", num_embeddings)
         self.embedding_dim = whole("EmbeddingBag", "embedding_dim", embedding_dim)
         check_mode("EmbeddingBag", mode, scale_grad_by_freq)
-        self.padding_idx = padding("EmbeddingBag", padding_idx, num_embeddings)
+        self.padding_idx = padding_row("EmbeddingBag", padding_idx, num_embeddings)
         self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         self.mode, self.include_last_offset = mode, include_last_offset

@@ -7,6 +7,7 @@ from itertools import count
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tinygrad_nn.core.handle import RemovableHandle
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.ops.join import concat
@@ -16,7 +17,7 @@ from tinygrad_nn.tensor import Tensor
 if TYPE_CHECKING:
     from tinygrad_nn.nn.module import Module
 
-__all__ = ["Handle", "Hooked", "Hooks"]
+__all__ = ["Hooked", "Hooks"]
 
 _NUMBERS = count()
 
@@ -51,27 +52,6 @@ class Hooks:
         return list(getattr(self, kind).values())
 
 
-class Handle:
-    """Removes a hook: `handle.remove()`, or `with handle:` to have it for a block only."""
-
-    def __init__(self, module: Hooked, kind: str, number: int) -> None:
-        self._module, self._kind, self.id = module, kind, number
-
-    def remove(self) -> None:
-        """Remove the hook; doing so twice does nothing."""
-        hooks = self._module._hooks
-        if hooks is not None:
-            getattr(hooks, self._kind).pop(self.id, None)
-            if not any(getattr(hooks, kind) for kind in Hooks.KINDS):
-                self._module._hooks = None
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
-
-
 class Hooked:
     """What a `Module` knows of its hooks."""
 
@@ -84,7 +64,7 @@ class Hooked:
         prepend: bool = False,
         with_kwargs: bool = False,
         always: bool = False,
-    ) -> Handle:
+    ) -> RemovableHandle:
         if not callable(hook):
             raise OperandError(f"register hook: got {type(hook).__name__}, expected a function")
         if self._hooks is None:
@@ -92,11 +72,18 @@ class Hooked:
         number = next(_NUMBERS)
         held, entry = getattr(self._hooks, kind), {number: _Hook(hook, with_kwargs, always)}
         setattr(self._hooks, kind, {**entry, **held} if prepend else {**held, **entry})
-        return Handle(self, kind, number)
+        return RemovableHandle(lambda: self._unhook(kind, number), number)
+
+    def _unhook(self, kind: str, number: int) -> None:
+        """Remove a hook; without any a module is called faster."""
+        if self._hooks is not None:
+            getattr(self._hooks, kind).pop(number, None)
+            if not any(getattr(self._hooks, other) for other in Hooks.KINDS):
+                self._hooks = None
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> Handle:
+    ) -> RemovableHandle:
         """Call `hook(module, inputs)` before each forward.
 
         What it returns, if not None, replaces the inputs: a tuple, or the only one.
@@ -115,7 +102,7 @@ class Hooked:
         prepend: bool = False,
         with_kwargs: bool = False,
         always_call: bool = False,
-    ) -> Handle:
+    ) -> RemovableHandle:
         """Call `hook(module, inputs, output)` after each forward.
 
         What it returns, if not None, replaces the output.
@@ -130,7 +117,7 @@ class Hooked:
 
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> Handle:
+    ) -> RemovableHandle:
         """Call `hook(module, grad_output)` when a backward pass arrives at the outputs.
 
         `grad_output` is a tuple with the gradient of each output. What the hook returns, if
@@ -140,7 +127,7 @@ class Hooked:
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> Handle:
+    ) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` when a backward pass leaves the module.
 
         Both are tuples: a gradient for each positional input (None for what needs none) and
@@ -158,15 +145,15 @@ class Hooked:
         """
         return self._hook("backward", hook, prepend)
 
-    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, prefix, keep_vars)` before the state dict is made."""
         return self._hook("state_before", hook)
 
-    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, {})` after it was made; it may change it."""
         return self._hook("state_after", hook)
 
-    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call a hook on the state dict before it is loaded, to rename entries for example.
 
         It gets `(module, state_dict, prefix, {}, strict, missing, unexpected, errors)`, as in
@@ -174,7 +161,7 @@ class Hooked:
         """
         return self._hook("load_before", hook)
 
-    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, mismatch)` after loading; see `Mismatch`. It may clear the lists."""
         return self._hook("load_after", hook)
 

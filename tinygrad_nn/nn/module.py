@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Self
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.nn.conversion import Convertible
-from tinygrad_nn.nn.hooks import Handle, Hooked, call_hooked
+from tinygrad_nn.nn.hooks import Hooked, call_hooked
 from tinygrad_nn.nn.state import Mismatch, Stateful
 from tinygrad_nn.nn.table import summarize
 from tinygrad_nn.nn.tree import Tree, named_parts, walk
 from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.value import Value
 
-__all__ = ["Handle", "Mismatch", "Module"]
+__all__ = ["Mismatch", "Module"]
 
 
 class Module(Tree, Hooked, Stateful, Convertible):

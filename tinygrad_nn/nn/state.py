@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_nn.errors import DTypeError, OperandError, StateError, TinygradError
 from tinygrad_nn.nn.tree import dotted, own_parameters, walk
+from tinygrad_nn.ported import from_torch
 from tinygrad_nn.tensor import Tensor, tensor
 from tinygrad_nn.value import Value
 
@@ -19,6 +20,7 @@ __all__ = ["Mismatch", "Stateful"]
 
 _SHOWN = 10
 _EXTRA = "_extra_state"
+_COUNTER = "num_batches_tracked"
 _LARGEST = 2.0**63
 
 
@@ -73,7 +75,7 @@ class Stateful:
         return destination
 
     def load_state_dict(
-        self, state_dict: Any, strict: bool = True, assign: bool = False
+        self, state_dict: Any, strict: bool = True, assign: bool = False, *, prefix: str = ""
     ) -> Mismatch:
         """Take over the numbers of a state dict; all of them, or on an error none.
 
@@ -84,6 +86,10 @@ class Stateful:
             strict: Refuse names that are missing or unexpected; otherwise report them.
             assign: Take over the dtypes too. The parameters stay the same objects, so that
                 an optimiser goes on with them.
+            prefix: What the names in the state dict begin with besides: "module.", "model.".
+
+        What is shared is needed under one of its names only: files that keep each tensor once
+        load. So do those without `num_batches_tracked`, which old ones have not.
 
         Returns:
             The names that were missing and unexpected.
@@ -96,7 +102,7 @@ class Stateful:
                 f"load_state_dict: got {type(state_dict).__name__}, expected a dict of names and "
                 "arrays, as state_dict() returns it"
             )
-        state = dict(state_dict)
+        state = {_without(name, prefix): numbers for name, numbers in state_dict.items()}
         missing: list[Any] = []
         unexpected: list[Any] = []
         faults: list[str] = []
@@ -108,9 +114,15 @@ class Stateful:
         entries: dict[str, Any] = {}
         for path, part in places:
             entries.update(_entries(path, part))
-        missing += [name for name in entries if name not in state]
+        given = {id(entries[name]) for name in entries.keys() & state.keys()}
+        missing += [
+            name
+            for name, entry in entries.items()
+            if name not in state and id(entry) not in given and not name.endswith(_COUNTER)
+        ]
         unexpected += [name for name in state if name not in entries]
         if strict:
+            faults += _prefixed(entries, unexpected)
             faults += [f"missing: {name!r}{_near(name, unexpected)}" for name in missing]
             faults += [f"unexpected: {name!r}{_near(name, missing)}" for name in unexpected]
         fitting: dict[str, Any] = {}
@@ -192,8 +204,7 @@ def _fitting(entry: Any, numbers: Any, assign: bool) -> Any:
     """`numbers` as payload for `entry`."""
     if isinstance(entry, _Extra):
         return numbers
-    if hasattr(numbers, "numpy") and not isinstance(numbers, Tensor):
-        numbers = _from_torch(numbers)
+    numbers = from_torch(numbers)
     weak = isinstance(entry, Tensor) and not hasattr(numbers, "dtype")
     given = tensor(
         numbers.data if isinstance(numbers, Value) else numbers,
@@ -215,15 +226,6 @@ def _fitting(entry: Any, numbers: Any, assign: bool) -> Any:
             f"got {given.dtype} with numbers that {entry.dtype} cannot hold, expected {entry.dtype}"
         )
     return taken
-
-
-def _from_torch(numbers: Any) -> Any:
-    """Array of a tensor of PyTorch, wherever it lives."""
-    for step in ("detach", "cpu"):
-        numbers = getattr(numbers, step, lambda kept=numbers: kept)()
-    if str(getattr(numbers, "dtype", "")) in ("torch.bfloat16", "torch.float8_e4m3fn"):
-        numbers = numbers.float()  # NumPy has no such dtype
-    return cast(Any, numbers).numpy()
 
 
 def _near(name: Any, others: list[Any]) -> str:

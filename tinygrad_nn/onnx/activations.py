@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tinygrad_nn.onnx.elementwise import Terms
 from tinygrad_nn.onnx.graph import Graph
 from tinygrad_nn.onnx.program import Call
@@ -85,7 +87,8 @@ def _gelu(g: Graph, call: Call) -> str:
     approximate = call.params["approximate"]
     t = Terms(g, call)
     x = t.args[0]
-    if g.opset >= _GELU_SINCE:
+    # ONNX Runtime's is of the precision of float32.
+    if g.opset >= _GELU_SINCE and call.dtype != np.float64:
         return g.node("Gelu", x, approximate=approximate)
     if approximate == "none":
         return t("Mul", x, t("Mul", 0.5, t("Add", 1, t("Erf", t("Mul", x, math.sqrt(0.5))))))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.errors import ExportError
 from tinygrad_nn.onnx.graph import Graph
 from tinygrad_nn.onnx.program import Call
 from tinygrad_nn.onnx.registry import CONVERTERS, common_dtype, converter
@@ -138,7 +137,6 @@ _FORMULAS: dict[str, Any] = {
     "logit": lambda t, p: t("Log", t("Div", p, t("Sub", 1, p))),
     "no_gradient": lambda t, x: t("Mul", x, 0),
     "ldexp": lambda t, x, i: t("Mul", x, t("Pow", 2, i)),
-    "lerp": lambda t, a, b, w: t("Add", a, t("Mul", w, t("Sub", b, a))),
     "clamp": lambda t, x, low, high: t("Min", t("Max", x, low), high),
     "heaviside": lambda t, x, h: t(
         "Where", t("Equal", x, 0), h, t("Where", t("Greater", x, 0), 1, 0)
@@ -189,13 +187,14 @@ def _finite(g: Graph, call: Call) -> str:
 
 @converter("isclose")
 def _isclose(g: Graph, call: Call) -> str:
-    if call.params["equal_nan"]:
-        raise ExportError("isclose with equal_nan=True")
     t = Terms(g, call, np.result_type(common_dtype(call), np.float32))
     a, b = t.args
     room = t("Add", t("Mul", t("Abs", b), call.params["rtol"]), call.params["atol"])
     near = t("LessOrEqual", t("Abs", t("Sub", a, b)), room)
-    return g.node("Or", g.node("Equal", a, b), g.node("And", near, g.node("Not", t("IsInf", b))))
+    close = g.node("Or", g.node("Equal", a, b), g.node("And", near, g.node("Not", t("IsInf", b))))
+    if not call.params["equal_nan"]:
+        return close
+    return g.node("Or", close, g.node("And", t("IsNaN", a), t("IsNaN", b)))
 
 
 @converter("masked")

@@ -94,7 +94,8 @@ def export(
         )
     onnx_package()
     examples = Examples(example_inputs, input_names, dynamic_axes)
-    state = {**dict(model.named_buffers()), **model.state_dict(keep_vars=True)}
+    state = model.state_dict(keep_vars=True)
+    state |= {k: v for k, v in model.named_buffers() if k not in state}
     state = {k: v for k, v in state.items() if isinstance(v, (Node, np.ndarray))}
     before = {k: _array(v) for k, v in state.items()}
     with _evaluated(model):
@@ -210,7 +211,9 @@ def _untranslatable(call: Call) -> ExportError:
     key = call.op.key
     why = WITHOUT.get(key, "it has no converter")
     if why == RANDOM:
-        step = "turn it off where the model is evaluated: if self.training, or pass numbers as input"
+        step = (
+            "turn it off where the model is evaluated: if self.training, or pass numbers as input"
+        )
     elif key in WITHOUT:
         step = "write it with other operations, or compute it outside of the model"
     else:

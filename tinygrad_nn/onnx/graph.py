@@ -102,26 +102,29 @@ class Graph:
         return self.constant(value, dtype)
 
     def _named(self, operand: Operand) -> str:
-        key = (operand.kind, operand.source) if operand.kind != "view" else id(operand)
-        if operand.kind == "input":
-            return self.input_names[operand.source]
-        if operand.kind == "call":
-            return self._result(cast(Call, operand.call))
-        if operand.kind == "constant":
-            return self.constant(operand.value)
-        if operand.kind == "state":
-            self.initializers.setdefault(operand.source, operand.value)
-            return str(operand.source)
-        if operand.kind == "fill":
-            return self.node(
-                "Expand", self.constant(operand.source, operand.dtype), self.ints(operand.shape)
-            )
-        if operand.kind == "count":
-            return self._count(operand)
+        match operand.kind:
+            case "input":
+                found = self.input_names[operand.source]
+            case "call":
+                found = self._result(cast(Call, operand.call))
+            case "constant":
+                found = self.constant(operand.value)
+            case "state":
+                found = str(operand.source)
+                self.initializers.setdefault(found, operand.value)
+            case "fill":
+                found = self.expand(self.constant(operand.source, operand.dtype), operand.shape)
+            case "count":
+                found = self._count(operand)
+            case _:
+                found = self._view(operand)
+        return found
+
+    def _view(self, operand: Operand) -> str:
+        key, base = ("view", id(operand)), operand.source
         if key not in self._known:
-            base = operand.source
-            found = self.cast(self.name(base), base.dtype, operand.dtype)
-            self._known[key] = self.reshape(found, operand.shape)
+            name = self.cast(self.name(base), base.dtype, operand.dtype)
+            self._known[key] = self.reshape(name, operand.shape)
         return self._known[key]
 
     def _result(self, call: Call) -> str:
@@ -176,9 +179,7 @@ class Graph:
         key = ("symbol", j)
         if key not in self._known:
             which, axis = self.program.symbols.places[j]
-            self._known[key] = self.node(
-                "Shape", self.input_names[which], start=axis, end=axis + 1
-            )
+            self._known[key] = self.node("Shape", self.input_names[which], start=axis, end=axis + 1)
         return self._known[key]
 
     def reshape(self, name: str, shape: Sequence[Any]) -> str:

@@ -108,7 +108,7 @@ class _Advanced(NamedTuple):
     Attributes:
         name: The array, with new axes and cut.
         order: Its axes, those with positions first.
-        count: How many these are.
+        depth: How many these are.
         places: Vectors of positions, `(*common, count)`.
         common: Axes of the positions.
         at: Where the common axes stand in the result.
@@ -117,7 +117,7 @@ class _Advanced(NamedTuple):
 
     name: str
     order: list[int]
-    count: int
+    depth: int
     places: str
     common: int
     at: int
@@ -269,9 +269,10 @@ def _fold_index(g: Graph, call: Call) -> str:
 
 @converter("flatnonzero", "argwhere")
 def _places(g: Graph, call: Call) -> str:
-    found = g.node("NonZero", g.name(call.args[0], np.bool_))
+    there = g.name(call.args[0], np.bool_)
     if call.op.key == "argwhere":
-        return g.transpose(found, [1, 0])
+        return g.transpose(g.node("NonZero", there), [1, 0])
+    found = g.node("NonZero", g.node("Reshape", there, g.ints([-1])))
     return g.node("Reshape", found, g.ints([-1]))
 
 

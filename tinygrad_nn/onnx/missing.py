@@ -17,8 +17,8 @@ WITHOUT: dict[str, str] = {
         (
             "attention_slope", "convolution_weight", "gelu_slope", "last_writers", "place",
             "pool_pick", "pool_place", "pool_spread", "resample_back", "self_attention_slope",
-            "sinc_derivative", "_standardize_slope", "sum_to", "uncontract", "unslice",
-            "_last_record",
+            "sinc_derivative", "_row_slopes", "_standardize_slope", "sum_to", "uncontract",
+            "unslice", "_last_record",
         ),
         _RULE,
     ),

@@ -52,7 +52,10 @@ def proto(
     helper = onnx.helper
     nodes = [
         helper.make_node(
-            n.kind, n.inputs, n.outputs, **{k: _attribute(helper, v) for k, v in n.attributes.items()}
+            n.kind,
+            n.inputs,
+            n.outputs,
+            **{k: _attribute(helper, v) for k, v in n.attributes.items()},
         )
         for n in graph.nodes
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -169,16 +170,18 @@ class Program:
         return Operand("view", found.value.reshape(first.shape), shape, found)
 
     def _known(self, refs: Sequence[Ref], where: str) -> Operand:
-        kind, key = refs[0].kind, refs[0].key
+        kind = refs[0].kind
+        key: Any = refs[0].key
         if kind == "input":
-            return self.inputs[key]
+            known: Operand = self.inputs[key]
+            return known
         if kind == "call":
             call = self.calls[key]
             return Operand("call", call.value, call.shape, key, call)
         if kind == "state":
             array = self.state[key]
             return Operand("state", array, array.shape, key)
-        if all(r.key == key or (r.key != r.key and key != key) for r in refs):  # NaN too
+        if all(r.key == key for r in refs) or all(isnan(r.key) for r in refs):
             return Operand("scalar", key)
         size = merged([r.key for r in refs], self.symbols)
         if isinstance(size, Size):
@@ -218,7 +221,8 @@ class Program:
         return ExportError(
             f"export: {where} was computed from the inputs outside of this library's operations "
             "(x.data, x.numpy(), float(x), indexing a NumPy array), so it would be fixed to the "
-            "example's; compute it with tinygrad_nn's functions on tensors, or pass it as an input"
+            "example's, or is drawn at random (dropout that is on); compute it with tinygrad_nn's "
+            "functions on tensors, or pass it as an input"
         )
 
 

@@ -73,7 +73,8 @@ class Run:
             self._know(node, Ref("input", i))
         for name, entry in state.items():
             if isinstance(entry, Node):
-                self._know(entry, Ref("state", name))
+                if id(entry) not in self._nodes:  # what is shared has its first name
+                    self._know(entry, Ref("state", name))
             elif isinstance(entry, np.ndarray):
                 self._remember(entry, Ref("state", name))
 

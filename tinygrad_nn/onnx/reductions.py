@@ -181,7 +181,16 @@ def _matmul(g: Graph, call: Call) -> str:
 
 @converter("contract")
 def _contract(g: Graph, call: Call) -> str:
-    return g.node("Einsum", *given(g, call), equation=call.params["subscripts"])
+    terms = call.params["subscripts"].split("->")[0].split(",")
+    sides: dict[str, Any] = {}
+    for term, x in zip(terms, call.args, strict=True):
+        sides.update({c: n for c, n in zip(term, x.shape, strict=True) if n != 1 or c not in sides})
+    names = given(g, call)
+    for i, (term, x) in enumerate(zip(terms, call.args, strict=True)):
+        wanted = tuple(sides[c] for c in term)
+        if wanted != x.shape:  # ONNX broadcasts no labels
+            names[i] = g.expand(names[i], wanted)
+    return g.node("Einsum", *names, equation=call.params["subscripts"])
 
 
 @converter("det")

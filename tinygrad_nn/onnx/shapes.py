@@ -112,6 +112,8 @@ def _roll(g: Graph, call: Call) -> str:
 @converter("_pad")
 def _pad(g: Graph, call: Call) -> str:
     widths = call.params["pad_width"]
+    if not widths:
+        return g.node("Identity", argument(g, call))
     sides = [w[0] for w in widths] + [w[1] for w in widths]
     return g.node("Pad", argument(g, call), g.ints(sides), g.like(call.params["constant_values"],
                   call), mode="constant")  # fmt: skip

@@ -27,10 +27,11 @@ class Symbols:
         self.names, self.places, self.base = tuple(names), tuple(places), tuple(base)
         self.runs = [self.base]
         count = len(self.base)
-        chosen = [(j,) for j in range(count)] + list(combinations(range(count), 2))
+        chosen: list[tuple[int, ...]] = [(j,) for j in range(count)]
+        chosen += combinations(range(count), 2)
         for some in chosen:
             self.runs.append(tuple(n + (j in some) for j, n in enumerate(self.base)))
-        self._chosen: list[tuple[int, ...]] = chosen
+        self._chosen = chosen
         if count:
             # One run more than the numbers that are sought, to see that they are the right ones.
             self.runs.append(tuple(n + 3 for n in self.base))

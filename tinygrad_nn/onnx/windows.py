@@ -61,17 +61,20 @@ def _convolution(g: Graph, call: Call) -> str:
 def _convolution_transpose(g: Graph, call: Call) -> str:
     ndim = call.args[1].ndim - 2
     stride, padding, dilation = _geometry(call, ndim)
+    usual = min(min(pair) for pair in padding) >= 0
     y = g.node(
-        "ConvTranspose", *given(g, call), strides=stride, pads=_pads(padding),
-        dilations=dilation, group=call.params["groups"],
+        "ConvTranspose", *given(g, call), strides=stride, dilations=dilation,
+        pads=_pads(padding) if usual else None, group=call.params["groups"],
         kernel_shape=list(call.args[1].shape[2:]),
     )  # fmt: skip
-    if min(min(pair) for pair in padding) >= 0:
+    if usual:
         return y
-    # A negative padding adds rows that nothing reaches.
+    # A negative padding adds rows that nothing reaches: `output_padding`.
     more = [max(-a, 0) for a, _ in padding], [max(-b, 0) for _, b in padding]
     widths = g.ints([0, 0, *more[0], 0, 0, *more[1]])
-    return g.node("Pad", y, widths, g.like(0, call), mode="constant")
+    y = g.node("Pad", y, widths, g.like(0, call), mode="constant")
+    starts, ends = [max(a, 0) for a, _ in padding], [-max(b, 0) or 2**62 for _, b in padding]
+    return g.slice(y, starts, ends, list(range(2, 2 + ndim)))
 
 
 @converter("im2col")

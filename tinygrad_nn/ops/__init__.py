@@ -3,21 +3,23 @@
 from types import ModuleType as _Module
 
 # Registered here; used by `tinygrad_nn.random` and `nn.functional` alone.
+from tinygrad_nn.ops import attention as _attention  # noqa: F401
+from tinygrad_nn.ops import columns as _columns  # noqa: F401
+from tinygrad_nn.ops import convolution as _convolution  # noqa: F401
 from tinygrad_nn.ops import dropout as _dropout  # noqa: F401
 from tinygrad_nn.ops import embedding as _embedding  # noqa: F401
 from tinygrad_nn.ops import grid as _grid  # noqa: F401
+from tinygrad_nn.ops import lstm as _lstm  # noqa: F401
 from tinygrad_nn.ops import noise as _noise  # noqa: F401
 from tinygrad_nn.ops import pooling as _pooling  # noqa: F401
+from tinygrad_nn.ops import recurrent as _recurrent  # noqa: F401
 from tinygrad_nn.ops import resample as _resample  # noqa: F401
 from tinygrad_nn.ops.activation import *
 from tinygrad_nn.ops.align import *
 from tinygrad_nn.ops.arithmetic import *
 from tinygrad_nn.ops.assign import *
-from tinygrad_nn.ops.attention import *
 from tinygrad_nn.ops.chain import *
-from tinygrad_nn.ops.columns import *
 from tinygrad_nn.ops.contract import *
-from tinygrad_nn.ops.convolution import *
 from tinygrad_nn.ops.cut import *
 from tinygrad_nn.ops.decomposition import *
 from tinygrad_nn.ops.diagonal import *
@@ -31,7 +33,6 @@ from tinygrad_nn.ops.index import *
 from tinygrad_nn.ops.inverse import *
 from tinygrad_nn.ops.join import *
 from tinygrad_nn.ops.least_squares import *
-from tinygrad_nn.ops.lstm import *
 from tinygrad_nn.ops.mask import *
 from tinygrad_nn.ops.nanorder import *
 from tinygrad_nn.ops.nanreduce import *
@@ -42,7 +43,6 @@ from tinygrad_nn.ops.order import *
 from tinygrad_nn.ops.polynomial import *
 from tinygrad_nn.ops.products import *
 from tinygrad_nn.ops.rearrange import *
-from tinygrad_nn.ops.recurrent import *
 from tinygrad_nn.ops.reduce import *
 from tinygrad_nn.ops.repeat import *
 from tinygrad_nn.ops.rounding import *

@@ -11,7 +11,7 @@ from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.ops.convolution import Pads, Sides, filled, geometry, places_of
 
-__all__ = ["col2im", "im2col"]
+__all__: list[str] = []
 
 
 def _windows(draw: Draw) -> Sample:

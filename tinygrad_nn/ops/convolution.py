@@ -25,7 +25,7 @@ from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.shape import broadcast_to, reshape
 
-__all__ = ["convolution", "convolution_transpose", "convolution_weight"]
+__all__: list[str] = []
 
 Sides = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]

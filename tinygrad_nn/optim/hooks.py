@@ -5,24 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Hooked", "RemovableHandle"]
+from tinygrad_nn.core.handle import RemovableHandle
 
-
-class RemovableHandle:
-    """Removes a hook: `handle.remove()`, or `with handle:` to have it for a block only."""
-
-    def __init__(self, hooks: dict[int, Any], key: int) -> None:
-        self._hooks, self.id = hooks, key
-
-    def remove(self) -> None:
-        """Call the hook no more."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
+__all__ = ["Hooked"]
 
 
 class Hooked:
@@ -45,7 +30,7 @@ class Hooked:
             hooks.update({key: hook, **later})
         else:
             hooks[key] = hook
-        return RemovableHandle(hooks, key)
+        return RemovableHandle(lambda: hooks.pop(key, None), key)
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step.

@@ -9,6 +9,7 @@ from tinygrad_nn.core.bind import describe
 from tinygrad_nn.errors import StateError, TinygradError
 from tinygrad_nn.optim.limits import EXECUTION, is_number
 from tinygrad_nn.payload import payload_of
+from tinygrad_nn.ported import from_torch
 
 __all__ = ["KEPT", "array", "checked_entry", "loaded_options", "number", "parts"]
 
@@ -105,7 +106,7 @@ def number(where: str, kept: Any, whole: bool = False) -> Any:
 def array(where: str, kept: Any, model: Any) -> Any:
     """Copy of an array or tensor with the shape and dtype of `model`, in the order of C."""
     try:
-        taken = payload_of(kept.detach().numpy() if hasattr(kept, "detach") else kept, None)
+        taken = payload_of(from_torch(kept), None)
     except (TinygradError, TypeError) as error:
         raise StateError(f"{where}: got {describe(kept)}, expected floats") from error
     if taken.dtype.kind != "f" or not hasattr(kept, "dtype"):

@@ -14,6 +14,7 @@ from tinygrad_nn.core.node import WATCH, Node, mode_bit, no_grad
 from tinygrad_nn.core.watch import watching
 from tinygrad_nn.errors import DataError, OperandError
 from tinygrad_nn.nn import functional
+from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.train.batches import as_batches, pair
 
 __all__ = ["array_of", "batches_of", "endless", "kind_of_loss", "made_optimizer", "number_of"]
@@ -111,7 +112,7 @@ def kind_of_loss(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) ->
             return kind
     names: list[str] = []
     with no_grad(), mode_bit(WATCH), watching(lambda op, node, args, params: names.append(op.name)):
-        loss(outputs.detach() if isinstance(outputs, Node) else outputs, targets)
+        loss(outputs.detach() if isinstance(outputs, Tensor) else outputs, targets)
     return _TRACES.get(tuple(names))
 
 

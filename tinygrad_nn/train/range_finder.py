@@ -88,8 +88,8 @@ class RangeReport:
                 rows[height - 1 - round(share * (height - 1))][column] = "*"
         lines = [f"{top:10.4g} |", *[" " * 11 + "|"] * (height - 2), f"{bottom:10.4g} |"]
         text = [a + "".join(row).rstrip() for a, row in zip(lines, rows, strict=True)]
-        first, last = f"{self.rates[0]:.0e}", f"{self.rates[-1]:.0e}"
-        axis = " " * 12 + first + last.rjust(width - len(first))
+        left, right = f"{self.rates[0]:.0e}", f"{self.rates[-1]:.0e}"
+        axis = " " * 12 + left + right.rjust(width - len(left))
         return "\n".join([*text, " " * 11 + "+" + "-" * width, self._marks(width), axis])
 
     def _marks(self, width: int) -> str:
@@ -105,7 +105,9 @@ class RangeReport:
         if self.suggestion is None:
             lines = ["learning rate: no answer"]
         else:
-            lines = [f"learning rate: {self.suggestion:.2g}, from {self.low:.2g} to {self.high:.2g}"]
+            lines = [
+                f"learning rate: {self.suggestion:.2g}, from {self.low:.2g} to {self.high:.2g}"
+            ]
         lines.append(f"{'trust it' if self.trust else 'do not trust it'}: {self.reason}")
         for name, found in self.rules.items():
             shown = "  ".join("    none" if x is None else f"{x:8.2g}" for x in found)

@@ -1,4 +1,4 @@
-"""`untouched`: whatever the body does to a model, an optimiser or a loader is undone, bit by bit."""
+"""`untouched`: what the body does to a model, an optimiser or a loader is undone, bit by bit."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Training:
         with self.library.no_grad():
             for start in range(0, len(windows), 64):
                 x, y = windows[start : start + 64]
-                total += float(self.loss(x, y)) * len(x)
+                total += self.loss(x, y).item() * len(x)
         return total / len(windows)
 
     def written(self, vocabulary: Any, rng: np.random.Generator) -> str:

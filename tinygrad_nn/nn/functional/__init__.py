@@ -1,7 +1,7 @@
 """Layers, activations and losses as functions, with PyTorch's names, argument order and `dim=`."""
 
 from tinygrad_nn.nn.functional.activation import *
-from tinygrad_nn.nn.functional.adaptive import *
+from tinygrad_nn.nn.functional.adaptive_pool import *
 from tinygrad_nn.nn.functional.attention import *
 from tinygrad_nn.nn.functional.bag import *
 from tinygrad_nn.nn.functional.capsule import *

@@ -177,20 +177,12 @@ def multi_head_attention_forward(
             "Transformer.generate_square_subsequent_mask(L)"
         )
     causal = is_causal and key_padding_mask is None and not need_weights
-    hint = _swapped(sizes, None if causal else attn_mask, key_padding_mask, batched, batch_first)
-    mask = EVERY
-    if attn_mask is not None and not causal:
-        mask = parts.as_mask(name, "attn_mask", attn_mask, query.dtype)
-        mask = parts.score_mask(name, mask, sizes, hint)
-    if key_padding_mask is not None:
-        keys = parts.as_mask(name, "key_padding_mask", key_padding_mask, query.dtype)
-        keys = parts.key_mask(name, keys, sizes[0], sizes[3], batched, hint)
-        mask = parts.both(mask, keys, query.dtype)
+    masks = (None if causal else attn_mask, key_padding_mask)
+    mask = _one_mask(name, masks, query.dtype, sizes, batched, batch_first)
+    inputs = (query, key, value)
     if packed:
-        inputs = (query, key, value)
         qkv = parts.packed(inputs, in_proj_weight, in_proj_bias, num_heads, batch_first)
     else:
-        inputs = (query, key, value)
         qkv = parts.separate(inputs, projections, in_proj_bias, num_heads, batch_first)
     extra = (bias_k, bias_v, static_k, static_v)
     if add_zero_attn or any(x is not None for x in extra):
@@ -202,6 +194,28 @@ def multi_head_attention_forward(
     if batched:
         return y, table
     return squeeze(y, axis), None if table is None else squeeze(table, 0)
+
+
+def _one_mask(
+    name: str,
+    masks: tuple[Any, Any],
+    dtype: Any,
+    sizes: tuple[int, int, int, int],
+    batched: bool,
+    batch_first: bool,
+) -> Any:
+    """`attn_mask` and `key_padding_mask` as one mask of the scores."""
+    attn_mask, key_padding_mask = masks
+    hint = _swapped(sizes, attn_mask, key_padding_mask, batched, batch_first)
+    mask = EVERY
+    if attn_mask is not None:
+        mask = parts.as_mask(name, "attn_mask", attn_mask, dtype)
+        mask = parts.score_mask(name, mask, sizes, hint)
+    if key_padding_mask is not None:
+        keys = parts.as_mask(name, "key_padding_mask", key_padding_mask, dtype)
+        keys = parts.key_mask(name, keys, sizes[0], sizes[3], batched, hint)
+        mask = parts.both(mask, keys, dtype)
+    return mask
 
 
 def _in_heads(

@@ -7,7 +7,7 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import OptionError, PositionError, ShapeError
-from tinygrad_nn.nn.functional.embedding import frequency, looked_up, padding, shorten
+from tinygrad_nn.nn.functional.embedding import frequency, looked_up, padding_row, shorten
 from tinygrad_nn.nn.functional.operands import floats, integers
 from tinygrad_nn.ops.embedding import add_rows, rows
 from tinygrad_nn.ops.gather import take_along_axis
@@ -56,7 +56,7 @@ def embedding_bag(
     """
     check_mode("embedding_bag", mode, scale_grad_by_freq)
     index, table = looked_up("embedding_bag", input, weight)
-    skip = padding("embedding_bag", padding_idx, table.shape[0])
+    skip = padding_row("embedding_bag", padding_idx, table.shape[0])
     factors = _factors(per_sample_weights, index, mode)
     if max_norm is not None:
         shorten("embedding_bag", table, index, max_norm, norm_type)

@@ -41,7 +41,7 @@ def embedding(
         OptionError: `padding_idx` or `max_norm` is out of range.
     """
     index, table = looked_up("embedding", input, weight)
-    skip = padding("embedding", padding_idx, table.shape[0])
+    skip = padding_row("embedding", padding_idx, table.shape[0])
     if max_norm is not None:
         shorten("embedding", table, index, max_norm, norm_type)
     fill = 0.0 if skip is None else table.synced()[skip].copy()
@@ -79,7 +79,7 @@ def looked_up(name: str, input: Any, weight: Any) -> tuple[Any, Any]:
     return index, table
 
 
-def padding(name: str, padding_idx: int | None, count: int) -> int | None:
+def padding_row(name: str, padding_idx: int | None, count: int) -> int | None:
     """`padding_idx` counted from the front.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
-from tinygrad_nn.nn.functional.adaptive import adaptive_mean
+from tinygrad_nn.nn.functional.adaptive_pool import adaptive_mean
 from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.sizes import NAMES, per_axis, sides
 from tinygrad_nn.ops.grid import grid_sample as _grid_sample

@@ -12,7 +12,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OperandError, OptionError
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.nn.utils.convert_parameters import parameters_to_vector
-from tinygrad_nn.nn.utils.pruning import (
+from tinygrad_nn.nn.utils.pruning_methods import (
     BasePruningMethod,
     CustomFromMask,
     Identity,

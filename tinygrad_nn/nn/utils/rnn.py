@@ -19,7 +19,7 @@ from tinygrad_nn.ops.gather import take
 from tinygrad_nn.ops.join import concat
 from tinygrad_nn.ops.rearrange import swapaxes
 from tinygrad_nn.ops.shape import reshape
-from tinygrad_nn.ported import to_dtype
+from tinygrad_nn.ported import from_torch, to_dtype
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__ = [
@@ -364,8 +364,7 @@ def _lengths(name: str, lengths: Any, batch: int, longest: int, what: str, lowes
 
 def _integers(name: str, numbers: Any) -> Tensor:
     """int64 vector of numbers that are whole."""
-    if hasattr(numbers, "numpy") and not isinstance(numbers, Node):
-        numbers = numbers.numpy()  # PyTorch's tensors
+    numbers = from_torch(numbers)
     given = tensor(numbers, dtype="float64")
     whole = given.astype("int64")
     if given.ndim != 1 or (whole._data != given._data).any():

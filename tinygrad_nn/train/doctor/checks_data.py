@@ -77,7 +77,8 @@ def unscaled(e: Evidence) -> Iterator[Found]:
 @check(
     "class-imbalance",
     "note",
-    rule="one class has 90 % of the samples, or, of at most ten, the smallest a 20th of the largest",
+    rule="one class has 90 % of the samples, or, of at most ten, the smallest has a 20th of the "
+    "largest",
     advice="judge by recall for each class, and pass weight= to the loss or sample with "
     "data.BalancedSampler",
 )
@@ -127,7 +128,10 @@ def label_leak(e: Evidence) -> Iterator[Found]:
         column = x[:, j].astype(float)
         if column.std() and (r := abs(float(np.corrcoef(column, y)[0, 1]))) > LEAK_CORRELATION:
             yield Found(
-                f"input column {j}", r, LEAK_CORRELATION, f"its correlation with the target is {r:.6f}"
+                f"input column {j}",
+                r,
+                LEAK_CORRELATION,
+                f"its correlation with the target is {r:.6f}",
             )
 
 

@@ -14,6 +14,7 @@ from tinygrad_nn.train.doctor.thresholds import (
     UPDATE_ABSURD,
     UPDATE_HIGH,
     UPDATE_LOW,
+    UPDATE_WILD,
     VANISHING_RATIO,
 )
 
@@ -153,12 +154,15 @@ def never_zeroed(e: Evidence) -> Iterator[Found]:
 )
 def update_ratio(e: Evidence) -> Iterator[Found]:
     """How much of a weight a step changes."""
-    if len(e.passes) < 2 or (e.update is not None and not e.is_stuck and e.update < UPDATE_ABSURD):
-        return
     for name in e.parameters:
         found = [one.updates[name] for one in e.passes if name in one.updates]
         typical = float(np.median(found)) if found else np.nan
+        if len(found) < 2 or not np.isfinite(typical):
+            continue  # one step tells nothing
         if typical > UPDATE_ABSURD or (e.is_stuck and typical > UPDATE_HIGH):
             yield Found(name, typical, UPDATE_HIGH, f"a step changes {typical:.3g} of the weights")
+        elif e.is_stuck and max(found) > UPDATE_WILD:
+            message = f"a step changed {max(found):.3g} times the weights"
+            yield Found(name, max(found), UPDATE_WILD, message)
         elif e.is_stuck and typical < UPDATE_LOW and e.parameters[name].requires_grad:
             yield Found(name, typical, UPDATE_LOW, f"a step changes {typical:.1e} of the weights")

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_nn.train.doctor.evidence import Evidence
 from tinygrad_nn.train.doctor.registry import Found, check
-from tinygrad_nn.train.doctor.thresholds import RISE_MAX, UPDATE_HIGH, UPDATE_LOW
+from tinygrad_nn.train.doctor.thresholds import RISE_MAX, UPDATE_HIGH, UPDATE_LOW, UPDATE_WILD
 
 __all__: list[str] = []
 
@@ -64,7 +64,8 @@ def sigmoid_first(e: Evidence) -> Iterator[Found]:
 @check(
     "logits-into-nll",
     "error",
-    rule="nn.NLLLoss gets outputs that are no log-probabilities: their exponentials do not sum to 1",
+    rule="nn.NLLLoss gets outputs that are no log-probabilities: their exponentials do not "
+    "sum to 1",
     advice="use nn.CrossEntropyLoss, or end the model with nn.LogSoftmax(dim=1)",
 )
 def logits_into_nll(e: Evidence) -> Iterator[Found]:
@@ -81,7 +82,8 @@ def logits_into_nll(e: Evidence) -> Iterator[Found]:
 @check(
     "loss-not-finite",
     "error",
-    rule="the loss is NaN or infinite; the first operation that gave such a number is named",
+    rule="the loss, or a number of the data, is NaN or infinite; the first operation "
+    "that gave such a number is named",
     advice="mend what is named; train under tg.detect_anomaly() to see it happen",
 )
 def not_finite(e: Evidence) -> Iterator[Found]:
@@ -89,6 +91,10 @@ def not_finite(e: Evidence) -> Iterator[Found]:
     if e.guilty:
         number = next((p.loss for p in e.passes if not np.isfinite(p.loss)), np.nan)
         yield Found("", number, np.inf, e.guilty)
+        return
+    for what, x in (("inputs", e.inputs), ("targets", e.targets)):
+        if x is not None and x.dtype.kind == "f" and (bad := int((~np.isfinite(x)).sum())):
+            yield Found("", bad, 0, f"{bad} of the {x.size} {what} are not finite")
 
 
 @check(
@@ -110,6 +116,11 @@ def too_high(e: Evidence) -> Iterator[Found]:
         yield Found(
             "", e.update or 0, UPDATE_HIGH,
             f"the loss does not fall, and a step changes {e.update:.2g} of the weights",
+        )  # fmt: skip
+    elif e.is_stuck and e.replaced > UPDATE_WILD:
+        yield Found(
+            "", e.replaced, UPDATE_WILD,
+            f"the loss does not fall, and one step changed {e.replaced:.2g} times the weights",
         )  # fmt: skip
 
 

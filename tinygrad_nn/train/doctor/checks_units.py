@@ -94,6 +94,12 @@ def constant_predictions(e: Evidence) -> Iterator[Found]:
         return
     if e.inputs is not None and not np.ptp(e.inputs.reshape(len(e.inputs), -1), axis=0).any():
         return  # it was shown the same
+    if e.trial and not e.is_stuck:
+        return  # it is on its way
+    layers = list(e.passes[-1].flow) if e.passes else []
+    head = e.parameters.get(f"{layers[-1]}.weight".lstrip(".")) if layers else None
+    if head is not None and not np.any(head._data):
+        return  # a last layer that starts at zero, as some do on purpose
     spread = float(y.astype(float).std(axis=0).max())
     size = float(np.abs(y).max())
     share = spread / size if size else 0.0

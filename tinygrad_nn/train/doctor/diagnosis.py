@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from copy import deepcopy
 from typing import Any, Final
 
@@ -115,7 +115,8 @@ def _look_at_model(evidence: Evidence, loss: Any, pool: list[Any], steps: int) -
     if optimizer is None or not steps or not pool:
         return
     evidence.before = [p.loss for p in evidence.passes]
-    sites = deepcopy(evidence.sites)  # of the model as it was given, not of the trial
+    # Of the model as it was given, not of the trial.
+    sites, outputs = deepcopy(evidence.sites), evidence.outputs
     for step in range(max(steps, len(pool))):
         inputs, targets = pool[step % len(pool)]
         model.zero_grad()
@@ -132,7 +133,7 @@ def _look_at_model(evidence: Evidence, loss: Any, pool: list[Any], steps: int) -
         note_updates(recorder.now, evidence, before)
         evidence.trial.append(recorder.now.loss)
         evidence.steps += 1
-    evidence.sites = sites
+    evidence.sites, evidence.outputs = sites, outputs
 
 
 def _look(evidence: Evidence, recorder: Recorder, loss: Any, inputs: Any, targets: Any) -> bool:
@@ -189,7 +190,10 @@ def guilty_of(model: Any, loss: Any, inputs: Any, targets: Any) -> str:
     """What gave the first number that is not finite, in words."""
     several = inputs.values() if isinstance(inputs, Mapping) else inputs
     listed = several if isinstance(inputs, (tuple, Mapping)) else (inputs,)
-    for what, numbers in [*(("inputs", array_of(x)) for x in listed), ("targets", array_of(targets))]:
+    for what, numbers in [
+        *(("inputs", array_of(x)) for x in listed),
+        ("targets", array_of(targets)),
+    ]:
         if numbers.dtype.kind == "f" and (bad := int((~np.isfinite(numbers)).sum())):
             return f"{bad} of the {numbers.size} {what} are not finite"
     for name, p in model.named_parameters():
@@ -231,13 +235,13 @@ def _look_at_data(
 ) -> None:
     evidence.batch_sizes = [len(array_of(t)) for _, t in pool if array_of(t).ndim]
     size, source = getattr(data, "batch_size", None), getattr(data, "dataset", None)
-    if size and hasattr(source, "__len__") and not getattr(data, "drop_last", False):
+    if size and isinstance(source, Sized) and not getattr(data, "drop_last", False):
         evidence.batch_sizes.append(len(source) % size or size)
     if not any(isinstance(x, (tuple, Mapping)) for x, _ in pool):  # several inputs
         evidence.inputs = together([x for x, _ in pool])
     evidence.targets = together([t for _, t in pool])
     if validation is not None and evidence.inputs is not None:
-        held_out = together([x for x, _ in batches_of(_NAME, validation, 10_000, rng)])
+        held_out = together([x for x, _ in batches_of(_NAME, validation, 4 * _DATA_BATCHES, rng)])
         learned = _all_inputs(data, evidence.inputs)
         evidence.duplicates = _duplicates(learned, held_out)
 

@@ -129,6 +129,11 @@ class Evidence:
         ratios = [x for one in self.passes for x in one.updates.values()]
         return float(np.median(ratios)) if ratios else None
 
+    @property
+    def replaced(self) -> float:
+        """Largest update over weight."""
+        return max((x for one in self.passes for x in one.updates.values()), default=0.0)
+
     def is_judgeable(self) -> bool:
         """Whether there were steps enough to say whether the loss falls."""
         return len(self.trial) >= (len(self.before) or PLATEAU_STEPS)

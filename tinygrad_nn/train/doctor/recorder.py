@@ -164,7 +164,8 @@ def rms(x: NDArray[Any]) -> float:
 
 def _square(x: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.square(x, dtype=np.float64)
+        squares: NDArray[Any] = np.square(x, dtype=np.float64)
+    return squares
 
 
 def _payload(gradient: Any) -> NDArray[Any]:
@@ -182,7 +183,7 @@ def _note(site: Site, y: NDArray[Any], is_conv: bool) -> None:
     others = tuple(axis for axis in range(y.ndim) if axis != channel)
     site.samples += len(y)
     site.is_output = False
-    alive = (y > 0).any(axis=others)
+    alive = np.asarray((y > 0).any(axis=others))
     if site.alive is None or site.alive.shape != alive.shape:
         site.alive = alive
     else:

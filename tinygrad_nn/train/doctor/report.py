@@ -156,7 +156,5 @@ def _number(x: float) -> str:
 
 def _counted(findings: tuple[Finding, ...] | Report) -> str:
     counts = [sum(f.severity == s for f in findings) for s in SEVERITIES]
-    parts = [
-        f"{n} {s}{'s' if n > 1 else ''}" for n, s in zip(counts, SEVERITIES, strict=True) if n
-    ]
+    parts = [f"{n} {s}{'s' if n > 1 else ''}" for n, s in zip(counts, SEVERITIES, strict=True) if n]
     return "findings: " + ", ".join(parts)

@@ -32,6 +32,8 @@ UPDATE_HIGH: Final = 0.1
 first steps of Adam are up to ten times larger, and only who learns nothing is told."""
 UPDATE_ABSURD: Final = 1.0
 """A step that replaces the weights, whatever the loss says."""
+UPDATE_WILD: Final = 10.0
+"""The same of one single step, of who learns nothing: Adam's first one may be 5 and end well."""
 
 FALL_MIN: Final = 0.003
 """Share by which the loss falls in a trial of 20 steps on the same batches: SGD at a tenth of a

@@ -81,6 +81,10 @@ class Doctor(Callback):
         self.report: Report | None = None
         self._open = ExitStack()
         self._evidence: Evidence | None = None
+        self._inputs: Any = None
+        self._outputs: Any = None
+        self._targets: Any = None
+        self._loss_now: Any = None
 
     # ── As a callback ───────────────────────────────────────────────────────────────────
 

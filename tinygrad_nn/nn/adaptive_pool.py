@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn.generator import generator
-from tinygrad_nn.nn.functional import adaptive as functional
+from tinygrad_nn.nn.functional import adaptive_pool as functional
 from tinygrad_nn.nn.functional.sizes import per_axis_or_none
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.nn.pool import several

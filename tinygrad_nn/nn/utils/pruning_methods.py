@@ -9,6 +9,7 @@ from tinygrad_nn.core.node import no_grad
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.ops.reduce import vector_norm
+from tinygrad_nn.ported import from_torch
 from tinygrad_nn.tensor import Parameter, Tensor, tensor
 
 __all__ = [
@@ -280,8 +281,8 @@ class CustomFromMask(BasePruningMethod):
 
 
 def as_tensor(x: Any) -> Any:
-    if hasattr(x, "numpy") and not isinstance(x, Tensor):
-        x = x.numpy()
+    """`x` as a tensor, also PyTorch's."""
+    x = from_torch(x)
     return x if isinstance(x, Tensor) else tensor(x)
 
 
