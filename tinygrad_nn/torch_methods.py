@@ -191,6 +191,34 @@ class Torch:
         """Write 0; see `fill_`."""
         return self.fill_(0)
 
+    def _changed(self, change: Any, other: Any) -> Any:
+        """`x += y` is `x = x + y`, but writes a parameter within `no_grad()`, as in PyTorch.
+
+        A loop of one's own, `p -= lr * p.grad`, would otherwise learn nothing and say nothing.
+        """
+        node: Any = self
+        if is_grad_enabled() or node.op is None or not node.is_leaf:
+            return NotImplemented
+        new = change(node, other)
+        if new.shape != node.shape:
+            raise ShapeError(
+                f"{change.__name__} in place: got {node.shape} and a result {new.shape}, expected "
+                "the shape of the parameter; sum over the other axes, or write x = x + y"
+            )
+        return self.fill_(new)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._changed(ops.add, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._changed(ops.subtract, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._changed(ops.multiply, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._changed(ops.divide, other)
+
     # Behind all others: within the class these names are no longer Python's.
     def half(self) -> Any:
         """As float16."""

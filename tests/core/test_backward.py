@@ -328,9 +328,10 @@ def test_a_hook_on_a_leaf_changes_what_is_added():
 
 def test_a_hook_can_be_removed():
     x = leaf([1.0])
-    remove = x.register_hook(lambda g: g * 10)
-    remove()
-    remove()
+    handle = x.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g * 10)()
+    handle.remove()
+    handle.remove()
     (x * 2).sum().backward()
     assert x.grad.item() == 2
 

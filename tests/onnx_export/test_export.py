@@ -149,6 +149,56 @@ def test_encoder_with_padding():
     again(floats(3, 7, 8), padding(3, 7))
 
 
+OPEN = {
+    "conv1d": (lambda: nn.Conv1d(3, 4, 3, padding="same", padding_mode="circular"), (3, 7)),
+    "conv3d": (lambda: nn.Conv3d(2, 4, 2, stride=2, groups=2), (2, 5, 4, 4)),
+    "transposed": (lambda: nn.ConvTranspose2d(3, 2, 3, 2, 1, output_padding=1), (3, 4, 4)),
+    "fold": (
+        lambda: nn.Sequential(nn.Unfold(2, stride=2), nn.Fold((6, 6), 2, stride=2)),
+        (3, 6, 6),
+    ),
+    "pools": (lambda: nn.Sequential(nn.LPPool2d(2, 2), nn.AdaptiveAvgPool2d(2)), (3, 9, 7)),
+    "adaptive": (lambda: nn.AdaptiveMaxPool2d((2, 3), return_indices=True), (3, 5, 7)),
+    "indices": (lambda: nn.MaxPool2d(2, ceil_mode=True, return_indices=True), (3, 5, 7)),
+    "averages": (lambda: nn.AvgPool2d(3, 2, 1, count_include_pad=False), (3, 5, 7)),
+    "groups": (lambda: nn.GroupNorm(2, 4), (4, 5)),
+    "instances": (lambda: nn.InstanceNorm2d(3, affine=True), (3, 4, 5)),
+    "rms": (lambda: nn.RMSNorm(4), (3, 4)),
+    "response": (lambda: nn.LocalResponseNorm(3), (5, 4)),
+    "nearest": (lambda: nn.Upsample(scale_factor=2), (3, 4, 5)),
+    "bicubic": (lambda: nn.Upsample(size=(7, 9), mode="bicubic"), (3, 4, 5)),
+    "shuffle": (lambda: nn.Sequential(nn.PixelShuffle(2), nn.ChannelShuffle(2)), (8, 3, 3)),
+    "reflection": (lambda: nn.ReflectionPad2d((1, 2, 0, 1)), (2, 4, 4)),
+    "unflatten": (lambda: nn.Sequential(nn.Flatten(), nn.Unflatten(1, (2, 6))), (3, 4)),
+    "glu": (lambda: nn.Sequential(nn.GLU(), nn.PReLU(), nn.Softplus(), nn.Mish()), (6,)),
+    "cell": (lambda: nn.LSTMCell(3, 4), (3,)),
+    "weight norm": (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)), (3,)),
+}
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_a_layer_at_other_batch_sizes(name):
+    make, sides = OPEN[name]
+    again = compare(make(), floats(2, *sides))
+    for n in (1, 3, 6):
+        again(floats(n, *sides))
+
+
+def test_attention_with_all_its_outputs_at_other_batch_sizes():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attend = nn.MultiheadAttention(8, 2, batch_first=True, add_zero_attn=True)
+            self.both = nn.Bilinear(8, 8, 3)
+
+        def forward(self, x):
+            y, weights = self.attend(x, x, x)
+            return self.both(x, y), weights
+
+    again = compare(Model(), floats(2, 5, 8))
+    again(floats(4, 5, 8))
+
+
 class Two(nn.Module):
     def forward(self, x, parts):
         y = tg.where(x > 0, x, parts["low"] * 2.0)
@@ -296,24 +346,24 @@ def test_no_module_and_no_tensor():
 
 def test_an_operation_of_ones_own_gets_a_converter():
     @tg.custom_op(vjp=lambda g, y, x: 3.0 * g * x * x, check=False)
-    def cubed(x, /):
+    def third_power(x, /):
         return x * x * x
 
-    model = model_of(cubed)
-    with pytest.raises(ExportError, match=r"converter\('cubed'\)"):
+    model = model_of(third_power)
+    with pytest.raises(ExportError, match=r"converter\('third_power'\)"):
         export(model, floats(2, 3))
     try:
 
-        @converter("cubed")
+        @converter("third_power")
         def convert(g, call):
             x = g.name(call.args[0])
             return g.node("Mul", x, g.node("Mul", x, x))
 
         compare(model, floats(2, 3))(floats(4, 3))
         with pytest.raises(RegistrationError, match="one already"):
-            converter("cubed")(convert)
+            converter("third_power")(convert)
     finally:
-        CONVERTERS.pop("cubed", None)
+        CONVERTERS.pop("third_power", None)
 
 
 @pytest.mark.parametrize("key", ["tanh", "linear", "convolution"])

@@ -20,7 +20,10 @@ LOSSES = {name for name in MODULES if name.endswith("Loss")} | {"AdaptiveLogSoft
 PARTLY: dict[str, str] = {
     "Embedding": "max_norm writes the table",
     "EmbeddingBag": "padding, offsets and mode='max' choose rows by numbers",
-    **dict.fromkeys(("Transformer", "TransformerEncoder"), "tell a causal mask by its numbers"),
+    **dict.fromkeys(
+        ("Transformer", "TransformerDecoder", "TransformerEncoder"),
+        "tell a causal mask among their inputs by its numbers",
+    ),
 }
 """Modules of which ONNX has not every form: an error says so, and what is exported is right."""
 

@@ -14,6 +14,8 @@ from tinygrad_nn.onnx.missing import WITHOUT
 from tinygrad_nn.onnx.registry import CONVERTERS
 
 SINGLE = sorted(key for key, record in OPS.items() if record.kind is not Kind.COMPOSED)
+# Before a test or document adds one of its own.
+KNOWN = frozenset(CONVERTERS)
 # Of float64: what ONNX Runtime computes in float32 alone is left to the tests of modules.
 NOT_TRIED = {
     "_lstm": "the cells at every step",
@@ -31,7 +33,7 @@ def test_every_operation_has_a_converter_or_a_reason(key):
 
 
 def test_no_converter_and_no_reason_for_what_is_no_operation():
-    assert set(CONVERTERS) <= set(SINGLE)
+    assert set(SINGLE) >= KNOWN
     assert set(WITHOUT) <= set(SINGLE)
 
 
@@ -50,7 +52,7 @@ def unsupported(error):
     return any(s in text for s in ("NOT_IMPLEMENTED", "Could not find", "support double"))
 
 
-@pytest.mark.parametrize("key", sorted(set(SINGLE) & set(CONVERTERS) - set(NOT_TRIED)))
+@pytest.mark.parametrize("key", sorted(set(SINGLE) & KNOWN - set(NOT_TRIED)))
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_converter(key, dtype):
     """In float64 to the last digits, where ONNX Runtime knows it; in float32 besides."""

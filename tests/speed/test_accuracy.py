@@ -78,10 +78,11 @@ def test_what_stands_behind_a_name_does_not_count(rng: Any):
 
 
 def test_the_transformer_writes_a_text():
-    recipe = replace(shakespeare.RECIPE, steps=2, batch=2)
+    recipe = replace(shakespeare.RECIPE, steps=2, batch=2, written=9)
     seeded = {"rng": np.random.default_rng(0)}
     result = shakespeare.train(TEXT, 0, recipe, shakespeare.ours(), seeded)
     assert 0 < result.score < 2 * log(len(set(TEXT)))
+    assert len(result.text) == 10
     assert set(result.text) <= set(TEXT)
 
 

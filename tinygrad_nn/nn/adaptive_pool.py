@@ -228,7 +228,8 @@ class FractionalMaxPool2d(_FractionalMaxPool):
         >>> nn.FractionalMaxPool2d(2, output_ratio=0.7, rng=0)(tg.zeros((1, 1, 10, 10))).shape
         (1, 1, 7, 7)
 
-    Source: Graham 2014, Fractional max-pooling.
+    Source:
+        Graham 2014, Fractional max-pooling.
     """
 
     _dims = 2

@@ -46,7 +46,8 @@ class _Norm(Module):
         name = type(self).__name__
         self.num_features = whole(name, "num_features", num_features)
         epsilon(name, eps)
-        if momentum is not None and not 0 <= momentum <= 1:
+        number = momentum is None or hasattr(momentum, "__float__")
+        if not number or (momentum is not None and not 0 <= momentum <= 1):
             raise OptionError(
                 f"{name}: got momentum={momentum!r}, expected the share of the new batch, from 0 "
                 "to 1, or None for the mean of all batches"

@@ -300,6 +300,10 @@ def pairs(owner: str, given: Any) -> list[tuple[str, Any]]:
 def _module(owner: str, module: Any) -> Module:
     if not isinstance(module, Module):
         hint = f"; make one: {module.__name__}()" if isinstance(module, type) else ""
+        if isinstance(module, list | tuple):
+            hint = f"; unpack the list: {owner}(*layers)"
+        elif not hint and callable(module):
+            hint = "; of functions there are modules: nn.ReLU() for relu, nn.Flatten()"
         raise OperandError(f"{owner}: got {type(module).__name__}, expected a Module{hint}")
     return module
 

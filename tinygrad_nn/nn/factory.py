@@ -8,7 +8,6 @@ from typing import Any, TypedDict
 from tinygrad_nn.creation import full
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.generator import generator
-from tinygrad_nn.nn.functional.sizes import whole as whole
 from tinygrad_nn.payload import default_float
 from tinygrad_nn.ported import check_device as check_device
 from tinygrad_nn.tensor import Parameter, Tensor

@@ -315,8 +315,11 @@ def _draws(name: str, generator: Any, rng: Any) -> Any:
 
 def _payload(name: str, tensor: Any) -> Any:
     if not isinstance(tensor, Tensor) or not tensor.is_leaf or tensor.dtype.kind != "f":
+        # `init(m.weight.data, ...)` is common in scripts for PyTorch; `data` is an array here.
+        got = f"an array {tensor.shape}" if hasattr(tensor, "shape") else f"{tensor!r:.60}"
         raise OperandError(
-            f"{name}: got {tensor!r:.60}, expected a parameter or a leaf tensor of floats"
+            f"{name}: got {got}, expected a parameter or a leaf tensor of floats; pass the "
+            "parameter itself, layer.weight and not layer.weight.data"
         )
     return tensor._data
 

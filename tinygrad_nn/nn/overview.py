@@ -152,6 +152,11 @@ def summary(model: Module, *inputs: Any, **options: Any) -> Summary:
     """
     if not isinstance(model, Module):
         raise OperandError(f"summary: got {type(model).__name__}, expected a Module")
+    if not inputs and not options:
+        raise OperandError(
+            "summary: got no inputs, expected those of a call, or their shapes: nn.summary(model, "
+            "(1, 784)); model.summary() tells the layers and parameters without a call"
+        )
     pass_ = _Pass(model)
     given = [_input(x) for x in inputs]
     with _unchanged(model), pass_.hooked(), enable_grad(), mode_bit(WATCH), watching(pass_.watch):

@@ -228,6 +228,26 @@ def _fitting(entry: Any, numbers: Any, assign: bool) -> Any:
     return taken
 
 
+def _without(name: Any, prefix: str) -> Any:
+    return name.removeprefix(prefix) if isinstance(name, str) else name
+
+
+def _prefixed(entries: dict[str, Any], unexpected: list[Any]) -> list[str]:
+    """What to do if the names fit but for what they all begin with."""
+    for name in unexpected:
+        end = next((n for n in entries if str(name).endswith(f".{n}")), None)
+        if end is None:
+            continue
+        prefix = str(name)[: -len(end)]
+        fitting = [n for n in unexpected if str(n).removeprefix(prefix) in entries]
+        if 2 * len(fitting) > len(unexpected):
+            return [
+                f"{len(fitting)} of its names are the model's but for {prefix!r} in front: "
+                f"load_state_dict(state, prefix={prefix!r}) takes it off"
+            ]
+    return []
+
+
 def _near(name: Any, others: list[Any]) -> str:
     near = get_close_matches(str(name), map(str, others), n=1, cutoff=0.7)
     return f" (is it {near[0]!r}?)" if near else ""

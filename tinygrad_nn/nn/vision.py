@@ -132,7 +132,8 @@ class PixelShuffle(Module):
         >>> nn.PixelShuffle(2)(tg.zeros((1, 8, 3, 3))).shape
         (1, 2, 6, 6)
 
-    Source: Shi et al. 2016, Real-time single image and video super-resolution.
+    Source:
+        Shi et al. 2016, Real-time single image and video super-resolution.
     """
 
     def __init__(self, upscale_factor: int) -> None:
@@ -194,7 +195,8 @@ class ChannelShuffle(Module):
         >>> nn.ChannelShuffle(2)(tg.tensor([[[0.0], [1.0], [2.0], [3.0]]])).tolist()
         [[[0.0], [2.0], [1.0], [3.0]]]
 
-    Source: Zhang et al. 2018, ShuffleNet.
+    Source:
+        Zhang et al. 2018, ShuffleNet.
     """
 
     def __init__(self, groups: int) -> None:

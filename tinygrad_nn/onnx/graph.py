@@ -102,6 +102,7 @@ class Graph:
         return self.constant(value, dtype)
 
     def _named(self, operand: Operand) -> str:
+        found: str
         match operand.kind:
             case "input":
                 found = self.input_names[operand.source]

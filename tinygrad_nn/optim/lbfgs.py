@@ -60,7 +60,8 @@ class LBFGS(Optimizer):
         >>> [round(number, 4) for number in x.tolist()]
         [1.0, 1.0]
 
-    Source: Liu and Nocedal 1989; Nocedal and Wright 2006, chapters 3 and 7.
+    Source:
+        Liu and Nocedal 1989; Nocedal and Wright 2006, chapters 3 and 7.
     """
 
     elementwise = False

@@ -37,7 +37,8 @@ class Adafactor(Optimizer):
     Raises:
         OptionError: An option is out of range.
 
-    Source: Shazeer and Stern 2018.
+    Source:
+        Shazeer and Stern 2018.
     """
 
     decoupled = True
@@ -127,7 +128,8 @@ class Muon(Optimizer):
     Raises:
         OptionError: An option is out of range, or a parameter is no matrix.
 
-    Source: Jordan et al. 2024; Liu et al. 2025 for the second f.
+    Source:
+        Jordan et al. 2024; Liu et al. 2025 for the second f.
     """
 
     decoupled = True

@@ -43,7 +43,8 @@ class SGD(Optimizer):
         >>> w.data
         0.8
 
-    Source: Sutskever, Martens, Dahl and Hinton 2013 for the momentum.
+    Source:
+        Sutskever, Martens, Dahl and Hinton 2013 for the momentum.
     """
 
     limits: ClassVar = {"dampening": FINITE}
@@ -116,7 +117,8 @@ class ASGD(Optimizer):
     Raises:
         OptionError: An option is out of range.
 
-    Source: Polyak and Juditsky 1992.
+    Source:
+        Polyak and Juditsky 1992.
     """
 
     limits: ClassVar = {"lambd": FINITE, "alpha": FINITE, "t0": FINITE}

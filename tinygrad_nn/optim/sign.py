@@ -32,7 +32,8 @@ class Rprop(Optimizer):
     Raises:
         OptionError: An option is out of range.
 
-    Source: Riedmiller and Braun 1993.
+    Source:
+        Riedmiller and Braun 1993.
     """
 
     limits: ClassVar = {

@@ -73,7 +73,8 @@ class SWALR(LRScheduler):
     Raises:
         OptionError: An option is out of range.
 
-    Source: Izmailov et al. 2018.
+    Source:
+        Izmailov et al. 2018.
     """
 
     limits: ClassVar = {"anneal_epochs": COUNT, "_anneal_strategy": one_of("cos", "linear")}

@@ -17,7 +17,6 @@ from tinygrad_nn.data import TextDataset
 
 LAYERS, WIDTH, HEADS, CONTEXT = 4, 128, 4, 64
 VALIDATION = 0.1  # Of the text, its end.
-SAMPLE = 240  # Characters that the network writes in the end.
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Recipe:
     warm: float = 0.1
     decay: float = 0.1
     clip: float = 1.0
+    written: int = 240  # Characters, in the end.
 
 
 RECIPE = Recipe()
@@ -139,7 +139,7 @@ class Training:
         """A text that the network goes on with from a line break."""
         numbers = vocabulary.encode("\n").tolist()
         with self.library.no_grad():
-            for _ in range(SAMPLE):
+            for _ in range(self.recipe.written):
                 x = self.library.tensor(np.array([numbers[-CONTEXT:]]))
                 last = np.asarray(scores(self.net, x, self.places, self.mask)[0, -1])
                 chances = np.exp(last.astype(np.float64) - last.max())

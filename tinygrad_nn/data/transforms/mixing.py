@@ -33,8 +33,9 @@ class Mixup(Transform):
         classes: number of classes, needed when the targets are labels; None if they are floats
             of their own, as in regression.
 
-    Source: H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, "mixup: Beyond Empirical Risk
-    Minimization", ICLR 2018.
+    Source:
+        H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, "mixup: Beyond Empirical Risk
+        Minimization", ICLR 2018.
 
     Example:
         >>> x, y = Mixup(1.0, classes=2).on_batch(np.eye(2), np.array([0, 1]), rng=0)

@@ -108,8 +108,9 @@ class RandomErasing(ImageTransform):
         aspect: range of height over width, drawn so that 2 is as likely as 1/2.
         fill: value of the rectangle.
 
-    Source: Z. Zhong, L. Zheng, G. Kang, S. Li, Y. Yang, "Random Erasing Data Augmentation",
-    AAAI 2020, algorithm 1. A rectangle that is too long is cut to the image here, not redrawn.
+    Source:
+        Z. Zhong, L. Zheng, G. Kang, S. Li, Y. Yang, "Random Erasing Data Augmentation",
+        AAAI 2020, algorithm 1. A rectangle that is too long is cut to the image here, not redrawn.
 
     Example:
         >>> x = RandomErasing(1.0, area=(0.25, 0.25), aspect=(1.0, 1.0))(np.ones((8, 8)), rng=0)
@@ -157,8 +158,9 @@ class Cutout(ImageTransform):
         size: side of the square in pixels, or (height, width).
         fill: value of the square.
 
-    Source: T. DeVries, G. W. Taylor, "Improved Regularization of Convolutional Neural Networks
-    with Cutout", 2017, arXiv:1708.04552.
+    Source:
+        T. DeVries, G. W. Taylor, "Improved Regularization of Convolutional Neural Networks
+        with Cutout", 2017, arXiv:1708.04552.
 
     Example:
         >>> bool(Cutout(4)(np.ones((8, 8)), rng=0).sum() < 64)

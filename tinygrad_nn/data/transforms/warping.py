@@ -163,9 +163,10 @@ class ElasticDeformation(_Warp):
         fill: value of what enters the frame; None continues the outermost pixels.
         same_for_all: one sheet for the whole batch.
 
-    Source: P. Simard, D. Steinkraus, J. Platt, "Best Practices for Convolutional Neural
-    Networks Applied to Visual Document Analysis", ICDAR 2003, section 2; the defaults are
-    its values for MNIST.
+    Source:
+        P. Simard, D. Steinkraus, J. Platt, "Best Practices for Convolutional Neural
+        Networks Applied to Visual Document Analysis", ICDAR 2003, section 2; the defaults are
+        its values for MNIST.
 
     Example:
         >>> ElasticDeformation(alpha=0.0)(np.eye(4), rng=0).tolist() == np.eye(4).tolist()

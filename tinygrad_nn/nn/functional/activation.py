@@ -120,7 +120,7 @@ def rrelu(
     Raises:
         OptionError: lower > upper.
     """
-    if lower > upper:
+    if not lower <= upper:
         raise OptionError(f"rrelu: got lower={lower!r} and upper={upper!r}, expected lower ≤ upper")
     if not training:
         return ops.leaky_relu(input, (lower + upper) / 2)
@@ -134,7 +134,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     Raises:
         OptionError: The bounds are not in order.
     """
-    if min_val > max_val:
+    if not min_val <= max_val:
         raise OptionError(
             f"hardtanh: got min_val={min_val!r} and max_val={max_val!r}, expected min_val ≤ max_val"
         )
@@ -162,7 +162,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     Raises:
         OptionError: `lambd` is negative.
     """
-    if lambd < 0:
+    if not lambd >= 0:
         raise OptionError(f"softshrink: got lambd={lambd!r}, expected at least 0")
     return ops.softshrink(input, lambd)
 

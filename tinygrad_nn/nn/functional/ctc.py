@@ -7,6 +7,7 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import class_indices, operand
+from tinygrad_nn.nn.functional.sizes import is_whole
 from tinygrad_nn.nn.functional.targets import reduced
 from tinygrad_nn.ops.elementwise import logaddexp
 from tinygrad_nn.ops.gather import take_along_axis
@@ -97,7 +98,8 @@ def _losses(x: Any, rows: Any, frames: Any, labels: Any, blank: int) -> Any:
 
 
 def _lengths(name: str, lengths: Any, x: Any) -> Any:
-    given = class_indices("ctc_loss", lengths).reshape(-1)
+    # Wide ones, since they are doubled: of uint8 that would wrap around.
+    given = class_indices("ctc_loss", lengths).reshape(-1).astype("int64")
     if len(given) != x.shape[1]:
         raise ShapeError(
             f"ctc_loss: got {len(given)} {name}_lengths for {x.shape[1]} samples; log_probs is "
@@ -130,8 +132,8 @@ def _rows(targets: Any, labels: Any, count: int) -> Any:
 
 
 def _check_labels(rows: Any, labels: Any, classes: int, blank: int) -> None:
-    if not 0 <= blank < classes:
-        raise OptionError(f"ctc_loss: got blank={blank}, expected a class from 0 to {classes - 1}")
+    if not is_whole(blank) or not 0 <= blank < classes:
+        raise OptionError(f"ctc_loss: got blank={blank!r}, expected a class from 0 to {classes - 1}")
     used = rows[namespace(rows).arange(rows.shape[1]) < labels[:, None]]
     if used.size and (used.min() < 0 or used.max() >= classes):
         wrong = used.min() if used.min() < 0 else used.max()

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import operand
+from tinygrad_nn.nn.functional.operands import epsilon
 from tinygrad_nn.ops.extrema import maximum
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.reduce import vector_norm
@@ -17,7 +18,11 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """Cosine of the angle between vectors along `dim`: x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)).
 
     The shapes broadcast, without `dim` in the result.
+
+    Raises:
+        OptionError: `eps` is negative or no number.
     """
+    epsilon("cosine_similarity", eps)
     lengths = maximum(vector_norm(x1, axis=dim), eps) * maximum(vector_norm(x2, axis=dim), eps)
     return total(x1 * x2, dim) / lengths
 

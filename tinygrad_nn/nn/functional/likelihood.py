@@ -10,6 +10,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
 from tinygrad_nn.nn.functional.targets import class_weights, reduced
+from tinygrad_nn.nn.functional.sizes import is_whole
 from tinygrad_nn.ops.neural import linear, nll, one_hot
 from tinygrad_nn.ops.rearrange import moveaxis
 from tinygrad_nn.ops.reduce import sum as total
@@ -189,6 +190,11 @@ def _indexed(
     name: str, logp: Any, index: Any, weight: Any, ignore_index: int, reduction: str, smooth: float
 ) -> Any:
     """The loss of log-probabilities at class indices, from a table of what each class counts."""
+    if not is_whole(ignore_index):
+        raise OptionError(
+            f"{name}: got ignore_index={ignore_index!r}, expected an integer: the class index "
+            "whose samples are left out"
+        )
     classes = logp.shape[-1]
     keep = index != ignore_index
     safe = namespace(index).where(keep, index, 0)

@@ -6,8 +6,7 @@ from math import inf
 from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.functional.operands import class_indices, operand
-from tinygrad_nn.nn.functional.operands import raw as raw
+from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
 from tinygrad_nn.nn.functional.targets import (
     check_signs,
     class_weights,
@@ -234,8 +233,3 @@ def multi_margin_loss(
         weights = class_weights("multi_margin_loss", weight, classes)
         losses = losses * expand_dims(weights[index], -1)
     return reduced("multi_margin_loss", total(losses, -1) / classes, reduction)
-
-
-def as_array(x: Any) -> Any:
-    """`operand` by its former name, until `nn.memory` asks for it there."""
-    return operand("loss", x)

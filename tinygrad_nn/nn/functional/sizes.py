@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
@@ -17,7 +18,14 @@ Sizes = int | Sequence[int]
 
 def is_whole(x: Any) -> bool:
     """Whether `x` is one integer, of Python or an array library, and no bool."""
-    return hasattr(x, "__index__") and not isinstance(x, bool)
+    if isinstance(x, bool):
+        return False
+    try:
+        # Arrays have the method too, and raise unless they hold one integer.
+        index(x)
+    except TypeError:
+        return False
+    return True
 
 
 def whole(name: str, argument: str, count: Any, least: int = 0) -> int:

@@ -197,7 +197,8 @@ def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) ->
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     """Channels as pixels: `(..., C r², H, W) -> (..., C, H r, W r)`, r the factor.
 
-    Source: Shi et al. 2016, Real-time single image and video super-resolution.
+    Source:
+        Shi et al. 2016, Real-time single image and video super-resolution.
 
     Raises:
         OptionError: The factor is no positive integer.
@@ -241,7 +242,8 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 def channel_shuffle(input: Any, groups: int) -> Any:
     """Channels of `groups` groups in turn: `(N, C, ...) -> (N, C, ...)`.
 
-    Source: Zhang et al. 2018, ShuffleNet.
+    Source:
+        Zhang et al. 2018, ShuffleNet.
 
     Raises:
         OptionError: `groups` is no positive integer.

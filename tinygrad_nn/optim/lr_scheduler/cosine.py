@@ -26,7 +26,8 @@ class CosineAnnealingLR(LRScheduler):
         eta_min: η.
         last_epoch: Number of the last epoch done.
 
-    Source: Loshchilov and Hutter 2017, without restarts.
+    Source:
+        Loshchilov and Hutter 2017, without restarts.
     """
 
     limits: ClassVar = {
@@ -71,7 +72,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         eta_min: η.
         last_epoch: Number of the last epoch done.
 
-    Source: Loshchilov and Hutter 2017.
+    Source:
+        Loshchilov and Hutter 2017.
     """
 
     limits: ClassVar = {"T_0": _POSITIVE, "T_mult": _POSITIVE, "eta_min": FINITE}

@@ -70,7 +70,8 @@ class CyclicLR(_Momenta):
     Raises:
         OptionError: An option is out of range, or the optimiser has no momentum.
 
-    Source: Smith 2017.
+    Source:
+        Smith 2017.
     """
 
     functions = ("_scale_fn_custom",)
@@ -175,7 +176,8 @@ class OneCycleLR(_Momenta):
         OptionError: An option is out of range, the optimiser has no momentum, or there are more
             steps than were announced.
 
-    Source: Smith and Topin 2019.
+    Source:
+        Smith and Topin 2019.
     """
 
     limits: ClassVar = {"total_steps": _POSITIVE, "_anneal_func_type": one_of("cos", "linear")}

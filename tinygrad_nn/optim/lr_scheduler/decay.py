@@ -139,7 +139,7 @@ class MultiStepLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         try:
-            self.milestones = Counter(milestones)
+            self.milestones = Counter(map(index, milestones))
         except TypeError as error:
             raise OptionError(
                 f"MultiStepLR: got milestones={milestones!r:.60}, expected a list of epochs"
