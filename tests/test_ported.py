@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_nn as tg
+from tinygrad_nn.data import transforms
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
 from tinygrad_nn.ported import METHODS
 
@@ -201,6 +202,15 @@ def test_a_missing_function_is_explained(name, advice):
         getattr(tg, name)
 
 
+@pytest.mark.parametrize("name", transforms._TORCHVISION)
+def test_names_of_torchvision_are_explained(name):
+    with pytest.raises(AttributeError) as caught:
+        getattr(transforms, name)
+    for call in re.findall(r"Random\w+\(.*?\)(?=[,\]]|$)|ToFloat\(\)", str(caught.value)):
+        eval(call, vars(transforms), {"degrees": 10, "size": 4})
+    assert not hasattr(transforms, "NoSuchTransform")
+
+
 def test_dtypes_are_understood_in_every_form():
     for dtype in ("float64", np.float64, np.dtype("float64"), tg.double, float):
         assert tg.zeros(2).to(dtype).dtype == "float64"
@@ -231,6 +241,77 @@ def test_a_loss_of_integers_is_refused():
     with pytest.raises(DTypeError, match=r"prediction.astype\('float32'\)"):
         tg.nn.functional.mse_loss(bytes_, bytes_)
     assert tg.nn.functional.mse_loss(bytes_.float(), bytes_).item() == 0
+
+
+@pytest.mark.parametrize("bounds", [{"min": -0.5}, {"max": 0.25}, {"min": 0.0, "max": 1.0}])
+def test_clamp_may_have_one_bound(bounds):
+    for found in (tg.tensor(X).clamp(**bounds), tg.clamp(tg.tensor(X), **bounds)):
+        assert np.array_equal(found.numpy(), X.clip(bounds.get("min"), bounds.get("max")))
+
+
+def test_flatten_keeps_the_axes_before_and_behind():
+    x = tg.tensor(np.arange(24.0).reshape(2, 3, 4))
+    for args, shape in [((1,), (2, 12)), ((0, 1), (6, 4)), ((-2, -1), (2, 12)), ((), (24,))]:
+        for found in (x.flatten(*args), tg.flatten(x, *args)):
+            assert found.shape == shape
+            assert found.numpy().ravel().tolist() == list(range(24))
+    assert tg.tensor(1.0).flatten().shape == (1,)
+    for wrong in [(3,), (2, 1), (-4,)]:
+        with pytest.raises(ShapeError, match="for 3 axes, expected the first and the last axis"):
+            x.flatten(*wrong)
+
+
+def test_noise_like_a_tensor():
+    for draw in (tg.randn_like, tg.rand_like):
+        for dtype in ("float32", "float64"):
+            found = draw(tg.zeros((2, 3), dtype=dtype), rng=0)
+            assert (found.shape, found.dtype) == ((2, 3), dtype)
+            assert len(set(found.numpy().ravel())) == 6
+
+
+def test_a_loop_that_subtracts_from_parameters_within_no_grad_writes_them():
+    p = tg.tensor(V, requires_grad=True)
+    (p * p).sum().backward()
+    with tg.no_grad():
+        q = p  # as in a loop over the parameters: what has the other name must change
+        q -= 0.5 * q.grad
+        q += 1
+        q *= 4
+        q /= 2
+    assert p.tolist() == [2.0, 2.0, 2.0]
+    assert p.requires_grad
+    assert p.is_leaf
+    with tg.no_grad(), pytest.raises(ShapeError, match=r"got \(3,\) and a result \(2, 3\)"):
+        p += X
+    assert p.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_elsewhere_in_place_makes_another_tensor():
+    p = first = tg.tensor(V, requires_grad=True)
+    p += 1
+    assert p is not first
+    assert first.tolist() == V.tolist()
+    with tg.no_grad():
+        plain = kept = tg.tensor(V)
+        plain += 1
+    assert kept.tolist() == V.tolist()
+
+
+@pytest.mark.parametrize(
+    ("call", "advice"),
+    [
+        (lambda nn: tg.Tensor(3, 4), r"one of sides is tg.zeros\(\(2, 3\)\)"),
+        (lambda nn: nn.Sequential([nn.ReLU()]), r"unpack the list: Sequential\(\*layers\)"),
+        (lambda nn: nn.Sequential(nn.functional.relu), r"nn.ReLU\(\) for relu"),
+        (lambda nn: tg.optim.Adam(nn.Sequential(nn.ReLU())), r"pass model.parameters\(\)"),
+        (lambda nn: nn.summary(nn.ReLU()), r"nn.summary\(model, \(1, 784\)\)"),
+        (lambda nn: nn.init.zeros_(nn.Linear(2, 2).weight.data), "not layer.weight.data"),
+        (lambda nn: tg.data.DataLoader(tg.zeros((3, 2)), tg.zeros(3)), r"DataLoader\(\(x, y\)\)"),
+    ],
+)
+def test_slips_of_the_first_day_are_explained(call, advice):
+    with pytest.raises((OperandError, OptionError), match=advice):
+        call(tg.nn)
 
 
 # ─────────────────────────────────────────────────────────────────────────────────── the guide

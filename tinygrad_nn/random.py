@@ -43,7 +43,9 @@ __all__ = [
     "normal",
     "permutation",
     "rand",
+    "rand_like",
     "randn",
+    "randn_like",
     "standard_normal",
     "uniform",
 ]
@@ -170,6 +172,16 @@ def rand(
     check_device("rand", device)
     found = _drawn("rand", "uniform", rng, _spread(shape), dtype)
     return found.requires_grad_(requires_grad)
+
+
+def randn_like(x: Any, *, rng: Any = None, dtype: Any = None) -> Tensor:
+    """Normal draws in the shape and dtype of `x`: the noise of a variational autoencoder."""
+    return _drawn("randn_like", "normal", rng, np.shape(x), dtype or getattr(x, "dtype", None))
+
+
+def rand_like(x: Any, *, rng: Any = None, dtype: Any = None) -> Tensor:
+    """Uniform draws from 0 to 1 in the shape and dtype of `x`."""
+    return _drawn("rand_like", "uniform", rng, np.shape(x), dtype or getattr(x, "dtype", None))
 
 
 def _spread(shape: tuple[Any, ...]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.handle import RemovableHandle
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
-from tinygrad_nn.errors import DTypeError, GradientError, OperandError, ShapeError
+from tinygrad_nn.errors import DTypeError, GradientError, OperandError, OptionError, ShapeError
 from tinygrad_nn.methods import Arithmetic, Array, Elementwise
 from tinygrad_nn.payload import payload_of, same_bits
 from tinygrad_nn.ported import check_device
@@ -61,6 +61,11 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
         self.a = self.b = self.params = self._grad = self.extra = None
         self.epoch = CLOCK.now
         if requires_grad:
+            if not isinstance(requires_grad, (bool, np.bool_)):
+                raise OptionError(
+                    f"Tensor: got requires_grad={requires_grad!r:.40}, expected True or False; "
+                    "Tensor makes a tensor of numbers, one of sides is tg.zeros((2, 3))"
+                )
             self.requires_grad_()
         if name is not None:
             self.name = name

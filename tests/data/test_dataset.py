@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_nn.data import Dataset
+from tinygrad_nn import tensor
+from tinygrad_nn.data import DataLoader, Dataset, TensorDataset
 from tinygrad_nn.errors import DataError, DTypeError, OptionError, ShapeError
 
 SEED = st.integers(0, 2**64)
@@ -261,3 +262,46 @@ def test_too_few_examples_and_a_truthy_stratify_are_refused():
         numbered(np.zeros(1)).split()
     with pytest.raises(OptionError, match="stratify: got 1"):
         numbered(np.zeros(9)).split(stratify=1)
+
+
+# ------------------------------------------------------------------------------ one's own
+
+
+class Own(Dataset):
+    """Written as for PyTorch: names of the base class mean what its author wants."""
+
+    def __init__(self) -> None:
+        self.inputs, self.targets, self.classes = "inputs", [0, 1] * 3, ["a", "b"]
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, key):
+        return np.full(3, key, np.float32), self.targets[key]
+
+
+def test_a_data_set_of_ones_own_may_be_a_subclass():
+    own = Own()
+    own.name = "changed"
+    assert [int(label) for _, label in own] == own.targets
+    assert "Own" in repr(own)
+    for one in (own, copy.deepcopy(own), pickle.loads(pickle.dumps(own))):
+        (inputs, labels), (_, last) = DataLoader(one, 4, shuffle=False)
+        assert inputs[:, 0].tolist() == [0, 1, 2, 3]
+        assert [*labels, *last] == own.targets
+        assert one.name == "changed"
+
+
+def test_a_subclass_with_another_getitem_is_asked_example_by_example():
+    class Doubled(TensorDataset):
+        def __getitem__(self, key):
+            return tuple(2 * part for part in super().__getitem__(key)), int(key)
+
+    (batch, keys), *_ = DataLoader(Doubled([[1.0], [2.0]]), 2, shuffle=False)
+    assert batch[0].tolist() == [[2.0], [4.0]]
+    assert keys.tolist() == [0, 1]
+
+
+def test_a_loader_takes_a_pair_of_tensors():
+    inputs, labels = next(iter(DataLoader((tensor([[1.0]]), tensor([3], dtype="int64")))))
+    assert (inputs.tolist(), labels.tolist(), labels.dtype) == ([[1.0]], [3], "int64")

@@ -181,6 +181,7 @@ def test_random_parts_are_disjoint_and_complete(count, first, seed):
     assert [part.indices.tolist() for part in parts] == [part.indices.tolist() for part in again]
 
 
+@pytest.mark.filterwarnings("ignore:Length of split")  # PyTorch's, of parts that are empty
 @given(count=st.integers(4, 200), tenths=st.sampled_from([(7, 3), (8, 1, 1), (5, 5), (3, 3, 4)]))
 def test_sizes_of_random_parts_are_those_of_pytorch(count, tenths):
     torch_data = pytest.importorskip("torch.utils.data")

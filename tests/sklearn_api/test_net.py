@@ -56,7 +56,9 @@ FAST = {"max_epochs": 30, "optimizer__lr": 0.02, "random_state": 0}
 
 
 @pytest.mark.parametrize(
-    "module", [None, made, Bend, made(13, 3, rng=0), nn.Linear(13, 3, rng=0)], ids=repr
+    "module",
+    [None, made, Bend, made(13, 3, rng=0), nn.Linear(13, 3, rng=0)],
+    ids=["none", "factory", "class", "module", "layer"],
 )
 def test_it_learns_whatever_the_module_is(module):
     X, y = wine()
@@ -275,7 +277,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("options", "kind", "text"), BAD, ids=str)
+@pytest.mark.parametrize(("options", "kind", "text"), BAD)
 def test_bad_parameters_are_refused_by_fit(options, kind, text):
     X, y = wine()
     with pytest.raises(kind, match=text):

@@ -1,6 +1,7 @@
 """`fit` does what the loop written out does, stops where asked, and says when it diverges."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -15,6 +16,32 @@ from tinygrad_nn.train import History, LambdaCallback, fit
 def parts():
     model = nn.Sequential(nn.Linear(2, 4, rng=0), nn.Tanh(), nn.Linear(4, 2, rng=1))
     return model, nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=0.05)
+
+
+def test_a_history_is_shown_in_one_line():
+    assert repr(History()) == "History(no epoch, 0 batches)"
+    history = fit(
+        *parts(), loader(), 2, validation=make_moons(20), metrics={"one": lambda x, y: 1.0}
+    )
+    line = r"History\(2 epochs; the last: loss [\d.]+, one 1, val_loss [\d.]+, val_one 1\)"
+    assert re.fullmatch(line, repr(history))
+
+
+@pytest.mark.parametrize(
+    ("swapped", "message"),
+    [
+        (lambda m, f, o: (m, o, f), r"loss: got Adam, expected fit\(model, loss, optimizer, data"),
+        (
+            lambda m, f, o: (m, type(f), o),
+            r"got the class CrossEntropyLoss.*nn.CrossEntropyLoss\(\)",
+        ),
+        (lambda m, f, o: (m, f, type(o)), r"got the class Adam.*Adam\(model.parameters\(\)\)"),
+        (lambda m, f, o: (m, f, "adam"), "optimizer: got str"),
+    ],
+)
+def test_a_slip_of_the_order_is_explained(swapped, message):
+    with pytest.raises(OptionError, match=message):
+        fit(*swapped(*parts()), loader(), 1)
 
 
 def loader() -> DataLoader:

@@ -136,8 +136,7 @@ def pool_winner(x: Any, y: Any, windows: tuple[Window, ...]) -> Any:
         for _, _, at in places[:-1]:
             free &= x[at] != y
             winner += free
-        nan = y != y
-        if nan.any():
+        if y.dtype.kind == "f" and (nan := np.isnan(y)).any():
             _take_nan(winner, nan, x, places)
         return winner
     lower = 0

@@ -107,6 +107,8 @@ def softmax(x: Any, axis: Axes = -1) -> Any:
 
 def log_softmax(x: Any, axis: Axes = -1) -> Any:
     """x - ln Σ exp x, the largest element taken out first."""
+    if not x.size:
+        return x.copy()  # the logarithm of a sum of nothing would warn
     wide = _widened(x)
     lowered = wide - _maximum(wide, axis, None, None, True, -inf)
     return _narrowed(lowered - np.log(_add(np.exp(lowered), axis, None, None, True)), x)

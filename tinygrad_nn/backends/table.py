@@ -31,8 +31,12 @@ def namespace_of_type(payload_type: type) -> Any:
                 found = _NAMESPACES[payload_type] = _NAMESPACES[base]
                 break
         else:
+            # With its module, since other libraries have a Tensor too.
+            name = f"{payload_type.__module__}.{payload_type.__qualname__}".removeprefix(
+                "builtins."
+            )
             raise OperandError(
-                f"no array library is registered for {payload_type.__name__!r}: expected a "
+                f"no array library is registered for {name!r}: expected a "
                 "number, a NumPy array, a Value or a Tensor; convert with tinygrad_nn.tensor(...)"
             )
     return found

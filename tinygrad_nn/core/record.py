@@ -121,7 +121,7 @@ class Op:
 
     def unknown(self, name: str) -> OperandError:
         """The error of a keyword that there is not; of PyTorch's it says how NumPy calls it."""
-        expected = f"one of {', '.join(self.static) or 'none'}"
+        expected = f"one of {', '.join(self.static)}" if self.static else "arguments by place only"
         own = NUMPYS.get(name)
         if own in self.static:
             expected = f"{own!r}: arrays have NumPy's words, write {own}="

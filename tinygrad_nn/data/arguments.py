@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sized
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -15,13 +15,22 @@ from tinygrad_nn.errors import DTypeError, OptionError
 _MAX_SHOWN = 60
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Tell whether a value is one whole number."""
+    # bool is a subclass of int: batch_size=True is a misplaced argument, never a 1.
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Tell whether a value is one finite number."""
+    kinds = (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def whole_number(name: str, value: object, minimum: int) -> int:
     """Return `value` as an int, refusing bools, floats and anything below `minimum`."""
-    # bool is a subclass of int: batch_size=True is a misplaced argument, never a 1.
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        number = operator.index(value)
-        if number >= minimum:
-            return number
+    if is_whole(value) and value >= minimum:
+        return operator.index(value)
     raise OptionError(
         f"{name}: got {shown(value)}, expected an integer of at least {minimum}; "
         f"pass for instance {name}={max(minimum, 1)}"
@@ -30,10 +39,8 @@ def whole_number(name: str, value: object, minimum: int) -> int:
 
 def real_number(name: str, value: object, minimum: float = 0.0) -> float:
     """Return `value` as a float, refusing bools, NaN, infinity and less than `minimum`."""
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        number = float(value)
-        if math.isfinite(number) and number >= minimum:
-            return number
+    if is_number(value) and value >= minimum:
+        return float(value)
     raise OptionError(
         f"{name}: got {shown(value)}, expected a finite number of at least {minimum:g}; "
         f"pass for instance {name}={minimum + 1:g}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_nn.data.arguments import shown
+from tinygrad_nn.data.arguments import is_whole, shown
 from tinygrad_nn.data.arrays import as_array, frozen, owned
 from tinygrad_nn.data.shuffling import Rng
 from tinygrad_nn.data.splitting import split_rows
@@ -22,9 +21,11 @@ Rows = slice | Sequence[int] | Sequence[bool] | NDArray[Any]
 """Several examples: a slice, whole numbers, or one bool for each example."""
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, slots=True)
 class Dataset:
-    """Examples and their targets, immutable.
+    """Examples and their targets, immutable; or the base of a data set of one's own.
+
+    A subclass with `__len__` and `__getitem__`, as it is written for PyTorch, may keep what it
+    likes: nothing of it is fixed unless it calls this class's `__init__`.
 
     The arrays are copied unless they are already read-only to their root (a read-only
     `numpy.memmap` too), so later writes of the caller cannot reach the data set. NaN and
@@ -59,6 +60,7 @@ class Dataset:
     targets: NDArray[Any]
     name: str
     classes: tuple[str, ...]
+    _fixed = False
 
     def __init__(
         self,
@@ -74,8 +76,7 @@ class Dataset:
             "name": _checked_name(name),
             "classes": _checked_classes(classes),
         }
-        for field, value in fields.items():
-            object.__setattr__(self, field, value)
+        vars(self).update(fields)
         if len(self.inputs) != len(self.targets):
             raise ShapeError(
                 f"Dataset: got {len(self.inputs)} inputs {self.inputs.shape} and "
@@ -83,6 +84,25 @@ class Dataset:
                 f"each input; compare the first axes"
             )
         _check_labels(self.targets, self.classes)
+        self._fixed = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change what `__init__` has set."""
+        self._refuse(name)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        """Refuse to remove what `__init__` has set."""
+        self._refuse(name)
+        super().__delattr__(name)
+
+    def _refuse(self, name: str) -> None:
+        # In a data set of one's own these are names like any other.
+        if self._fixed and (type(self) is Dataset or name in Dataset.__annotations__):
+            raise AttributeError(
+                f"cannot assign to {name!r}: a Dataset is immutable; make another one: "
+                "Dataset(inputs, targets)"
+            )
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -97,11 +117,13 @@ class Dataset:
             IndexError: a number is out of range.
             OptionError: the key is of another kind.
         """
-        rows = _checked_row(key, len(self)) if is_number(key) else checked_rows(key, len(self))
+        rows = _checked_row(key, len(self)) if is_whole(key) else checked_rows(key, len(self))
         return self.inputs[rows], self.targets[rows]
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         """Yield the examples one by one, in order."""
+        if not self._fixed:
+            return (self[place] for place in range(len(self)))
         return zip(self.inputs, self.targets, strict=True)
 
     def subset(self, rows: Rows) -> Dataset:
@@ -174,13 +196,17 @@ class Dataset:
 
     def __repr__(self) -> str:
         """Return one line with dtypes and shapes."""
+        if not self._fixed:
+            return object.__repr__(self)
         return (
             f"Dataset({self.name!r}, inputs={self.inputs.dtype} {self.inputs.shape}, "
             f"targets={self.targets.dtype} {self.targets.shape}, classes={len(self.classes)})"
         )
 
-    def __reduce__(self) -> tuple[type[Dataset], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Rebuild through the constructor: NumPy forgets the read-only mark when copying."""
+        if type(self) is not Dataset:
+            return object.__new__, (type(self),), vars(self)
         return Dataset, (self.inputs, self.targets, self.name, self.classes)
 
 
@@ -209,11 +235,6 @@ def _check_labels(targets: NDArray[Any], classes: tuple[str, ...]) -> None:
             f"targets: got labels from {low} to {high}, expected 0 to {len(classes) - 1} for "
             f"{len(classes)} classes; renumber the labels or name every class"
         )
-
-
-def is_number(key: object) -> bool:
-    """Tell whether a key is one whole number."""
-    return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
 
 
 def _checked_row(key: Any, count: int) -> int:

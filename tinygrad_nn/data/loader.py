@@ -18,6 +18,7 @@ from tinygrad_nn.data.loader_options import (
     checked_place,
     checked_seed,
     checked_shuffle,
+    checked_size,
 )
 from tinygrad_nn.data.map_style import is_iterable_only
 from tinygrad_nn.data.samplers import (
@@ -117,9 +118,9 @@ class DataLoader:
         """Check the arguments; see the class."""
         self.dataset: Final = checked_dataset(dataset)
         self.drop_last: Final = flag("drop_last", drop_last)
-        has_size = batch_size != _BATCH_SIZE
+        self.batch_size: Final = checked_size(batch_size)
+        has_size = self.batch_size != _BATCH_SIZE
         check_samplers(self.dataset, sampler, batch_sampler, has_size or self.drop_last)
-        self.batch_size: Final = whole_number("batch_size", batch_size, 1)
         self.shuffle: Final = checked_shuffle(shuffle, self.dataset, sampler, batch_sampler)
         self.num_workers: Final = whole_number("num_workers", num_workers, 0)
         self.prefetch_factor: Final = checked_ahead(prefetch_factor, self.num_workers)

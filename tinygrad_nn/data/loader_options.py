@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_nn.data.arguments import flag, shown, whole_number
 from tinygrad_nn.data.dataset import Dataset
-from tinygrad_nn.data.map_style import is_iterable_only
+from tinygrad_nn.data.map_style import is_iterable_only, plain
 from tinygrad_nn.data.shuffling import Rng, seed_of
 from tinygrad_nn.errors import DataError, OptionError, StateError
 
@@ -17,7 +17,7 @@ from tinygrad_nn.errors import DataError, OptionError, StateError
 def checked_dataset(dataset: Any) -> Any:
     """Return a data set: as it is, or of a pair of arrays."""
     if isinstance(dataset, tuple) and len(dataset) == 2:
-        dataset = Dataset(*dataset)
+        dataset = Dataset(*map(plain, dataset))
     is_map = hasattr(dataset, "__getitem__") and not isinstance(
         dataset, (np.ndarray, tuple, str, bytes)
     )
@@ -33,6 +33,16 @@ def checked_dataset(dataset: Any) -> Any:
             "that it came from"
         )
     return dataset
+
+
+def checked_size(batch_size: Any) -> int:
+    """Return the size of a batch; the targets in its place are a common slip."""
+    if hasattr(batch_size, "ndim") and batch_size.ndim:
+        raise OptionError(
+            f"batch_size: got an array {tuple(batch_size.shape)}, expected an integer of at least "
+            f"1; pass inputs and targets as a pair: DataLoader((x, y))"
+        )
+    return whole_number("batch_size", batch_size, 1)
 
 
 def checked_shuffle(shuffle: bool | None, dataset: Any, sampler: Any, batch_sampler: Any) -> bool:

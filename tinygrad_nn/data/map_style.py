@@ -10,9 +10,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_nn.data.arguments import shown
+from tinygrad_nn.data.arguments import is_whole, shown
 from tinygrad_nn.data.arrays import as_array, frozen
-from tinygrad_nn.data.dataset import Dataset, Rows, checked_rows, is_number
+from tinygrad_nn.data.dataset import Dataset, Rows, checked_rows
 from tinygrad_nn.data.shuffling import Rng, example_generator, seed_of
 from tinygrad_nn.data.text import LineDataset, TextDataset
 from tinygrad_nn.errors import DataError, OptionError, PositionError, ShapeError
@@ -49,7 +49,7 @@ class TensorDataset:
                 "TensorDataset: got no array, expected at least one; pass TensorDataset(x, y)"
             )
         self.arrays: Final = tuple(
-            frozen(as_array(f"array {place}", _plain(values), keeps_integers=True))
+            frozen(as_array(f"array {place}", plain(values), keeps_integers=True))
             for place, values in enumerate(arrays)
         )
         if len({len(array) for array in self.arrays}) > 1:
@@ -70,7 +70,7 @@ class TensorDataset:
 
     def __getitem__(self, key: int | Rows) -> tuple[Any, ...]:
         """Return the rows of one example or of several."""
-        rows = _position(key, len(self)) if is_number(key) else checked_rows(key, len(self))
+        rows = _position(key, len(self)) if is_whole(key) else checked_rows(key, len(self))
         return tuple(array[rows] for array in self.arrays)
 
     def __repr__(self) -> str:
@@ -289,17 +289,22 @@ def read_rows(dataset: Any, rows: NDArray[np.intp]) -> tuple[Any, ...] | None:
     """Return a batch straight from the arrays of a data set, or None if it has none."""
     if isinstance(dataset, Subset):
         return read_rows(dataset.dataset, dataset.indices[rows])
-    if isinstance(dataset, (Dataset, LineDataset, TensorDataset, TextDataset)):
-        return dataset[rows]
+    # A subclass with a `__getitem__` of its own is asked for one example at a time.
+    if getattr(type(dataset), "__getitem__", None) in _BY_ROWS:
+        return dataset[rows]  # type: ignore[no-any-return]
     return None
 
 
-def _plain(values: Any) -> Any:
+_BY_ROWS = {kind.__getitem__ for kind in (Dataset, LineDataset, TensorDataset, TextDataset)}
+
+
+def plain(values: Any) -> Any:
+    """Return the array of a tensor; anything else as it is."""
     return values.numpy() if isinstance(values, Tensor) else values
 
 
 def _position(index: Any, count: int) -> int:
-    if not is_number(index):
+    if not is_whole(index):
         raise PositionError(f"example {shown(index)}: expected a whole number; pass one at a time")
     if -count <= index < count:
         return int(index) % count

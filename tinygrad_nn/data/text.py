@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_nn.data.arguments import shown, whole_number
+from tinygrad_nn.data.arguments import is_whole, shown, whole_number
 from tinygrad_nn.data.arrays import owned
-from tinygrad_nn.data.dataset import Rows, checked_rows, is_number
+from tinygrad_nn.data.dataset import Rows, checked_rows
 from tinygrad_nn.data.shuffling import Rng, own_generator
 from tinygrad_nn.data.unpacking import DAMAGE, open_unpacked
 from tinygrad_nn.data.vocabulary import ByteVocabulary, CharacterVocabulary
@@ -81,7 +81,7 @@ class TextDataset:
 
     def __getitem__(self, key: int | Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return one window, or several as (k, context)."""
-        if is_number(key):
+        if is_whole(key):
             rows = np.arange(len(self))[_position(key, len(self))]
         else:
             rows = np.arange(len(self))[checked_rows(key, len(self))]
@@ -184,7 +184,7 @@ class LineDataset:
 
     def __getitem__(self, key: int | Rows) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return `(inputs, targets, mask)` of one line or of several."""
-        rows = _position(key, len(self)) if is_number(key) else checked_rows(key, len(self))
+        rows = _position(key, len(self)) if is_whole(key) else checked_rows(key, len(self))
         return self.inputs[rows], self.targets[rows], self.mask[rows]
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from tinygrad_nn.nn.factory import Factory, Start
 from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
-from tinygrad_nn.nn.recurrence import Elman, Gated, LongShortTerm, Step, each
+from tinygrad_nn.nn.recurrent_steps import Elman, Gated, LongShortTerm, Step, each
 from tinygrad_nn.ops.shape import expand_dims
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]

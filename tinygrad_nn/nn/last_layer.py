@@ -14,12 +14,13 @@ from tinygrad_nn.nn.container import ModuleList, Sequential
 from tinygrad_nn.nn.factory import Factory, Start
 from tinygrad_nn.nn.functional.operands import class_indices, operand
 from tinygrad_nn.nn.functional.sizes import whole
+from tinygrad_nn.nn.functional.targets import reduced
 from tinygrad_nn.nn.linear import Linear
 from tinygrad_nn.nn.module import Module
+from tinygrad_nn.ops.arithmetic import negative
 from tinygrad_nn.ops.find import argmax
 from tinygrad_nn.ops.join import concat
 from tinygrad_nn.ops.neural import pick
-from tinygrad_nn.ops.reduce import mean
 from tinygrad_nn.ops.shape import expand_dims, reshape
 from tinygrad_nn.ops.softmax import log_softmax
 from tinygrad_nn.tensor import Tensor, tensor
@@ -185,7 +186,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         if single:
             x, index = expand_dims(x, 0), index.reshape(1)
         output = self._chosen(x, index)
-        loss = -mean(output)
+        loss = reduced(type(self).__name__, negative(output), "mean")
         return Answer(output[0] if single else output, loss)
 
     def _chosen(self, x: Any, index: Any) -> Any:

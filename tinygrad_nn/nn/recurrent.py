@@ -12,7 +12,7 @@ from tinygrad_nn.nn.functional.dropout import dropout
 from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
-from tinygrad_nn.nn.recurrence import Elman, Gated, LongShortTerm, Step, each
+from tinygrad_nn.nn.recurrent_steps import Elman, Gated, LongShortTerm, Step, each
 from tinygrad_nn.nn.utils.rnn import PackedSequence
 from tinygrad_nn.ops import recurrent as ops
 from tinygrad_nn.ops.gather import take

@@ -137,7 +137,7 @@ _FORMULAS: dict[str, Any] = {
     "logit": lambda t, p: t("Log", t("Div", p, t("Sub", 1, p))),
     "no_gradient": lambda t, x: t("Mul", x, 0),
     "ldexp": lambda t, x, i: t("Mul", x, t("Pow", 2, i)),
-    "clamp": lambda t, x, low, high: t("Min", t("Max", x, low), high),
+    "_clamp": lambda t, x, low, high: t("Min", t("Max", x, low), high),
     "heaviside": lambda t, x, h: t(
         "Where", t("Equal", x, 0), h, t("Where", t("Greater", x, 0), 1, 0)
     ),

@@ -14,7 +14,7 @@ from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import NONZERO, Domain, Draw, Sample
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.ops.elementwise import abs, exp, sigmoid, tanh
-from tinygrad_nn.ops.extrema import clamp
+from tinygrad_nn.ops.extrema import _clamp
 from tinygrad_nn.ops.select import (
     greater,
     less,
@@ -248,7 +248,7 @@ def _gelu_curve(g: Any, y: Any, h: Any, x: Any, approximate: str) -> Any:
     """Times the second derivative: φ(x) (2 − x²), or that of the formula through tanh."""
     if approximate == "none":
         return g * h * exp(-0.5 * x * x) * (2.0 - x * x) / _SQRT_TWO_PI
-    z = clamp(x, -_GELU_END, _GELU_END)
+    z = _clamp(x, -_GELU_END, _GELU_END)
     square = z * z
     t = tanh(_GELU_RATE * z * (1.0 + _GELU_CUBIC * square))
     slope = _GELU_RATE * (1.0 + 3.0 * _GELU_CUBIC * square)

@@ -108,13 +108,18 @@ def _below(x: Any, low: Any, high: Any) -> Any:
     kind=Kind.ELEMENTWISE,
     samples=_outside,
 )
-def clamp(x: Any, low: Any, high: Any, /) -> Any:
-    """`x` kept within [low, high], elementwise with broadcasting; `high` where low > high.
+def _clamp(x: Any, min: Any, max: Any, /) -> Any:
+    """`x` kept within [min, max], elementwise with broadcasting; `max` where min > max.
 
     The gradient goes to `x` inside and on the bounds, else to the bound.
     """
-    xp = namespace(x if hasattr(x, "shape") else low if hasattr(low, "shape") else high)
-    return xp.minimum(xp.maximum(x, low), high)
+    xp = namespace(x if hasattr(x, "shape") else min if hasattr(min, "shape") else max)
+    return xp.minimum(xp.maximum(x, min), max)
+
+
+def clamp(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    """`clip` in PyTorch's words: `clamp(x, min=0)` has one bound alone."""
+    return clip(x, min, max)
 
 
 def _clipped(draw: Draw) -> Sample:
@@ -143,7 +148,7 @@ def clip(
     if (low is None or high is None) and hasattr(x, "dtype") and x.dtype.kind != "f":
         # An infinite bound would make the integers floats.
         return minimum(x, high) if low is None else maximum(x, low)
-    return clamp(x, -_INF if low is None else low, _INF if high is None else high)
+    return _clamp(x, -_INF if low is None else low, _INF if high is None else high)
 
 
 @op(

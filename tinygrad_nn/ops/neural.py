@@ -153,7 +153,7 @@ def linear(*inputs: Any) -> Any:
             "linear(x, weight, bias)"
         )
     x, weight = inputs[0], inputs[1]
-    if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
+    if weight.ndim != 2 or not getattr(x, "ndim", 0) or x.shape[-1] != weight.shape[1]:
         raise _misfit(x, weight)
     rows = x.reshape(prod(x.shape[:-1]), x.shape[-1]) if x.ndim > 2 else x
     y = rows @ weight.mT
@@ -176,7 +176,10 @@ def linear(*inputs: Any) -> Any:
 
 def _misfit(x: Any, weight: Any) -> ShapeError:
     expected = f"(..., {weight.shape[1]})" if weight.ndim == 2 else "a weight (out, in)"
-    text = f"linear: got x {x.shape} and a weight {weight.shape}, expected x {expected}"
+    got = getattr(x, "shape", repr(x))
+    text = f"linear: got x {got} and a weight {weight.shape}, expected x {expected}"
+    if not getattr(x, "ndim", 0):
+        return ShapeError(text)
     if weight.ndim == 2 and x.ndim > 2 and prod(x.shape[1:]) == weight.shape[1]:
         text += "; flatten the images first: nn.Flatten(), or x.reshape(len(x), -1)"
     elif weight.ndim == 2 and x.ndim == 2 and x.shape == weight.shape[::-1]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, TypeVar
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
-from tinygrad_nn.errors import DTypeError
+from tinygrad_nn.errors import DTypeError, ShapeError
 
 __all__ = [
     "astype",
@@ -163,7 +164,23 @@ def ravel(x: T) -> T:
     return reshape(x, -1)
 
 
-flatten = ravel
+def flatten(x: T, start_dim: int = 0, end_dim: int = -1) -> T:
+    """`x` with the axes from `start_dim` to `end_dim` as one: `x.flatten(1)` keeps the batch.
+
+    Raises:
+        ShapeError: There is no such axis, or the first stands behind the last.
+    """
+    ndim = len(getattr(x, "shape", ()))
+    if not ndim or (start_dim, end_dim) == (0, -1):
+        return ravel(x)
+    first, last = (d + ndim if d < 0 else d for d in (start_dim, end_dim))
+    if not 0 <= first <= last < ndim:
+        raise ShapeError(
+            f"flatten: got start_dim={start_dim} and end_dim={end_dim} for {ndim} axes, expected "
+            f"the first and the last axis to join, from {-ndim} to {ndim - 1}"
+        )
+    sides = x.shape  # type: ignore[attr-defined]
+    return reshape(x, (*sides[:first], prod(sides[first : last + 1]), *sides[last + 1 :]))
 
 
 def _permuted(draw: Draw) -> Sample:

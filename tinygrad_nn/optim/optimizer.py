@@ -62,7 +62,7 @@ class Optimizer(Rule, Hooked):
                 f"{self.name}: got one {type(params).__name__}, expected several parameters; "
                 "pass a list: [parameter]"
             )
-        if not isinstance(params, Iterable):
+        if not isinstance(params, Iterable) or hasattr(params, "named_parameters"):
             raise OperandError(
                 f"{self.name}: got {type(params).__name__}, expected parameters; "
                 "pass model.parameters()"

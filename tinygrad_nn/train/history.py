@@ -37,7 +37,7 @@ class Epoch:
     rates: tuple[float, ...] = ()
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The epochs so far, and the sums of the one under way.
 
@@ -71,6 +71,15 @@ class History:
         self.epochs.append(epoch)
         self.batches, self.examples, self.loss_sum, self.seconds = 0, 0, 0.0, 0.0
         return epoch
+
+    def __repr__(self) -> str:
+        """Number of epochs, and what the last one measured."""
+        if not self.epochs:
+            return f"History(no epoch, {self.batches} batches)"
+        last = self.epochs[-1]
+        scores: dict[str, Any] = {"loss": last.loss, **last.scores}
+        shown = [f"{name} {x:.4g}" if isinstance(x, float) else name for name, x in scores.items()]
+        return f"History({len(self.epochs)} epochs; the last: {', '.join(shown)})"
 
     # ── Reading ─────────────────────────────────────────────────────────────────────────
 

@@ -114,6 +114,7 @@ def fit(
     """
     whole_number("epochs", epochs, 1)
     _one_of("interrupt", interrupt, ("raise", "return"))
+    _check_order(loss, optimizer)
     history = History() if history is None else history
     loader = as_batches("fit", data, batch_size, rng, shuffle=True)
     if loader is not data and resume is None:
@@ -142,6 +143,23 @@ def fit(
         if interrupt == "raise":
             raise
     return history
+
+
+def _check_order(loss: Any, optimizer: Any) -> None:
+    """Refuse what a slip of the order, or a class in the place of its object, gives."""
+    for name, given in (("loss", loss), ("optimizer", optimizer)):
+        called = type(given).__name__
+        if isinstance(given, type):
+            hint = "nn.CrossEntropyLoss()" if name == "loss" else "optim.Adam(model.parameters())"
+            raise OptionError(
+                f"{name}: got the class {given.__name__}, expected one of its objects, such as "
+                f"{hint}"
+            )
+        if not callable(given) if name == "loss" else not hasattr(given, "step"):
+            raise OptionError(
+                f"{name}: got {called}, expected fit(model, loss, optimizer, data, epochs) in "
+                f"this order; or name them: {name}="
+            )
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -11,3 +11,24 @@ from tinygrad_nn.data.transforms.noise import *
 from tinygrad_nn.data.transforms.placing import *
 from tinygrad_nn.data.transforms.scaling import *
 from tinygrad_nn.data.transforms.warping import *
+
+_TORCHVISION = {
+    "CenterCrop": "cut it: Lambda(lambda x: x[..., 4:-4, 4:-4])",
+    "ColorJitter": "write Compose([RandomBrightness(0.2), RandomContrast(0.2)])",
+    "ConvertImageDtype": "write ToFloat()",
+    "Grayscale": "write ImageFolder(path, gray=True)",
+    "RandomHorizontalFlip": "write RandomFlip()",
+    "RandomResizedCrop": "write Compose([RandomScale((1.0, 1.5)), RandomCrop(size)])",
+    "RandomRotation": "write RandomRotate(degrees)",
+    "RandomVerticalFlip": "write RandomFlip(direction='vertical')",
+    "Resize": "write ImageFolder(path, size=side)",
+    "ToTensor": "leave it out: images are float32 from 0 to 1, (C, H, W); of bytes ToFloat()",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Explain the names of torchvision that are not here."""
+    advice = _TORCHVISION.get(name)
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}" + (f"; {advice}" if advice else "")
+    )

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from tinygrad_nn.data.arguments import shown, whole_number
+from tinygrad_nn.data.arguments import is_number, shown, whole_number
 from tinygrad_nn.errors import OptionError
 
 Range = float | tuple[float, float]
@@ -16,8 +14,8 @@ Range = float | tuple[float, float]
 
 def share(name: str, value: object) -> float:
     """Return a probability, from 0 to 1."""
-    if _is_number(value) and 0.0 <= value <= 1.0:  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
+    if is_number(value) and 0.0 <= value <= 1.0:
+        return float(value)
     raise OptionError(
         f"{name}: got {shown(value)}, expected a share from 0 to 1; pass for instance {name}=0.5"
     )
@@ -27,8 +25,8 @@ def span(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf
 ) -> tuple[float, float]:
     """Return `(from, to)` of a pair, or of a number `a` that stands for -a to a."""
-    pair = (-value, value) if _is_number(value) and value >= 0 else value
-    is_pair = isinstance(pair, (tuple, list)) and len(pair) == 2 and all(map(_is_number, pair))
+    pair = (-value, value) if is_number(value) and value >= 0 else value
+    is_pair = isinstance(pair, (tuple, list)) and len(pair) == 2 and all(map(is_number, pair))
     if is_pair and low <= pair[0] <= pair[1] <= high:
         return float(pair[0]), float(pair[1])
     bounds = "" if low == -math.inf else f" within {low:g} to {high:g}"
@@ -58,8 +56,8 @@ def two_sizes(name: str, value: object, minimum: int) -> tuple[int, int]:
 
 def not_negative(name: str, value: object) -> float:
     """Return a finite number from 0 up."""
-    if _is_number(value) and value >= 0:  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
+    if is_number(value) and value >= 0:
+        return float(value)
     raise OptionError(
         f"{name}: got {shown(value)}, expected a finite number from 0 up; "
         f"pass for instance {name}=0.1"
@@ -68,11 +66,6 @@ def not_negative(name: str, value: object) -> float:
 
 def number(name: str, value: object) -> float:
     """Return a finite number."""
-    if _is_number(value):
-        return float(value)  # type: ignore[arg-type]
+    if is_number(value):
+        return float(value)
     raise OptionError(f"{name}: got {shown(value)}, expected a finite number; pass {name}=0.0")
-
-
-def _is_number(value: object) -> bool:
-    kinds = (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)

@@ -133,7 +133,9 @@ def _rows(targets: Any, labels: Any, count: int) -> Any:
 
 def _check_labels(rows: Any, labels: Any, classes: int, blank: int) -> None:
     if not is_whole(blank) or not 0 <= blank < classes:
-        raise OptionError(f"ctc_loss: got blank={blank!r}, expected a class from 0 to {classes - 1}")
+        raise OptionError(
+            f"ctc_loss: got blank={blank!r}, expected a class from 0 to {classes - 1}"
+        )
     used = rows[namespace(rows).arange(rows.shape[1]) < labels[:, None]]
     if used.size and (used.min() < 0 or used.max() >= classes):
         wrong = used.min() if used.min() < 0 else used.max()

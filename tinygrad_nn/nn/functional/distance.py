@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.nn.functional.operands import operand
-from tinygrad_nn.nn.functional.operands import epsilon
+from tinygrad_nn.nn.functional.operands import epsilon, operand
 from tinygrad_nn.ops.extrema import maximum
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.reduce import vector_norm

@@ -9,8 +9,8 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
-from tinygrad_nn.nn.functional.targets import class_weights, reduced
 from tinygrad_nn.nn.functional.sizes import is_whole
+from tinygrad_nn.nn.functional.targets import class_weights, reduced
 from tinygrad_nn.ops.neural import linear, nll, one_hot
 from tinygrad_nn.ops.rearrange import moveaxis
 from tinygrad_nn.ops.reduce import sum as total
@@ -50,7 +50,8 @@ def cross_entropy(
         DTypeError: Class indices are not integers.
         OptionError: A class index or an option is out of range.
     """
-    if not 0.0 <= label_smoothing <= 1.0:
+    _check_ignored("cross_entropy", ignore_index)
+    if not hasattr(label_smoothing, "__float__") or not 0.0 <= label_smoothing <= 1.0:
         raise OptionError(
             f"cross_entropy: got label_smoothing={label_smoothing!r}, expected a number in [0, 1]"
         )
@@ -65,7 +66,7 @@ def cross_entropy(
         return _soft(x, t, weight, reduction, label_smoothing)
     index = class_indices("cross_entropy", target)
     _check_index("cross_entropy", input, x, index)
-    if plain and not (index == ignore_index).any():
+    if plain and index.size and not (index == ignore_index).any():
         return nll(log_softmax(x), index, reduction)
     return _indexed(
         "cross_entropy", log_softmax(x), index, weight, ignore_index, reduction, label_smoothing
@@ -89,6 +90,7 @@ def nll_loss(
         DTypeError: Class indices are not integers.
         OptionError: A class index is out of range.
     """
+    _check_ignored("nll_loss", ignore_index)
     x = _classes_last(operand("nll_loss", input))
     index = class_indices("nll_loss", target)
     _check_index("nll_loss", input, x, index)
@@ -153,6 +155,15 @@ def linear_cross_entropy(
     )
 
 
+def _check_ignored(name: str, ignore_index: Any) -> None:
+    """Refuse what no class index equals, so that nothing would be left out."""
+    if not is_whole(ignore_index):
+        raise OptionError(
+            f"{name}: got ignore_index={ignore_index!r}, expected an integer: the class index "
+            "whose samples are left out"
+        )
+
+
 def _classes_last(x: Any) -> Any:
     return moveaxis(x, 1, -1) if x.ndim > 2 else x
 
@@ -190,11 +201,6 @@ def _indexed(
     name: str, logp: Any, index: Any, weight: Any, ignore_index: int, reduction: str, smooth: float
 ) -> Any:
     """The loss of log-probabilities at class indices, from a table of what each class counts."""
-    if not is_whole(ignore_index):
-        raise OptionError(
-            f"{name}: got ignore_index={ignore_index!r}, expected an integer: the class index "
-            "whose samples are left out"
-        )
     classes = logp.shape[-1]
     keep = index != ignore_index
     safe = namespace(index).where(keep, index, 0)
@@ -206,7 +212,7 @@ def _indexed(
     counts = namespace(index).where(keep, weights[safe], 0)
     # A log-probability of -inf counts nothing where its weight is 0.
     losses = -total(where((table != 0) & keep[..., None], logp, 0.0) * table, -1)
-    if reduction == "mean":
+    if reduction == "mean" and index.size:
         count = counts.sum(dtype=logp.dtype)
         if count == 0:
             raise OptionError(

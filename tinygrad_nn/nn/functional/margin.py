@@ -8,7 +8,13 @@ from typing import Any
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.distance import pairwise_distance
 from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
-from tinygrad_nn.nn.functional.targets import check_signs, pair, reduced, weighted
+from tinygrad_nn.nn.functional.targets import (
+    check_classes,
+    check_signs,
+    pair,
+    reduced,
+    weighted,
+)
 from tinygrad_nn.ops.activation import logsigmoid, softplus
 from tinygrad_nn.ops.arithmetic import negative
 from tinygrad_nn.ops.elementwise import relu, sqrt
@@ -57,6 +63,7 @@ def multilabel_soft_margin_loss(
     """
     x, t = pair("multilabel_soft_margin_loss", input, target)
     losses = negative(t * logsigmoid(x) + (1 - t) * logsigmoid(negative(x)))
+    check_classes("multilabel_soft_margin_loss", x)
     losses = mean(weighted("multilabel_soft_margin_loss", losses, weight), -1)
     return reduced("multilabel_soft_margin_loss", losses, reduction)
 
@@ -79,6 +86,7 @@ def multilabel_margin_loss(input: Any, target: Any, *, reduction: str = "mean") 
             f"{tuple(index.shape)}, expected the same shape, (N, C) or (C,): lists of classes "
             "that -1 ends"
         )
+    check_classes("multilabel_margin_loss", x)
     listed = cumprod((index >= 0).astype(x.dtype), -1) > 0
     right = one_hot(where(listed, index, 0), x.shape[-1]) & expand_dims(listed, -1)
     wrong = ~right.any(axis=-2)

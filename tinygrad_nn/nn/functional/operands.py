@@ -81,7 +81,8 @@ def integers(name: str, x: Any, what: str, expected: str) -> Any:
             f"{name}: got {what} {describe(array)}, expected {expected}; convert it: "
             "x.astype('int64')"
         )
-    return array
+    # Beside int64 these would become float64. What is too large turns negative, out of range.
+    return array.astype("int64") if array.dtype == "uint64" else array
 
 
 def class_indices(name: str, target: Any) -> Any:

@@ -117,5 +117,7 @@ def _check_room(x: Any, axis: int, before: int, after: int, mode: str) -> None:
             f"{got} with mode={mode!r}, expected at most {most}: there is nothing more to "
             + ("mirror; mode='replicate' repeats the edge" if mode == "reflect" else "go round")
         )
+    if not n:
+        raise ShapeError(f"{got} with mode={mode!r}, expected an axis with an edge to repeat")
     if n + before + after < 1 or min(before, after) <= -n:
         raise ShapeError(f"{got}, expected to leave at least one element")

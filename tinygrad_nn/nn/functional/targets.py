@@ -103,6 +103,18 @@ def factor(name: str, losses: Any, weight: Any) -> Any:
     return weight
 
 
+def check_classes(name: str, x: Any) -> None:
+    """Refuse scores of no class, over which there is no mean.
+
+    Raises:
+        ShapeError: The last axis is empty.
+    """
+    if x.ndim and not x.shape[-1]:
+        raise ShapeError(
+            f"{name}: got scores {tuple(x.shape)}, expected at least one class on the last axis"
+        )
+
+
 def check_signs(name: str, labels: Any) -> None:
     """Refuse labels other than −1 and 1.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
+from operator import index
 from typing import Any, ClassVar
 
 from tinygrad_nn.errors import OperandError, OptionError
@@ -142,7 +143,7 @@ class MultiStepLR(LRScheduler):
             self.milestones = Counter(map(index, milestones))
         except TypeError as error:
             raise OptionError(
-                f"MultiStepLR: got milestones={milestones!r:.60}, expected a list of epochs"
+                f"MultiStepLR: got milestones={milestones!r:.60}, expected a list of integers"
             ) from error
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
