@@ -20,7 +20,6 @@ from tinygrad_nn.ops.elementwise import relu, sigmoid, tanh
 from tinygrad_nn.ops.softmax import softmax
 
 __all__ = [
-    "ACTIVATIONS",
     "CELU",
     "ELU",
     "GELU",
@@ -39,7 +38,6 @@ __all__ = [
     "Swish",
     "Tanh",
     "Tanhshrink",
-    "named_activation",
 ]
 
 

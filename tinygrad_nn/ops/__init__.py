@@ -11,6 +11,7 @@ from tinygrad_nn.ops import embedding as _embedding  # noqa: F401
 from tinygrad_nn.ops import grid as _grid  # noqa: F401
 from tinygrad_nn.ops import lstm as _lstm  # noqa: F401
 from tinygrad_nn.ops import noise as _noise  # noqa: F401
+from tinygrad_nn.ops import normalization as _normalization  # noqa: F401
 from tinygrad_nn.ops import pooling as _pooling  # noqa: F401
 from tinygrad_nn.ops import recurrent as _recurrent  # noqa: F401
 from tinygrad_nn.ops import resample as _resample  # noqa: F401
@@ -37,7 +38,6 @@ from tinygrad_nn.ops.mask import *
 from tinygrad_nn.ops.nanorder import *
 from tinygrad_nn.ops.nanreduce import *
 from tinygrad_nn.ops.neural import *
-from tinygrad_nn.ops.normalization import *
 from tinygrad_nn.ops.norms import *
 from tinygrad_nn.ops.order import *
 from tinygrad_nn.ops.polynomial import *

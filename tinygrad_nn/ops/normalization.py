@@ -20,7 +20,7 @@ from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.ops.shape import astype, broadcast_to, copy, reshape
 
-__all__ = ["moments", "standardize"]
+__all__: list[str] = []
 
 Axes = tuple[int, ...]
 
