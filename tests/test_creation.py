@@ -54,6 +54,19 @@ def test_gradients_on_request():
         tg.arange(3, requires_grad=True)
 
 
+@pytest.mark.parametrize("name", ["zeros", "ones", "empty"])
+def test_sides_one_by_one_as_in_pytorch(name: str):
+    make = getattr(tg, name)
+    assert make(2, 3).shape == make(np.int64(2), 3).shape == make(shape=(2, 3)).shape == (2, 3)
+    assert make(2, 3).dtype == np.float32
+    for made in (make(2, 3, dtype="float64"), make(2, 3, "float64"), make((2, 3), np.float64)):
+        assert (made.shape, made.dtype) == ((2, 3), np.float64)
+    assert make(2, "float64").dtype == np.float64
+    assert make(2, int).dtype == np.dtype(int)
+    assert make(2, 0, 3, requires_grad=True, device="cpu").requires_grad
+    np.testing.assert_array_equal(make(2, 3).data, float(name == "ones"))
+
+
 def test_asarray_copies_only_what_is_no_tensor():
     x = tg.tensor([1.0], requires_grad=True)
     assert tg.asarray(x) is x and tg.asarray(x, "float64").dtype == np.float64
@@ -67,7 +80,11 @@ def test_asarray_copies_only_what_is_no_tensor():
     "call",
     [
         lambda: tg.zeros((2, -1)),
-        lambda: tg.zeros(2, 3),  # PyTorch's way to write it
+        lambda: tg.zeros((2, 3), 4),
+        lambda: tg.zeros(2, True),
+        lambda: tg.ones(2, -3),
+        lambda: tg.empty(2, "float64", dtype="float32"),
+        lambda: tg.zeros(2, "float64", 3),
         lambda: tg.arange(0, 1, 0),
         lambda: tg.linspace(0, 1, -1),
     ],

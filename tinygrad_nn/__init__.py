@@ -77,7 +77,7 @@ _LATER = {
 # PyTorch's names of what is here by another. Not listed, so that a star import brings none.
 _PORTED = {
     "as_tensor": "tinygrad_nn.creation:asarray",
-    "cat": "tinygrad_nn.ops:concat",
+    "cat": "tinygrad_nn.torch_methods:cat",
     "from_numpy": "tinygrad_nn.tensor:tensor",
     "permute": "tinygrad_nn.ops:permute_dims",
     "rand": "tinygrad_nn.random:rand",
@@ -85,7 +85,7 @@ _PORTED = {
     "randn": "tinygrad_nn.random:randn",
     "randn_like": "tinygrad_nn.random:randn_like",
     "randperm": "tinygrad_nn.random:permutation",
-    "unsqueeze": "tinygrad_nn.ops:expand_dims",
+    "unsqueeze": "tinygrad_nn.torch_methods:unsqueeze",
     **{name: f"numpy:{name}" for name in ("float16", "float32", "float64", "uint8")},
     **{name: f"numpy:{name}" for name in ("int8", "int16", "int32", "int64")},
     **{"half": "numpy:float16", "float": "numpy:float32", "double": "numpy:float64"},

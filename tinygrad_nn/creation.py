@@ -51,6 +51,25 @@ def _or_default(dtype: Any) -> Any:
     return default_float() if dtype is None else dtype
 
 
+def _asked(name: str, shape: Any, more: tuple[Any, ...], dtype: Any) -> tuple[Any, Any]:
+    """Shape and dtype of NumPy's `f((2, 3), dtype)`, or of PyTorch's `f(2, 3, dtype=dtype)`."""
+    count = 0
+    if _is_side(shape):
+        count = next((i for i, x in enumerate(more) if not _is_side(x)), len(more))
+        shape = (shape, *more[:count])
+    rest = more[count:]
+    if len(rest) > 1 or (rest and dtype is not None):
+        raise OptionError(
+            f"{name}: got {', '.join(map(repr, rest))} behind the shape, expected one dtype; the "
+            f"shape is {name}((2, 3)) or {name}(2, 3)"
+        )
+    return _sides(name, shape), _or_default(rest[0] if rest else dtype)
+
+
+def _is_side(x: Any) -> bool:
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+
+
 def _sides(name: str, shape: Any) -> Any:
     """Shape without negative sides."""
     sides = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
@@ -60,27 +79,39 @@ def _sides(name: str, shape: Any) -> Any:
 
 
 def zeros(
-    shape: Shape, dtype: Any = None, *, requires_grad: bool = False, device: Any = None
+    shape: Shape,
+    *more: Any,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
-    """Tensor of `shape` that holds 0."""
+    """Tensor of `shape` that holds 0: `zeros((2, 3), dtype)`, or side by side `zeros(2, 3)`."""
     check_device("zeros", device)
-    return _made(np.zeros(_sides("zeros", shape), _or_default(dtype)), requires_grad)
+    return _made(np.zeros(*_asked("zeros", shape, more, dtype)), requires_grad)
 
 
 def ones(
-    shape: Shape, dtype: Any = None, *, requires_grad: bool = False, device: Any = None
+    shape: Shape,
+    *more: Any,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
-    """Tensor of `shape` that holds 1."""
+    """Tensor of `shape` that holds 1: `ones((2, 3), dtype)`, or side by side `ones(2, 3)`."""
     check_device("ones", device)
-    return _made(np.ones(_sides("ones", shape), _or_default(dtype)), requires_grad)
+    return _made(np.ones(*_asked("ones", shape, more, dtype)), requires_grad)
 
 
 def empty(
-    shape: Shape, dtype: Any = None, *, requires_grad: bool = False, device: Any = None
+    shape: Shape,
+    *more: Any,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Tensor of `shape` to be filled; it holds 0, since chance numbers would hide mistakes."""
     check_device("empty", device)
-    return _made(np.zeros(_sides("empty", shape), _or_default(dtype)), requires_grad)
+    return _made(np.zeros(*_asked("empty", shape, more, dtype)), requires_grad)
 
 
 def full(

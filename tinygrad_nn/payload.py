@@ -20,6 +20,7 @@ __all__ = [
     "is_masked",
     "payload_of",
     "plain",
+    "refuse_outputs",
     "same_bits",
     "weak_array",
 ]
@@ -74,6 +75,21 @@ def payload_of(data: Any, dtype: Any) -> Any:
     if array.dtype.kind == "b" or _has_dtype(data):
         return array
     return array.astype(default_float())
+
+
+def refuse_outputs(name: str, data: Any) -> None:
+    """Refuse a tuple of tensors where one is expected: as a list it would pass for a batch.
+
+    Raises:
+        OperandError: It is one.
+    """
+    if isinstance(data, tuple) and any(isinstance(x, Node) and hasattr(x, "dtype") for x in data):
+        raise OperandError(
+            f"{name}: got a tuple of {len(data)} with tensors, expected one tensor; layers such as "
+            "LSTM and LIF return (outputs, state): write outputs, state = layer(x) and pass the "
+            "outputs, in a Sequential by a Module of your own between the two; several tensors "
+            "become one by tinygrad_nn.stack(tuple)"
+        )
 
 
 def weak_array(name: str, data: Any, dtype: Any = None) -> Any:

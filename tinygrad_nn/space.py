@@ -12,7 +12,7 @@ from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Op
 from tinygrad_nn.errors import OperandError
-from tinygrad_nn.payload import plain, weak_array
+from tinygrad_nn.payload import plain, refuse_outputs, weak_array
 
 __all__ = ["ArraySpace"]
 
@@ -69,6 +69,7 @@ class ArraySpace(Node):
                 exact = type(raw) is np.ndarray or isinstance(raw, np.generic)
                 return raw if exact else plain(op.name, raw)
         elif isinstance(raw, (list, tuple)):
+            refuse_outputs(op.name, raw)
             return weak_array(op.name, raw, self._data.dtype)
         raise OperandError(
             f"{op.name}: got a Tensor and {describe(raw)}, expected a tensor, a number or an "

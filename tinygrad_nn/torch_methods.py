@@ -12,7 +12,7 @@ from tinygrad_nn.ops.assign import setitem
 from tinygrad_nn.ops.axis import listed
 from tinygrad_nn.ported import METHODS, to_dtype
 
-__all__ = ["Size", "Torch"]
+__all__ = ["Size", "Torch", "cat", "unbind", "unsqueeze"]
 
 
 class Size(int):
@@ -39,6 +39,32 @@ class Size(int):
 
     def __reduce__(self) -> Any:
         return int, (int(self),)
+
+
+_OWN: Any = object()
+
+
+def cat(tensors: Any, dim: Any = _OWN, *, axis: Any = _OWN) -> Any:
+    """`tg.concat(tensors, axis)`, which may be called `dim` here."""
+    return ops.concat(tensors, _one_of("cat", dim, axis, 0))
+
+
+def unsqueeze(x: Any, dim: Any = _OWN, *, axis: Any = _OWN) -> Any:
+    """`tg.expand_dims(x, axis)`, which may be called `dim` here."""
+    return ops.expand_dims(x, _one_of("unsqueeze", dim, axis))
+
+
+def unbind(x: Any, dim: Any = _OWN, *, axis: Any = _OWN) -> Any:
+    """`tg.unstack(x, axis)`, which may be called `dim` here."""
+    return ops.unstack(x, _one_of("unbind", dim, axis, 0))
+
+
+def _one_of(name: str, dim: Any, axis: Any, default: Any = _OWN) -> Any:
+    """What was given by either word."""
+    given = [value for value in (dim, axis) if value is not _OWN]
+    if len(given) > 1 or (not given and default is _OWN):
+        raise OperandError(f"{name}: got {len(given)} axes, expected one: dim=, or axis=")
+    return given[0] if given else default
 
 
 class _Missing:
@@ -80,8 +106,8 @@ class Torch:
     ne = not_equal = ops.not_equal
     neg = ops.negative
     sub = subtract = ops.subtract
-    unbind = ops.unstack
-    unsqueeze = ops.expand_dims
+    unbind = unbind
+    unsqueeze = unsqueeze
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in METHODS]

@@ -5,7 +5,15 @@ import sys
 import numpy as np
 import pytest
 
-from tinygrad_nn.data import DataLoader, Dataset, ImageFolder, load_fashion_mnist, write_idx
+import tinygrad_nn as tg
+from tinygrad_nn.data import (
+    DataLoader,
+    Dataset,
+    ImageFolder,
+    load_fashion_mnist,
+    transforms,
+    write_idx,
+)
 from tinygrad_nn.errors import DataError, OptionError
 
 
@@ -51,6 +59,36 @@ def test_sizes_are_brought_to_one(image, tmp_path):
     images, labels = next(iter(DataLoader(data, 2, shuffle=False, num_workers=2)))
     assert images.shape == (2, 3, 4, 6) and images[0].max() == 0 and images[1].min() == 1
     assert labels.tolist() == [0, 0]
+
+
+def test_images_are_transformed_as_they_are_read(image, tmp_path):
+    for name in ("1", "2"):
+        saved(image, tmp_path / "a" / f"{name}.png", np.full((4, 6), 51, np.uint8))
+    plain = ImageFolder(tmp_path)
+    double = ImageFolder(tmp_path, transform=lambda x: x * 2, target_transform=lambda y: y + 5)
+    np.testing.assert_array_equal(double[1][0], plain[1][0] * 2)
+    assert double[0][1] == 5 and plain[-1][1] == 0
+    noisy = ImageFolder(tmp_path, transform=transforms.GaussianNoise(0.1))
+    np.testing.assert_array_equal(noisy[1][0], noisy[-1][0])
+    epochs = []
+    for workers in (0, 2):
+        loader = DataLoader(noisy, 2, num_workers=workers, rng=3)
+        epochs.append([next(iter(loader))[0] for _ in range(2)])
+    np.testing.assert_array_equal(epochs[0], epochs[1])
+    assert not np.array_equal(epochs[0][0], epochs[0][1])
+    tensors = ImageFolder(tmp_path, transform=tg.tensor)
+    images, labels = next(iter(DataLoader(tensors, 2)))
+    assert images.view(images.size(0), -1).shape == (2, 72) and labels.size(0) == 2
+    np.testing.assert_array_equal(noisy.load().inputs, plain.load().inputs)
+
+
+def test_a_transform_that_is_none_or_of_torchvision_is_refused(image, tmp_path):
+    saved(image, tmp_path / "a" / "1.png", np.zeros((4, 6), np.uint8))
+    with pytest.raises(OptionError, match=r"^transform: got 3.*expected a function"):
+        ImageFolder(tmp_path, transform=3)
+    theirs = type("Resize", (), {"__call__": lambda self, x: x, "__module__": "torchvision.v2"})
+    with pytest.raises(OptionError, match=r"Resize of torchvision.*pass size="):
+        ImageFolder(tmp_path, transform=theirs())
 
 
 def test_the_rotation_of_the_camera_is_applied(image, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_nn import tensor
+from tinygrad_nn import Tensor, tensor
 from tinygrad_nn.data import (
     BalancedSampler,
     BatchSampler,
@@ -139,7 +139,7 @@ def test_unfit_samplers_are_refused(call, error, message):
 def test_any_number_of_arrays():
     data = TensorDataset(np.zeros((3, 2)), [1, 2, 3], tensor([0.5, 1.5, 2.5]))
     assert [part.dtype for part in data.arrays] == [np.float64, np.int64, np.float32]
-    assert data.tensors is data.arrays
+    assert [type(part) for part in data.tensors] == [np.ndarray, np.ndarray, Tensor]
     batches = list(DataLoader(data, 2, shuffle=False))
     assert [part.tolist() for part in batches[1]] == [[[0, 0]], [3], [2.5]]
     assert [part.shape for part in data[[0, 2]]] == [(2, 2), (2,), (2,)]
@@ -236,7 +236,6 @@ def test_collate_keeps_the_form():
     assert batch["more"][0].dtype == np.float32 and batch["more"][0].tolist() == [0, 0.5, 1]
     assert batch["more"][1][0].dtype == bool
     assert default_collate([np.float64(1), np.float64(2)]).dtype == np.float64
-    assert default_collate([tensor([1.0]), tensor([2.0])]).tolist() == [[1.0], [2.0]]
 
 
 @given(shapes=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=5))

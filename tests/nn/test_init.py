@@ -204,3 +204,31 @@ def test_gains_are_pytorchs():
     assert init.calculate_gain("leaky_relu", 0.2) == torch.nn.init.calculate_gain("leaky_relu", 0.2)
     with pytest.raises(OptionError, match="slope"):
         init.calculate_gain("leaky_relu", "0.2")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda w: init.normal_(w, 0.0, 0.02, rng=0),
+        lambda w: init.constant_(w, 0.5),
+        lambda w: init.xavier_uniform_(w, rng=0),
+        lambda w: init.kaiming_normal_(w, rng=0),
+        lambda w: init.orthogonal_(w, rng=0),
+        lambda w: init.trunc_normal_(w, rng=0),
+        init.eye_,
+    ],
+)
+def test_the_array_of_a_parameter_is_written_as_the_parameter_is(write):
+    first, second = nn.Linear(4, 3, rng=1), nn.Linear(4, 3, rng=1)
+    array = first.weight.data
+    assert write(array) is array
+    write(second.weight)
+    assert np.array_equal(first.weight.tolist(), second.weight.tolist())
+    x = np.ones((2, 4), np.float32)
+    assert np.array_equal(first(x).tolist(), second(x).tolist())  # the next use sees it
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 2), int), [[1.0]], 3.0, np.float32(1)])
+def test_other_arrays_are_refused(wrong):
+    with pytest.raises(OperandError, match="normal_: got"):
+        init.normal_(wrong)

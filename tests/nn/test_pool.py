@@ -252,3 +252,27 @@ def test_planted_faults_are_seen(fault, monkeypatch):
     monkeypatch.setattr(kernels, name, faulty(getattr(kernels, name)))
     with pytest.raises((AssertionError, ExceptionGroup)):
         test_max_pool_is_the_loop_over_windows()
+
+
+@pytest.mark.parametrize("sides", [2, 3, 4, 5, 9])
+@pytest.mark.parametrize("place", range(7))
+def test_an_infinite_number_stays_within_the_means_it_belongs_to(sides, place):
+    torch = pytest.importorskip("torch")
+    x = np.arange(7.0)[None, None]
+    x[..., place] = np.inf
+    found = F.adaptive_avg_pool1d(tg.tensor(x), sides)
+    there = torch.nn.functional.adaptive_avg_pool1d(torch.tensor(x), sides)
+    np.testing.assert_allclose(found.tolist(), there.tolist(), rtol=1e-12)
+    # Back too: a gradient that is infinite reaches what was averaged, and is no NaN elsewhere.
+    y = tg.tensor(np.arange(7.0)[None, None], requires_grad=True)
+    g = np.ones((1, 1, sides))
+    g[..., place % sides] = np.inf
+    F.adaptive_avg_pool1d(y, sides).backward(tg.tensor(g))
+    assert not np.isnan(y.grad.tolist()).any()
+
+
+def test_resizing_does_not_spread_what_it_does_not_read():
+    x = np.array([[[1.0, 2.0, np.inf, 4.0]]])
+    found = F.interpolate(tg.tensor(x), size=7, mode="linear", align_corners=True)
+    inf = np.inf
+    np.testing.assert_allclose(found.tolist(), [[[1, 1.5, 2, inf, inf, inf, 4]]])

@@ -135,6 +135,14 @@ def page(records: dict[str, Any]) -> str:
     return "\n\n".join([HEAD.rstrip(), *parts]) + "\n"
 
 
+def conditions() -> dict[str, str]:
+    """The machine, and what else decides about times."""
+    facts = {**machine(), "threads": os.environ.get("OMP_NUM_THREADS", "as many as cores")}
+    if hasattr(os, "getloadavg"):
+        facts["load by others before"] = f"{os.getloadavg()[0]:.1f}"
+    return facts
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     takes = "; ".join(f"{key}: {case.takes}" for key, case in CASES.items())
     parser = argparse.ArgumentParser(
@@ -153,7 +161,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    facts = {**machine(), "threads": os.environ.get("OMP_NUM_THREADS", "as many as cores")}
+    facts = conditions()
     found, all_kept = dict[str, Any](), True
     for key in options.cases or CASES:
         case = CASES[key]

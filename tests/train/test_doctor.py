@@ -140,6 +140,103 @@ def test_a_regression_leak():
     assert report["label-leak"][0].where == "input column 20"
 
 
+# ── Causes before consequences ──────────────────────────────────────────────────────────
+
+
+def dead_net() -> nn.Sequential:
+    model = mlp(0, nn.ReLU, 2)
+    for k in (0, 2):
+        model[k].bias.data = model[k].bias.data * 0 - 100
+    return model
+
+
+@pytest.mark.parametrize("with_steps", [False, True])
+def test_dead_units_come_before_what_follows_from_them(with_steps):
+    model = dead_net()
+    options = {"optimizer": adam(model)} if with_steps else {}
+    report = train.diagnose(model, LOSS, TRAIN, **options)
+    assert report.names[0] == "dead-units"
+    assert {f.severity for f in report["dead-units"]} == {"error"}
+    (gone,) = report["vanishing-gradients"]
+    assert "dead units at 1, 3" in gone.message and "dead-units" in gone.advice
+    assert "ReLU" not in gone.advice
+    (same,) = report["constant-predictions"]
+    assert "dead-units" in same.advice
+    assert "update-ratio" not in report  # no gradient arrives: the rate is not to blame
+
+
+def test_some_dead_units_stay_a_warning():
+    model = mlp()
+    bias = model[0].bias.data.copy()
+    bias[:28] = -100
+    model[0].bias.data = bias
+    (found,) = train.diagnose(model, LOSS, TRAIN)["dead-units"]
+    assert found.severity == "warning" and found.where == "1"
+
+
+def test_relu_is_not_proposed_to_who_has_it():
+    model = mlp(0, nn.ReLU, 8)
+    for k in range(2, 16, 2):
+        model[k].weight.data = model[k].weight.data * 0.1
+    report = train.diagnose(model, LOSS, TRAIN)
+    (found,) = report["vanishing-gradients"]
+    assert "dead-units" not in report
+    assert "ReLU" not in found.advice and "kaiming" in found.advice
+    sigmoids = train.diagnose(mlp(0, nn.Sigmoid, 10), LOSS, TRAIN)["vanishing-gradients"]
+    assert "use nn.ReLU" in sigmoids[0].advice
+
+
+def test_the_optimiser_of_another_model_is_one_line():
+    report = train.diagnose(mlp(), LOSS, TRAIN, optimizer=adam(mlp()))
+    (found,) = report["missing-from-optimizer"]
+    assert (found.where, found.value) == ("", 4)
+    assert "none of the 4 trainable parameters" in found.message
+
+
+# ── Slips ───────────────────────────────────────────────────────────────────────────────
+
+SGD = optim.SGD(nn.Linear(2, 2, rng=0).parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize("loss", [optim.Adam, SGD, nn.CrossEntropyLoss, TRAIN, None])
+@pytest.mark.parametrize(
+    ("call", "order"),
+    [
+        (train.diagnose, "diagnose(model, loss, data)"),
+        (train.overfit_one_batch, "overfit_one_batch(model, loss, data)"),
+        (train.check_initial_loss, "check_initial_loss(model, loss, data)"),
+        (train.check_shuffled_labels, "check_shuffled_labels(model, loss, data)"),
+        (
+            lambda m, loss, d: train.find_learning_rate(m, loss, optim.Adam, d),
+            "find_learning_rate(model, loss, optimizer, data)",
+        ),
+        (
+            lambda m, loss, d: train.fit(m, loss, SGD, d, 1),
+            "fit(model, loss, optimizer, data, epochs)",
+        ),
+    ],
+)
+def test_a_slip_of_the_order_is_explained(call, order, loss):
+    model = mlp()
+    before = bits(model)
+    with pytest.raises(OptionError, match=r"^loss: got") as caught:
+        call(model, loss, TRAIN)
+    assert loss is nn.CrossEntropyLoss or order in str(caught.value)
+    assert bits(model) == before
+
+
+@pytest.mark.parametrize("optimizer", [LOSS, nn.CrossEntropyLoss, TRAIN, 0.1])
+def test_what_is_no_optimiser_is_refused(optimizer):
+    for call in (
+        lambda: train.find_learning_rate(mlp(), LOSS, optimizer, TRAIN),
+        lambda: train.diagnose(mlp(), LOSS, TRAIN, optimizer=optimizer),
+        lambda: train.overfit_one_batch(mlp(), LOSS, TRAIN, optimizer=optimizer),
+        lambda: train.check_shuffled_labels(mlp(), LOSS, TRAIN, optimizer=optimizer),
+    ):
+        with pytest.raises((OptionError, OperandError), match=r"optimi[sz]er.*expected"):
+            call()
+
+
 # ── Nothing is changed ──────────────────────────────────────────────────────────────────
 
 

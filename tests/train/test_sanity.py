@@ -142,3 +142,34 @@ def test_verdicts_are_read_in_a_line():
 def test_data_that_cannot_be_shuffled():
     with pytest.raises(OperandError, match="Dataset"):
         train.check_shuffled_labels(mlp(), LOSS, [1, 2, 3])
+
+
+class Drawn(data.Dataset):
+    """As written for PyTorch: examples one by one, and no arrays."""
+
+    def __init__(self, source, pack=lambda x, y: (x, int(y))):
+        self.source, self.pack = source, pack
+
+    def __len__(self):
+        return len(self.source)
+
+    def __getitem__(self, place):
+        return self.pack(*self.source[place])
+
+
+def test_shuffled_labels_of_a_data_set_of_ones_own():
+    model = nn.Sequential(nn.Linear(2, 16, rng=0), nn.Tanh(), nn.Linear(16, 2, rng=1))
+    moons = data.make_moons(200)
+    plain = train.check_shuffled_labels(model, LOSS, moons, epochs=2)
+    for own in (Drawn(moons), data.DataLoader(Drawn(moons), 16)):
+        found = train.check_shuffled_labels(model, LOSS, own, epochs=2)
+        assert (found.number, found.curve) == (plain.number, plain.curve)
+    halves = train.check_shuffled_labels(model, LOSS, Drawn(moons), Drawn(moons), epochs=2)
+    assert halves.expected > 0
+
+
+@pytest.mark.parametrize("pack", [lambda x, y: ((x, x), y), lambda x, y: ({"a": x}, y)])
+def test_shuffled_labels_of_several_inputs_are_refused(pack):
+    own = Drawn(data.make_moons(20), pack)
+    with pytest.raises(OperandError, match=r"check_shuffled_labels: got .*expected"):
+        train.check_shuffled_labels(nn.Linear(2, 2, rng=0), LOSS, own)

@@ -23,6 +23,7 @@ class _Table(NamedTuple):
     at: Any
     weight: Any
     bare: Any  # outputs that read nothing, or None
+    idle: Any = None  # for each tap the outputs where its weight is 0, or None
 
 
 def resample(x: Any, axis: int, line: Line) -> Any:
@@ -37,12 +38,14 @@ def resample_back(g: Any, axis: int, line: Line) -> Any:
 
 def _summed(x: Any, axis: int, table: _Table) -> Any:
     axis %= x.ndim
-    at, weight, bare = table
+    at, weight, bare, idle = table
     wide = x.astype(np.float32) if x.dtype is _HALF and len(at) > 1 else x
     y: Any = None
     for t in range(len(at)):
         part = wide.take(at[t], axis)
         if weight is not None:
+            if idle is not None and len(idle[t]):
+                part[(slice(None),) * axis + (idle[t],)] = 0  # 0 times infinity would be NaN
             part *= weight[t].astype(wide.dtype).reshape(-1, *[1] * (x.ndim - 1 - axis))
         if y is None:
             y = part
@@ -58,13 +61,19 @@ def _table(line: Line) -> _Table:
     at, weight = _TABLES[line[0]](*line[1:])
     if weight is not None and (weight == 1).all():
         weight = None
-    return _Table(at, weight, None)
+    return _Table(at, weight, None, _idle(weight))
+
+
+def _idle(weight: Any) -> Any:
+    if weight is None or weight.all():
+        return None
+    return [np.flatnonzero(row == 0) for row in weight]
 
 
 @lru_cache(maxsize=512)
 def _transposed(line: Line) -> _Table:
     """The table of the gradient: for each input the outputs that read it."""
-    at, weight, _ = _table(line)
+    at, weight, _, _ = _table(line)
     n = line[1]
     taps, outputs = at.shape
     reads = at.reshape(-1)
@@ -79,11 +88,11 @@ def _transposed(line: Line) -> _Table:
     most = max(int(counts.max(initial=0)), 1)
     table, factor = np.zeros((most, n), np.intp), np.zeros((most, n))
     table[row, reads], factor[row, reads] = from_, weights
-    # A place without a tap repeats the first with weight 0: no infinity is read in vain.
-    table = np.where(np.arange(most)[:, None] < counts, table, table[:1])
     bare = counts == 0
     plain = (counts <= 1).all() and (weights == 1).all()
-    return _Table(table, None if plain else factor, bare if bare.any() else None)
+    if plain:
+        return _Table(table, None, bare if bare.any() else None)
+    return _Table(table, factor, None, _idle(factor))
 
 
 # ── Tables: the number of inputs, the number of outputs, then what the kind needs ───────

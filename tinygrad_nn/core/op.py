@@ -28,7 +28,7 @@ from tinygrad_nn.core.bind import VARIADIC, caller_of
 from tinygrad_nn.core.record import LEAF, NUMPYS, OPS, Kind, Op, Rule, family, register_family
 from tinygrad_nn.core.reverse import reverser_of
 from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample
-from tinygrad_nn.errors import RegistrationError
+from tinygrad_nn.errors import OperandError, RegistrationError
 
 __all__ = [
     "LEAF",
@@ -110,13 +110,15 @@ def composed(
 
 
 def _teaching(record: Op, function: F) -> F:
-    """`function`, but the error of an unknown keyword says more than Python's."""
+    """`function`, but it knows PyTorch's words, or its error says more than Python's."""
 
     @wraps(function)
     def call(*args: Any, **given: Any) -> Any:
-        for name in given:
-            if name in NUMPYS:
-                raise record.unknown(name)
+        for name in NUMPYS.keys() & given.keys():
+            own = record.own_word(name)
+            if own in given:
+                raise OperandError(f"{record.name}: got two values for {own!r}, one as {name!r}")
+            given[own] = given.pop(name)
         return function(*args, **given)
 
     return cast(F, call)

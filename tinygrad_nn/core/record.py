@@ -21,6 +21,10 @@ Rule = Callable[..., Any]
 
 NUMPYS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "unbiased": "correction"}
 """NumPy's words for PyTorch's."""
+_BOTH = {
+    *("chunk", "cummax", "cummin", "log_softmax", "logcumsumexp", "logsumexp", "softmax", "topk"),
+}
+"""Functions whose name NumPy has not: PyTorch's words are as good there."""
 
 
 class Kind(Enum):
@@ -109,9 +113,12 @@ class Op:
                 raise OperandError(f"{self.name}: got two values for {name!r}")
             params[name] = value
         for name, value in given.items():
+            own = name
             if name not in self.static:
-                raise self.unknown(name)
-            params[name] = value
+                own = self.own_word(name)
+                if own in given or own in self.static[: len(args)]:
+                    raise OperandError(f"{self.name}: got two values for {own!r}, one as {name!r}")
+            params[own] = value
         for name in self.static:
             if name not in params:
                 raise OperandError(f"{self.name}: the argument {name!r} is missing")
@@ -119,13 +126,19 @@ class Op:
                 params[name] = tuple(params[name])
         return params
 
-    def unknown(self, name: str) -> OperandError:
-        """The error of a keyword that there is not; of PyTorch's it says how NumPy calls it."""
+    def own_word(self, name: str) -> str:
+        """Its own name of a keyword that is not among its static arguments.
+
+        Raises:
+            OperandError: It has none; of PyTorch's words it says how NumPy calls it.
+        """
         expected = f"one of {', '.join(self.static)}" if self.static else "arguments by place only"
         own = NUMPYS.get(name)
-        if own in self.static:
+        if own is not None and own in self.static:
+            if self.name in _BOTH:
+                return own
             expected = f"{own!r}: arrays have NumPy's words, write {own}="
-        return OperandError(f"{self.name}: got the keyword {name!r}, expected {expected}")
+        raise OperandError(f"{self.name}: got the keyword {name!r}, expected {expected}")
 
     def sample(self, draw: Draw) -> Sample:
         """Valid arguments drawn with `draw`."""

@@ -18,9 +18,11 @@ __all__ = ["default_collate"]
 def default_collate(examples: Sequence[Any], *, names: Sequence[Any] | None = None) -> Any:
     """Return a batch: what the examples are, with a first axis for their number.
 
-    Arrays and tensors are stacked into NumPy arrays of their dtype. Python's floats become
-    float32, the default of this library (float64 in PyTorch), its integers int64, its bools
-    bool. Texts stay a list. Tuples, named tuples, lists and mappings are kept, part by part.
+    Arrays are stacked into a NumPy array, tensors into a tensor without a gradient, both of their
+    dtype. Python's floats become a float32 array, float32 being the default of this library
+    (float64 in PyTorch), its integers int64, its bools bool; beside tensors, such as the labels of
+    images that are tensors, they become tensors as well. Texts stay a list. Tuples, named tuples,
+    lists and mappings are kept, part by part.
 
     Args:
         examples: at least one; all of one form.
@@ -41,10 +43,11 @@ def default_collate(examples: Sequence[Any], *, names: Sequence[Any] | None = No
     if not examples:
         raise DataError("default_collate: got no examples, expected at least one")
     labels = list(range(len(examples))) if names is None else list(names)
-    return _collated(examples, labels, "")
+    return _collated(examples, labels, "", _has_tensor(examples[0]))
 
 
-def _collated(parts: list[Any], names: list[Any], path: str) -> Any:
+def _collated(parts: list[Any], names: list[Any], path: str, beside: bool) -> Any:
+    """Return the batch of a part; `beside`: whether examples have tensors in some part."""
     first = parts[0]
     for part, name in zip(parts, names, strict=True):
         if _form(part) is not _form(first):
@@ -54,13 +57,18 @@ def _collated(parts: list[Any], names: list[Any], path: str) -> Any:
             )
     form = _form(first)
     if form is np.ndarray:
-        return _stacked([_array(part) for part in parts], names, path)
+        batch = _stacked([_array(part) for part in parts], names, path)
+        # Among tensors a number or an array counts as one, in whatever order they come.
+        is_tensor = any(isinstance(part, Tensor) for part in parts) or (
+            beside and not any(isinstance(part, (np.ndarray, np.generic)) for part in parts)
+        )
+        return Tensor.wrap(batch) if is_tensor else batch
     if form is str or form is bytes:
         return parts
     if form is Mapping:
-        return _mapping(parts, names, path)
+        return _mapping(parts, names, path, beside)
     if form is tuple or form is list:
-        columns = _columns(parts, names, path)
+        columns = _columns(parts, names, path, beside)
         if hasattr(first, "_fields"):
             return type(first)(*columns)
         return columns if form is list else tuple(columns)
@@ -80,9 +88,17 @@ def _form(part: Any) -> Any:
     return type(part)
 
 
+def _has_tensor(example: Any) -> bool:
+    if isinstance(example, Mapping):
+        return any(map(_has_tensor, example.values()))
+    if isinstance(example, (tuple, list)):
+        return any(map(_has_tensor, example))
+    return isinstance(example, Tensor)
+
+
 def _array(part: Any) -> NDArray[Any]:
     if isinstance(part, Tensor):
-        return np.asarray(part.numpy())
+        return np.asarray(part.synced())
     if isinstance(part, float) and not isinstance(part, np.generic):
         return np.asarray(part, np.float32)
     return np.asarray(part)
@@ -105,7 +121,7 @@ def _stacked(arrays: list[NDArray[Any]], names: list[Any], path: str) -> NDArray
     return np.stack(arrays)
 
 
-def _mapping(parts: list[Any], names: list[Any], path: str) -> dict[Any, Any]:
+def _mapping(parts: list[Any], names: list[Any], path: str, beside: bool) -> dict[Any, Any]:
     keys = list(parts[0])
     for part, name in zip(parts, names, strict=True):
         if set(part) != set(keys):
@@ -113,10 +129,13 @@ def _mapping(parts: list[Any], names: list[Any], path: str) -> dict[Any, Any]:
                 f"collate: example {name}{path} has the keys {shown(list(part))}, but example "
                 f"{names[0]}{path} has {shown(keys)}; give every example the same keys"
             )
-    return {key: _collated([p[key] for p in parts], names, f"{path}[{key!r}]") for key in keys}
+    return {
+        key: _collated([part[key] for part in parts], names, f"{path}[{key!r}]", beside)
+        for key in keys
+    }
 
 
-def _columns(parts: list[Any], names: list[Any], path: str) -> list[Any]:
+def _columns(parts: list[Any], names: list[Any], path: str, beside: bool) -> list[Any]:
     length = len(parts[0])
     for part, name in zip(parts, names, strict=True):
         if len(part) != length:
@@ -125,4 +144,4 @@ def _columns(parts: list[Any], names: list[Any], path: str) -> list[Any]:
                 f"{names[0]}{path} has {length}; give every example as many, or pad them"
             )
     columns = zip(*parts, strict=True)
-    return [_collated(list(c), names, f"{path}[{place}]") for place, c in enumerate(columns)]
+    return [_collated(list(c), names, f"{path}[{i}]", beside) for i, c in enumerate(columns)]

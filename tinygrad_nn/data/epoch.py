@@ -13,10 +13,11 @@ import numpy as np
 
 from tinygrad_nn.data.arguments import shown
 from tinygrad_nn.data.collate import default_collate
-from tinygrad_nn.data.map_style import draws, read_example, read_rows
+from tinygrad_nn.data.map_style import draws, like, read_example, read_rows
 from tinygrad_nn.data.shuffling import batch_generator, example_generator
 from tinygrad_nn.data.transforms.base import Transform
 from tinygrad_nn.errors import DataError, OptionError
+from tinygrad_nn.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def transformed(transform: Callable[..., Any], batch: Any, rng: np.random.Genera
         return _apply(transform, batch, rng)
     parts = list(batch)
     if isinstance(transform, Transform) and len(parts) > 1:
-        parts[:2] = transform.on_batch(parts[0], parts[1], rng)
+        done = transform.on_batch(parts[0], parts[1], rng)
+        parts[:2] = map(like, parts[:2], done)
     else:
         parts[:1] = [_apply(transform, parts[0], rng)]
     return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
@@ -134,9 +136,9 @@ def transformed(transform: Callable[..., Any], batch: Any, rng: np.random.Genera
 
 def _apply(transform: Callable[..., Any], inputs: Any, rng: np.random.Generator) -> Any:
     if not isinstance(transform, Transform):
-        return transform(inputs, rng)
-    if isinstance(inputs, np.ndarray):
-        return transform.batch(inputs, rng)
+        return like(inputs, transform(inputs, rng))
+    if isinstance(inputs, (np.ndarray, Tensor)):
+        return like(inputs, transform.batch(inputs, rng))
     raise OptionError(
         f"transform: got a batch of {shown(inputs)}, expected an array or (inputs, targets, ...); "
         f"pass a function (batch, rng) instead, or transform in __getitem__"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from tinygrad_nn.data.arguments import flag, shown, whole_number
 from tinygrad_nn.data.arrays import owned
 from tinygrad_nn.data.dataset import Dataset
+from tinygrad_nn.data.shuffling import example_generator
+from tinygrad_nn.data.transforms.base import Transform
 from tinygrad_nn.errors import DataError, OptionError
 
 __all__ = ["ImageFolder"]
@@ -39,6 +42,10 @@ class ImageFolder:
         size: side of the images, or (height, width); None keeps their own sizes.
         gray: one channel of brightness instead of red, green and blue.
         max_pixels: refuse larger pictures before they are unpacked.
+        transform: of each image: one of `tinygrad_nn.data.transforms`, or a function of the
+            array. In a `DataLoader` what it draws follows from the loader's seed, as for
+            `TransformedDataset`; read by hand, example i is always the same.
+        target_transform: a function of the label.
 
     Attributes:
         classes: names of the folders, sorted.
@@ -61,12 +68,16 @@ class ImageFolder:
         gray: bool = False,
         *,
         max_pixels: int = _MAX_PIXELS,
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[int], Any] | None = None,
     ) -> None:
         self._pillow()
         self.path: Final = Path(path).expanduser()
         self.size: Final = _checked_size(size)
         self.gray: Final = flag("gray", gray)
         self.max_pixels: Final = whole_number("max_pixels", max_pixels, 1)
+        self.transform: Final = _checked_transform("transform", transform)
+        self.target_transform: Final = _checked_transform("target_transform", target_transform)
         if not self.path.is_dir():
             raise DataError(f"{self.path}: got no folder of this name; check the path")
         folders = sorted(
@@ -87,12 +98,24 @@ class ImageFolder:
         """Return the number of pictures."""
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], int]:
-        """Return `(image, label)`."""
-        return self._image(self.paths[index]), int(self.targets[index])
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Return `(image, label)`; the same at every call."""
+        return self.example(index, example_generator(0, 0, index % len(self), 0))
+
+    def example(self, index: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Return `(image, label)`, transformed with the given randomness."""
+        image: Any = self._image(self.paths[index])
+        label: Any = int(self.targets[index])
+        if isinstance(self.transform, Transform):
+            image = self.transform(image, rng)
+        elif self.transform is not None:
+            image = self.transform(image)
+        return image, label if self.target_transform is None else self.target_transform(label)
 
     def load(self) -> Dataset:
         """Return all pictures as a `Dataset` in memory, inputs of shape (n, C, H, W).
+
+        They are not transformed: give `transform=` to the `DataLoader` of it.
 
         Raises:
             DataError: the sizes differ; pass `size=`.
@@ -168,6 +191,21 @@ def _pictures(folder: Path) -> list[Path]:
             f"remove the folder if it is no class"
         )
     return pictures
+
+
+def _checked_transform(name: str, transform: Any) -> Any:
+    if type(transform).__module__.partition(".")[0] == "torchvision":
+        raise OptionError(
+            f"{name}: got {type(transform).__name__} of torchvision, which takes its pictures or "
+            f"tensors of PyTorch, expected one of tinygrad_nn.data.transforms or a function of a "
+            f"float32 array (C, H, W) from 0 to 1; for Resize pass size=, and ToTensor leave out"
+        )
+    if transform is None or callable(transform):
+        return transform
+    raise OptionError(
+        f"{name}: got {shown(transform)}, expected a function or None; pass for instance "
+        f"transform=transforms.RandomFlip()"
+    )
 
 
 def _checked_size(size: Any) -> tuple[int, int] | None:

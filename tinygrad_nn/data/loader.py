@@ -42,7 +42,7 @@ _BATCH_SIZE: Final = 32
 
 
 class DataLoader:
-    """Yields the examples of a data set in batches, as new NumPy arrays.
+    """Yields the examples of a data set in batches: of tensors new tensors, else NumPy arrays.
 
     Every `iter(loader)` is one epoch with an order of its own. Order and randomness follow
     from the seed and the number of the epoch alone, so the same seed gives the same batches to
@@ -50,12 +50,13 @@ class DataLoader:
     and infinity included.
 
     The keywords are PyTorch's. What differs: it shuffles unless told otherwise, `batch_size` is
-    32 by default, batches are tuples of NumPy arrays, workers are threads of this process (so
-    nothing is pickled, and `__getitem__` must be safe to call from several of them), and all
-    behind `batch_size` is given by name.
+    32 by default, batches are tuples, of tensors (without a gradient) where the examples are
+    tensors and of NumPy arrays where they are arrays or numbers, workers are threads of this
+    process (so nothing is pickled, and `__getitem__` must be safe to call from several of them),
+    and all behind `batch_size` is given by name.
 
     Args:
-        dataset: anything with `__getitem__` and `__len__`; a pair of arrays (inputs, targets);
+        dataset: anything with `__getitem__` and `__len__`; a pair of arrays or tensors;
             or what can only be iterated, which is then read from front to back.
         batch_size: examples in a batch, 32 by default; the last one may be smaller.
         shuffle: a new order in every epoch, or always the order of the data set. By default

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.data.arguments import flag, shown, whole_number
-from tinygrad_nn.data.dataset import Dataset
-from tinygrad_nn.data.map_style import is_iterable_only, plain
+from tinygrad_nn.data.map_style import is_iterable_only, paired
 from tinygrad_nn.data.shuffling import Rng, seed_of
 from tinygrad_nn.errors import DataError, OptionError, StateError
 
@@ -17,7 +16,7 @@ from tinygrad_nn.errors import DataError, OptionError, StateError
 def checked_dataset(dataset: Any) -> Any:
     """Return a data set: as it is, or of a pair of arrays."""
     if isinstance(dataset, tuple) and len(dataset) == 2:
-        dataset = Dataset(*map(plain, dataset))
+        dataset = paired(*dataset)
     is_map = hasattr(dataset, "__getitem__") and not isinstance(
         dataset, (np.ndarray, tuple, str, bytes)
     )

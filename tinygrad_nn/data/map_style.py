@@ -27,11 +27,15 @@ MakeRng: TypeAlias = Callable[[], np.random.Generator]
 class TensorDataset:
     """Any number of arrays of one length; example i is the tuple of their rows i.
 
+    Of what was a tensor, examples and batches are tensors, without a gradient; of arrays and
+    lists they are NumPy arrays.
+
     Args:
         arrays: NumPy arrays, lists or tensors of shape (n, ...). Copied unless read-only.
 
     Attributes:
-        arrays: the read-only arrays; `tensors` is PyTorch's name of the same.
+        arrays: all of them as read-only arrays.
+        tensors: the same, with those tensors that were given as such.
 
     Raises:
         ShapeError: the lengths differ.
@@ -41,6 +45,8 @@ class TensorDataset:
         >>> pairs = TensorDataset(np.zeros((3, 2)), np.arange(3))
         >>> len(pairs), int(pairs[2][1])
         (3, 2)
+        >>> TensorDataset(Tensor([[1, 2], [3, 4]]))[1]
+        (tensor([3., 4.]),)
     """
 
     def __init__(self, *arrays: ArrayLike | Tensor) -> None:
@@ -52,17 +58,13 @@ class TensorDataset:
             frozen(as_array(f"array {place}", plain(values), keeps_integers=True))
             for place, values in enumerate(arrays)
         )
+        self.tensors: Final = tuple(map(like, arrays, self.arrays))
         if len({len(array) for array in self.arrays}) > 1:
             raise ShapeError(
                 f"TensorDataset: got arrays of shapes "
                 f"{', '.join(str(array.shape) for array in self.arrays)}, expected as many rows "
                 f"in each; compare the first axes"
             )
-
-    @property
-    def tensors(self) -> tuple[NDArray[Any], ...]:
-        """The arrays, under PyTorch's name."""
-        return self.arrays
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -71,7 +73,7 @@ class TensorDataset:
     def __getitem__(self, key: int | Rows) -> tuple[Any, ...]:
         """Return the rows of one example or of several."""
         rows = _position(key, len(self)) if is_whole(key) else checked_rows(key, len(self))
-        return tuple(array[rows] for array in self.arrays)
+        return tuple(_rows(part, rows) for part in self.tensors)
 
     def __repr__(self) -> str:
         """Return one line with dtypes and shapes."""
@@ -80,7 +82,7 @@ class TensorDataset:
 
     def __reduce__(self) -> tuple[type[TensorDataset], tuple[Any, ...]]:
         """Rebuild through the constructor: NumPy forgets the read-only mark when copying."""
-        return TensorDataset, self.arrays
+        return TensorDataset, self.tensors
 
 
 class Subset:
@@ -219,14 +221,14 @@ class TransformedDataset:
         """Return the transform of an example of the inner data set."""
         parts = list(example) if isinstance(example, tuple) else [example]
         if self.transform is not None:
-            parts[0] = self.transform(parts[0], rng())
+            parts[0] = like(parts[0], self.transform(parts[0], rng()))
         if self.target_transform is not None:
             if len(parts) < 2:
                 raise DataError(
                     f"target_transform: got an example {shown(example)} without a target, "
                     f"expected a tuple (input, target); leave target_transform= out"
                 )
-            parts[1] = self.target_transform(parts[1], rng())
+            parts[1] = like(parts[1], self.target_transform(parts[1], rng()))
         if not isinstance(example, tuple):
             return parts[0]
         # A named tuple takes its fields one by one.
@@ -300,7 +302,30 @@ _BY_ROWS = {kind.__getitem__ for kind in (Dataset, LineDataset, TensorDataset, T
 
 def plain(values: Any) -> Any:
     """Return the array of a tensor; anything else as it is."""
-    return values.numpy() if isinstance(values, Tensor) else values
+    return values.synced() if isinstance(values, Tensor) else values
+
+
+def paired(inputs: Any, targets: Any) -> Dataset | TensorDataset:
+    """Return the data set of a pair of arrays or tensors, of which tensors stay tensors."""
+    checked = Dataset(plain(inputs), plain(targets))
+    if not isinstance(inputs, Tensor) and not isinstance(targets, Tensor):
+        return checked
+    return TensorDataset(like(inputs, checked.inputs), like(targets, checked.targets))
+
+
+def like(before: Any, after: Any) -> Any:
+    """Return an array that was made of a tensor as a tensor; anything else as it is."""
+    if isinstance(before, Tensor) and isinstance(after, (np.ndarray, np.generic)):
+        return Tensor.wrap(np.asarray(after))
+    return after
+
+
+def _rows(part: Any, rows: Any) -> Any:
+    """Return rows of an array, or of a tensor as a tensor that may be written to."""
+    if not isinstance(part, Tensor):
+        return part[rows]
+    found = np.asarray(part.synced()[rows])
+    return Tensor.wrap(found if found.flags.writeable else found.copy())
 
 
 def _position(index: Any, count: int) -> int:

@@ -11,6 +11,7 @@ from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.sizes import is_whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.ops.shape import reshape
+from tinygrad_nn.payload import refuse_outputs
 from tinygrad_nn.tensor import tensor
 
 __all__ = ["Flatten", "Identity", "Unflatten"]
@@ -51,6 +52,7 @@ class Flatten(Module):
     def forward(self, x: Any) -> Any:
         """`x` with the axes joined."""
         if not isinstance(x, Node):
+            refuse_outputs("Flatten", x)
             x = tensor(x)
         shape = x.shape
         count = max(len(shape), 1)

@@ -7,6 +7,8 @@ layer's output is fan_in · var(weight) times that of its input, so that through
 signals die out or explode unless var(weight) is near 1 / fan_in (Xavier), or 2 / fan_in
 for ReLU, which drops half of it (Kaiming). Biases may start at zero.
 
+A parameter's array, `layer.weight.data`, is written as the parameter itself is.
+
 `generator` stands where PyTorch has it, and `rng=`, the word of this library, is another name
 for it: a seed or a `numpy.random.Generator`. Without one the numbers differ on each run.
 """
@@ -17,6 +19,7 @@ from math import ceil, prod, sqrt
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.bind import describe
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.generator import generator as generator_of
 from tinygrad_nn.ops.decomposition import qr
@@ -314,18 +317,30 @@ def _draws(name: str, generator: Any, rng: Any) -> Any:
 
 
 def _payload(name: str, tensor: Any) -> Any:
-    if not isinstance(tensor, Tensor) or not tensor.is_leaf or tensor.dtype.kind != "f":
-        # `init(m.weight.data, ...)` is common in scripts for PyTorch; `data` is an array here.
-        got = f"an array {tensor.shape}" if hasattr(tensor, "shape") else f"{tensor!r:.60}"
+    """The numbers of a leaf, or the array that its `data` is, as scripts for PyTorch pass it."""
+    of_floats = getattr(getattr(tensor, "dtype", None), "kind", None) == "f"
+    if isinstance(tensor, Tensor) and tensor.is_leaf and of_floats:
+        return tensor._data
+    if not isinstance(tensor, Tensor) and of_floats and hasattr(tensor, "flags"):
+        if tensor.flags.writeable:
+            return tensor
         raise OperandError(
-            f"{name}: got {got}, expected a parameter or a leaf tensor of floats; pass the "
-            "parameter itself, layer.weight and not layer.weight.data"
+            f"{name}: got an array {tensor.shape} that cannot be written, expected a parameter; "
+            "pass the parameter itself: layer.weight"
         )
-    return tensor._data
+    got = f"{describe(tensor)}" if hasattr(tensor, "shape") else f"{tensor!r:.60}"
+    raise OperandError(
+        f"{name}: got {got}, expected a parameter or a leaf tensor of floats; pass the parameter "
+        "itself: layer.weight"
+    )
 
 
 def _filled(tensor: Tensor, numbers: Any) -> Tensor:
-    tensor.data = numbers.astype(tensor.dtype)
+    given: Any = tensor
+    if isinstance(given, Tensor):
+        given.data = numbers.astype(tensor.dtype)
+    else:
+        given[...] = numbers  # layer.weight.data: the parameter takes it over at its next use
     return tensor
 
 

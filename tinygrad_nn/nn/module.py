@@ -9,6 +9,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.nn.conversion import Convertible
 from tinygrad_nn.nn.hooks import Hooked, call_hooked
+from tinygrad_nn.nn.input_notes import add_note
 from tinygrad_nn.nn.state import Mismatch, Stateful
 from tinygrad_nn.nn.table import summarize
 from tinygrad_nn.nn.tree import Tree, named_parts, walk
@@ -58,9 +59,13 @@ class Module(Tree, Hooked, Stateful, Convertible):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """`forward(*inputs, **options)`, with the hooks before and after it."""
-        if self._hooks is None:
-            return self.forward(*inputs, **options)
-        return call_hooked(self, self._hooks, inputs, options)
+        try:
+            if self._hooks is None:
+                return self.forward(*inputs, **options)
+            return call_hooked(self, self._hooks, inputs, options)
+        except (AttributeError, TypeError, ValueError) as error:
+            add_note(self, error, (*inputs, *options.values()))
+            raise
 
     # ── Changes to all parts ────────────────────────────────────────────────────────────
 

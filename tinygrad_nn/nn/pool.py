@@ -6,6 +6,7 @@ from typing import Any
 
 from tinygrad_nn.nn.functional import pool as functional
 from tinygrad_nn.nn.functional.power_pool import lp_pool1d, lp_pool2d, lp_pool3d
+from tinygrad_nn.nn.functional.sizes import flag
 from tinygrad_nn.nn.module import Module
 
 __all__ = [
@@ -48,7 +49,8 @@ class _MaxPool(Module):
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding, self.dilation = padding, dilation
-        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+        self.return_indices = flag(type(self).__name__, "return_indices", return_indices)
+        self.ceil_mode = flag(type(self).__name__, "ceil_mode", ceil_mode)
 
     def forward(self, input: Any) -> Any:
         """Maxima; with `return_indices` also their positions."""
@@ -165,7 +167,8 @@ class AvgPool1d(Module):
         self.kernel_size = several(kernel_size, 1)
         self.stride = several(kernel_size if stride is None else stride, 1)
         self.padding = several(padding, 1)
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+        self.ceil_mode = flag(type(self).__name__, "ceil_mode", ceil_mode)
+        self.count_include_pad = flag(type(self).__name__, "count_include_pad", count_include_pad)
 
     def forward(self, input: Any) -> Any:
         """Means."""
@@ -200,7 +203,8 @@ class _AvgPool(Module):
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+        self.ceil_mode = flag(type(self).__name__, "ceil_mode", ceil_mode)
+        self.count_include_pad = flag(type(self).__name__, "count_include_pad", count_include_pad)
         self.divisor_override = divisor_override
 
     def forward(self, input: Any) -> Any:
@@ -268,7 +272,8 @@ class _LPPool(Module):
         super().__init__()
         functional.check_sizes(type(self).__name__, self._dims, kernel_size, stride)
         self.norm_type, self.kernel_size = norm_type, kernel_size
-        self.stride, self.ceil_mode = stride, ceil_mode
+        self.stride = stride
+        self.ceil_mode = flag(type(self).__name__, "ceil_mode", ceil_mode)
 
     def forward(self, input: Any) -> Any:
         """Power means."""

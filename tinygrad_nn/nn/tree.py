@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["Tree", "dotted", "named_parts", "nearest", "own_parameters", "walk"]
 
 _OWN = frozenset({"training", "_buffers", "_hooks"})
+_ELSEWHERE = {
+    "evaluate": "train.evaluate(model, data, loss)",
+    "fit": "train.fit(model, loss, optimizer, data, epochs)",
+    "predict": "train.predict(model, inputs)",
+}
 
 
 class Tree:
@@ -55,6 +60,8 @@ class Tree:
         text = f"{type(self).__name__} has no attribute {name!r}"
         if "_buffers" not in self.__dict__ and name in _OWN:
             text += "; call super().__init__() first in its __init__"
+        elif name in _ELSEWHERE:
+            text += f"; write {_ELSEWHERE[name]}"
         elif near := nearest(name, dir(self)):
             text += f"; did you mean {near!r}?"
         else:

@@ -210,7 +210,8 @@ def _check_classes(name: str, index: Any, classes: int) -> None:
     if index.dtype.kind not in "iu":
         raise DTypeError(
             f"{name}: got class indices of {index.dtype}, expected integers; convert them with "
-            ".astype('int64'), or pass one probability for each class"
+            ".astype('int64'), or write tg.tensor([...], dtype='int64'); or pass one probability "
+            "for each class"
         )
     # As unsigned numbers the negative ones are the largest: one reduction in place of two.
     if index.size and index.view(f"u{index.itemsize}").max() >= classes:

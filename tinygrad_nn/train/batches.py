@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from tinygrad_nn.data import DataLoader, Dataset, IterableDataset
+from tinygrad_nn.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from tinygrad_nn.data.arguments import shown
+from tinygrad_nn.data.map_style import paired
 from tinygrad_nn.data.shuffling import Rng
 from tinygrad_nn.errors import DataError, OptionError
 from tinygrad_nn.tensor import Tensor
@@ -27,8 +28,7 @@ def as_batches(caller: str, data: Any, batch_size: int, rng: Rng, shuffle: bool)
         DataError: There are no batches.
     """
     if isinstance(data, tuple) and len(data) == _PAIR and not isinstance(data[0], tuple):
-        inputs, targets = (x.numpy() if isinstance(x, Tensor) else x for x in data)
-        data = Dataset(inputs, targets)
+        data = paired(*data)
     elif isinstance(data, (np.ndarray, Tensor, Mapping, str, bytes)):
         raise OptionError(
             f"{caller}: got data {shown(data)}, expected batches or examples with their targets; "
@@ -39,7 +39,7 @@ def as_batches(caller: str, data: Any, batch_size: int, rng: Rng, shuffle: bool)
             f"{caller}: got an iterator, which can be read only once, expected what begins anew in "
             "every epoch; pass a list of batches, a Dataset or a DataLoader"
         )
-    is_dataset = isinstance(data, (Dataset, IterableDataset))
+    is_dataset = isinstance(data, (Dataset, TensorDataset, IterableDataset))
     if is_dataset or (hasattr(data, "__getitem__") and not hasattr(data, "__iter__")):
         is_mixed = shuffle and not isinstance(data, IterableDataset)
         data = DataLoader(data, batch_size, rng=rng, shuffle=is_mixed)

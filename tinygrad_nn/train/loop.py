@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
-from typing import Any
+from typing import Any, Final
 
 from tinygrad_nn.data import DataLoader
 from tinygrad_nn.data.arguments import flag, whole_number
@@ -21,11 +21,13 @@ from tinygrad_nn.train.callbacks.schedule import Schedule
 from tinygrad_nn.train.context import Context
 from tinygrad_nn.train.history import History
 from tinygrad_nn.train.learning import Learning
+from tinygrad_nn.train.order import check_loss, check_optimizer
 from tinygrad_nn.train.precision import GradScaler
 from tinygrad_nn.train.steps import Steps
 
 __all__ = ["fit"]
 
+_ORDER: Final = "fit(model, loss, optimizer, data, epochs)"
 _VALIDATION_BATCH = 256
 
 
@@ -114,7 +116,8 @@ def fit(
     """
     whole_number("epochs", epochs, 1)
     _one_of("interrupt", interrupt, ("raise", "return"))
-    _check_order(loss, optimizer)
+    check_loss(loss, _ORDER)
+    check_optimizer(optimizer, _ORDER)
     history = History() if history is None else history
     loader = as_batches("fit", data, batch_size, rng, shuffle=True)
     if loader is not data and resume is None:
@@ -143,23 +146,6 @@ def fit(
         if interrupt == "raise":
             raise
     return history
-
-
-def _check_order(loss: Any, optimizer: Any) -> None:
-    """Refuse what a slip of the order, or a class in the place of its object, gives."""
-    for name, given in (("loss", loss), ("optimizer", optimizer)):
-        called = type(given).__name__
-        if isinstance(given, type):
-            hint = "nn.CrossEntropyLoss()" if name == "loss" else "optim.Adam(model.parameters())"
-            raise OptionError(
-                f"{name}: got the class {given.__name__}, expected one of its objects, such as "
-                f"{hint}"
-            )
-        if not callable(given) if name == "loss" else not hasattr(given, "step"):
-            raise OptionError(
-                f"{name}: got {called}, expected fit(model, loss, optimizer, data, epochs) in "
-                f"this order; or name them: {name}="
-            )
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -71,10 +71,12 @@ def made_optimizer(name: str, given: Any, model: Any, lr: float | None = None) -
     if isinstance(given, type) and issubclass(given, optim.Optimizer):
         rate: dict[str, Any] = {} if lr is None else {"lr": lr}
         return given(model.parameters(), **rate)
-    made = given(model.parameters()) if callable(given) else given
+    is_function = callable(given) and not isinstance(given, (type, nn.Module))
+    made = given(model.parameters()) if is_function else given
     if not isinstance(made, optim.Optimizer):
+        got = f"the class {made.__name__}" if isinstance(made, type) else type(made).__name__
         raise OperandError(
-            f"{name}: got {type(made).__name__} for the optimiser, expected one, its class, or a "
+            f"{name}: got {got} for the optimiser, expected one, its class, or a "
             "function of the parameters: lambda p: optim.SGD(p, lr=0.1, momentum=0.9)"
         )
     return made

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tinygrad_nn.data.arguments import whole_number
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.train.batches import answer
+from tinygrad_nn.train.order import check_loss
 from tinygrad_nn.train.probing import batches_of, endless, made_optimizer, number_of
 from tinygrad_nn.train.untouched import untouched
 
@@ -147,7 +148,7 @@ def find_learning_rate(
         rng: Seed of the first sweep.
 
     Raises:
-        OptionError: An option is out of range.
+        OptionError: An option is out of range, or the order of the arguments is another.
         DataError: There is no batch.
 
     Example:
@@ -162,6 +163,7 @@ def find_learning_rate(
         Smith 2017, "Cyclical learning rates for training neural networks".
     """
     name = "find_learning_rate"
+    check_loss(loss, f"{name}(model, loss, optimizer, data)")
     if not 0 < start < end or not isfinite(end):
         raise OptionError(f"{name}: got start={start}, end={end}, expected 0 < start < end")
     whole_number("steps", steps, 2 * _SHORT)

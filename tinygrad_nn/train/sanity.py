@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, log
 from typing import Any, Final
@@ -15,7 +15,8 @@ from tinygrad_nn.core.node import no_grad
 from tinygrad_nn.data import DataLoader, Dataset
 from tinygrad_nn.data.arguments import whole_number
 from tinygrad_nn.errors import DataError, OperandError, OptionError
-from tinygrad_nn.train.batches import answer
+from tinygrad_nn.train.batches import answer, pair
+from tinygrad_nn.train.order import check_loss
 from tinygrad_nn.train.probing import (
     array_of,
     batches_of,
@@ -37,6 +38,8 @@ _RATIO: Final = (0.67, 1.5)
 """Initial over expected loss. Fresh networks of the usual initialisers lie within 0.9 and 1.3."""
 _SIGMAS: Final = 4.0
 """Standard errors above chance: by luck once in 30,000 checks."""
+_READ: Final = 256
+"""Examples that are read at a time from a data set of one's own."""
 _DROPOUTS: Final = (
     nn.Dropout,
     nn.AlphaDropout,
@@ -108,6 +111,7 @@ def overfit_one_batch(
     """
     whole_number("steps", steps, 1)
     name = "overfit_one_batch"
+    check_loss(loss, f"{name}(model, loss, data)")
     curve: list[float] = []
     with untouched(model, loss, optimizer, data):
         inputs, targets = batches_of(name, data, 1, rng)[0]
@@ -179,6 +183,7 @@ def check_initial_loss(
         (True, 0.693)
     """
     name = "check_initial_loss"
+    check_loss(loss, f"{name}(model, loss, data)")
     found: list[tuple[float, int]] = []
     goals: list[Array] = []
     with untouched(model, loss, data), no_grad():
@@ -253,7 +258,7 @@ def check_shuffled_labels(
     Args:
         model: What is to learn.
         loss: Called with outputs and targets.
-        data: A `Dataset`, or a tuple of inputs and targets.
+        data: A `Dataset`, or a tuple of inputs and targets. All examples are read at once.
         validation: The held-out half; a quarter of `data` by default.
         prepare: Called with inputs and shuffled targets of both halves together; returns the
             inputs to use: the selection or encoding of features that comes before the split.
@@ -266,7 +271,8 @@ def check_shuffled_labels(
         correlation with the outputs), `expected` the largest that chance explains.
 
     Raises:
-        OperandError: The data are no arrays.
+        OperandError: The data are no arrays, and no examples that could be.
+        OptionError: The loss is none: the order of the arguments may be another.
 
     Example:
         >>> from tinygrad_nn import data, nn
@@ -276,6 +282,7 @@ def check_shuffled_labels(
         True
     """
     name = "check_shuffled_labels"
+    check_loss(loss, f"{name}(model, loss, data)")
     whole_number("epochs", epochs, 1)
     train, test = _halves(name, data, validation, rng)
     inputs = np.concatenate([train.inputs, test.inputs])
@@ -317,7 +324,7 @@ def _halves(name: str, data: Any, validation: Any, rng: int) -> tuple[Dataset, D
         if isinstance(given, DataLoader):
             given = given.dataset
         if isinstance(given, Dataset):
-            return given
+            return given if given._fixed else _read(name, given)
         if isinstance(given, tuple) and len(given) == 2:
             return Dataset(array_of(given[0]), array_of(given[1]))
         raise OperandError(
@@ -331,6 +338,25 @@ def _halves(name: str, data: Any, validation: Any, rng: int) -> tuple[Dataset, D
     if not all(map(len, halves)):
         raise DataError(f"{name}: got a half without examples, expected some in each")
     return halves
+
+
+def _read(name: str, given: Dataset) -> Dataset:
+    """The examples of a data set of one's own as arrays."""
+    read = [pair(name, batch) for batch in DataLoader(given, _READ, shuffle=False)]
+    if not read:
+        raise DataError(f"{name}: got a {type(given).__name__} without examples, expected some")
+    if any(isinstance(part, (tuple, list, Mapping)) for both in read for part in both):
+        raise OperandError(
+            f"{name}: got a {type(given).__name__} whose examples have several inputs, expected "
+            "pairs of an array and a target, whose labels can be shuffled"
+        )
+    if len({array_of(x).shape[1:] for x, _ in read}) > 1:
+        raise OperandError(
+            f"{name}: got a {type(given).__name__} whose inputs differ in shape, expected equal "
+            "ones: cut or fill them"
+        )
+    inputs, targets = ([array_of(part) for part in parts] for parts in zip(*read, strict=True))
+    return Dataset(np.concatenate(inputs), np.concatenate(targets))
 
 
 def _shuffled(inputs: Array, targets: Array, rng: int) -> Array:

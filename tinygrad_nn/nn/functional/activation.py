@@ -248,8 +248,11 @@ def glu(input: Any, dim: int = -1) -> Any:
     """a · sigmoid(b) of the two halves a, b of x along `dim` (Dauphin and others 2017).
 
     Raises:
+        OptionError: `dim` is no integer.
         ShapeError: The side is odd, or x has no axes.
     """
+    if not is_whole(dim):
+        raise OptionError(f"glu: got dim={dim!r}, expected an integer: the axis to halve")
     if not input.ndim or input.shape[dim] % 2:
         raise ShapeError(
             f"glu: got x {tuple(input.shape)} with dim={dim}, expected an even side: it is halved"
@@ -258,39 +261,44 @@ def glu(input: Any, dim: int = -1) -> Any:
     return a * elementwise.sigmoid(b)
 
 
-def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+def softmax(input: Any, dim: int | None = None, dtype: Any = None, **others: Any) -> Any:
     """eˣ over its sum along `dim`; `dtype` converts x first.
 
     Raises:
-        OptionError: `dim` is missing.
+        OptionError: `dim` is missing, or has another name.
     """
-    return _softmax(_converted(input, dtype), axis_of_classes("softmax", dim))
+    return _softmax(_converted(input, dtype), axis_of_classes("softmax", dim, others))
 
 
-def softmin(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+def softmin(input: Any, dim: int | None = None, dtype: Any = None, **others: Any) -> Any:
     """softmax(−x) along `dim`.
 
     Raises:
-        OptionError: `dim` is missing.
+        OptionError: `dim` is missing, or has another name.
     """
-    return _softmax(negative(_converted(input, dtype)), axis_of_classes("softmin", dim))
+    return _softmax(negative(_converted(input, dtype)), axis_of_classes("softmin", dim, others))
 
 
-def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+def log_softmax(input: Any, dim: int | None = None, dtype: Any = None, **others: Any) -> Any:
     """ln softmax(x) along `dim`.
 
     Raises:
-        OptionError: `dim` is missing.
+        OptionError: `dim` is missing, or has another name.
     """
-    return _log_softmax(_converted(input, dtype), axis_of_classes("log_softmax", dim))
+    return _log_softmax(_converted(input, dtype), axis_of_classes("log_softmax", dim, others))
 
 
 def _converted(x: Any, dtype: Any) -> Any:
     return x if dtype is None else x.astype(dtype)
 
 
-def axis_of_classes(name: str, dim: Any) -> int:
-    """`dim`, refused where it is missing."""
+def axis_of_classes(name: str, dim: Any, others: dict[str, Any] | None = None) -> int:
+    """`dim`, refused where it is missing, or where `others` is what it should have been."""
+    if others:
+        got = next(iter(others))
+        raise OptionError(
+            f"{name}: got the keyword {got!r}, expected 'dim': nn has PyTorch's words, write dim="
+        )
     if not is_whole(dim):
         raise OptionError(
             f"{name}: got dim={dim!r}, expected the axis of the classes, such as dim=-1 or dim=1"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import operand, raw
-from tinygrad_nn.nn.functional.targets import pair, reduced
+from tinygrad_nn.nn.functional.targets import alike, pair, reduced
 from tinygrad_nn.ops.activation import softplus
 from tinygrad_nn.ops.arithmetic import negative
 from tinygrad_nn.ops.elementwise import exp, log, sigmoid
@@ -101,7 +101,7 @@ def gaussian_nll_loss(
         OptionError: A variance is negative.
     """
     x, t = pair("gaussian_nll_loss", input, target)
-    v = operand("gaussian_nll_loss", var)
+    v = alike(x, operand("gaussian_nll_loss", var))
     if tuple(v.shape) == tuple(x.shape[:-1]) and x.ndim and v.ndim:
         v = v[..., None]
     elif v.ndim and (

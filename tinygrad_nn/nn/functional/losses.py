@@ -7,7 +7,9 @@ from typing import Any
 
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
+from tinygrad_nn.nn.functional.sizes import number
 from tinygrad_nn.nn.functional.targets import (
+    alike,
     check_signs,
     class_weights,
     counted,
@@ -53,7 +55,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = Non
     d = x - t
     losses = counted("mse_loss", d * d, weight)
     if weight is not None and reduction == "mean":
-        return total(losses) / total(operand("mse_loss", weight))
+        return total(losses) / total(alike(losses, operand("mse_loss", weight)))
     return reduced("mse_loss", losses, reduction)
 
 
@@ -66,7 +68,7 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None
     x, t = pair("l1_loss", input, target)
     losses = counted("l1_loss", absolute(x - t), weight)
     if weight is not None and reduction == "mean":
-        return total(losses) / total(operand("l1_loss", weight))
+        return total(losses) / total(alike(losses, operand("l1_loss", weight)))
     return reduced("l1_loss", losses, reduction)
 
 
@@ -85,8 +87,7 @@ def huber_loss(
         ShapeError: Prediction, target and weight differ in shape.
         OptionError: `delta` is not positive.
     """
-    if not delta > 0:
-        raise OptionError(f"huber_loss: got delta={delta!r}, expected a positive number")
+    number("huber_loss", "delta", delta, above=True)
     x, t = pair("huber_loss", input, target)
     d = x - t
     size = absolute(d)
@@ -101,8 +102,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
         ShapeError: Prediction and target differ in shape.
         OptionError: `beta` is negative.
     """
-    if not beta >= 0:
-        raise OptionError(f"smooth_l1_loss: got beta={beta!r}, expected at least 0")
+    number("smooth_l1_loss", "beta", beta)
     x, t = pair("smooth_l1_loss", input, target)
     d = x - t
     size = absolute(d)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_nn.errors import OptionError, ShapeError
+from tinygrad_nn.errors import ShapeError
 from tinygrad_nn.nn.functional.distance import pairwise_distance
 from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
+from tinygrad_nn.nn.functional.sizes import number
 from tinygrad_nn.nn.functional.targets import (
     check_classes,
     check_signs,
@@ -202,8 +203,7 @@ def _triplet(
     swap: bool,
     reduction: str,
 ) -> Any:
-    if not margin > 0:
-        raise OptionError(f"{name}: got margin={margin!r}, expected a positive number")
+    number(name, "margin", margin, above=True)
     anchor, positive, other = (operand(name, x) for x in samples)
     if not anchor.ndim == positive.ndim == other.ndim:
         raise ShapeError(

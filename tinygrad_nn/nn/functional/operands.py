@@ -8,7 +8,7 @@ from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError
-from tinygrad_nn.payload import weak_array
+from tinygrad_nn.payload import refuse_outputs, weak_array
 from tinygrad_nn.tensor import Tensor, tensor
 
 __all__: list[str] = []
@@ -28,6 +28,7 @@ def floats(name: str, x: Any, what: str = "an input") -> Any:
             raise OperandError(
                 f"{name}: got a Value, expected a tensor or array; tinygrad_nn.tensor([value.data])"
             )
+        refuse_outputs(name, x)
         x = tensor(x)
     if x.dtype.kind != "f":
         raise DTypeError(
@@ -57,6 +58,7 @@ def operand(name: str, x: Any) -> Any:
             f"{name}: got a Value, expected a tensor or array; of Values write the formula out, "
             "such as (prediction - target) ** 2"
         )
+    refuse_outputs(name, x)
     return tensor(x)
 
 
@@ -79,7 +81,7 @@ def integers(name: str, x: Any, what: str, expected: str) -> Any:
     if array.dtype.kind not in "iu":
         raise DTypeError(
             f"{name}: got {what} {describe(array)}, expected {expected}; convert it: "
-            "x.astype('int64')"
+            "x.astype('int64'); written by hand: tg.tensor([...], dtype='int64')"
         )
     # Beside int64 these would become float64. What is too large turns negative, out of range.
     return array.astype("int64") if array.dtype == "uint64" else array

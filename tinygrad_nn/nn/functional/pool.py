@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import operand, raw
-from tinygrad_nn.nn.functional.sizes import check_rank, is_whole, per_axis, sides
+from tinygrad_nn.nn.functional.sizes import check_rank, flag, is_whole, per_axis, sides
 from tinygrad_nn.ops.pooling import Window, max_pool, pool_index, pool_sum, pool_winner
 
 __all__ = [
@@ -41,6 +41,7 @@ def windows_of(
         ShapeError: The rank is wrong, or a window is larger than what it slides over.
     """
     check_rank(name, x, dims)
+    flag(name, "ceil_mode", ceil_mode)
     given = check_sizes(name, dims, kernel_size, stride, padding, dilation)
     found = []
     for n, size, step, pad, gap in zip(sides(x, dims), *given, strict=True):
@@ -100,6 +101,7 @@ def maxima(
     if x.dtype.kind not in "fiu":
         raise DTypeError(f"{name}: got {x.dtype}, expected numbers; convert: x.astype('float32')")
     windows = windows_of(name, x, dims, kernel_size, stride, padding, dilation, ceil_mode)
+    flag(name, "return_indices", return_indices)
     y = max_pool(x, windows=windows)
     if not return_indices:
         return y
@@ -254,6 +256,7 @@ def mean(
     if x.dtype.kind != "f":
         raise DTypeError(f"{name}: got {x.dtype}, expected floats; convert: x.astype('float32')")
     windows = windows_of(name, x, dims, kernel_size, stride, padding, 1, ceil_mode)
+    flag(name, "count_include_pad", count_include_pad)
     if divisor_override is not None:
         if not is_whole(divisor_override) or not divisor_override:
             raise OptionError(

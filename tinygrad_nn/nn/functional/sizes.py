@@ -41,6 +41,33 @@ def whole(name: str, argument: str, count: Any, least: int = 0) -> int:
     return int(count)
 
 
+def flag(name: str, argument: str, value: Any) -> bool:
+    """`value` as a bool; 'False', which counts as true, is none.
+
+    Raises:
+        OptionError: It is neither True nor False.
+    """
+    is_bool = isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b"
+    if not is_bool or getattr(value, "shape", ()) != ():
+        raise OptionError(f"{name}: got {argument}={value!r}, expected True or False")
+    return bool(value)
+
+
+def number(name: str, argument: str, value: Any, least: float = 0.0, above: bool = False) -> Any:
+    """`value` as it is: one number of at least `least`, or `above` it.
+
+    Raises:
+        OptionError: It is none, or too small, or NaN.
+    """
+    is_one = hasattr(value, "__float__") and not isinstance(value, bool)
+    if not is_one or getattr(value, "shape", ()) != () or not value >= least:
+        is_one = False
+    if not is_one or (above and value == least):
+        expected = f"a number over {least:g}" if above else f"a number of at least {least:g}"
+        raise OptionError(f"{name}: got {argument}={value!r}, expected {expected}")
+    return value
+
+
 def per_axis(name: str, argument: str, value: Any, dims: int, least: int = 0) -> tuple[int, ...]:
     """An integer for each axis, from one for all of them or one for each.
 

@@ -34,7 +34,9 @@ def reduced(name: str, losses: Any, reduction: str) -> Any:
 
 
 def pair(name: str, input: Any, target: Any) -> tuple[Any, Any]:
-    """Prediction and target of the same shape.
+    """Prediction and target of the same shape; integers and bools in the prediction's dtype.
+
+    Floats keep theirs: float32 beside float64 computes in float64, as NumPy promotes.
 
     Raises:
         ShapeError: The shapes differ. NumPy would broadcast (N, 1) against (N,) to N × N
@@ -49,7 +51,7 @@ def pair(name: str, input: Any, target: Any) -> tuple[Any, Any]:
         )
     got, wanted = tuple(target.shape), tuple(input.shape)
     if got == wanted:
-        return input, target
+        return input, alike(input, target)
     text = (
         f"{name}: got a prediction of shape {wanted} and a target of shape {got}, expected the "
         "same shape"
@@ -62,6 +64,16 @@ def pair(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     elif len(wanted) == 2 and got == wanted[:1]:
         text += "; for class indices use cross_entropy"
     raise ShapeError(text)
+
+
+def alike(x: Any, other: Any) -> Any:
+    """`other` in the dtype of the floats `x` if it holds integers or bools.
+
+    Beside float32 NumPy would promote the integers of labels to float64.
+    """
+    if other.dtype.kind == "f" or x.dtype.kind != "f":
+        return other
+    return other.astype(x.dtype)
 
 
 def counted(name: str, losses: Any, weight: Any) -> Any:
@@ -78,7 +90,7 @@ def counted(name: str, losses: Any, weight: Any) -> Any:
             f"{name}: got weights of shape {tuple(weight.shape)} for losses of shape "
             f"{tuple(losses.shape)}, expected the same; use broadcast_to"
         )
-    return losses * weight
+    return losses * alike(losses, weight)
 
 
 def weighted(name: str, losses: Any, weight: Any) -> Any:
@@ -100,7 +112,7 @@ def factor(name: str, losses: Any, weight: Any) -> Any:
             f"{name}: got weights of shape {got} for losses of shape {shape}, expected one that "
             f"broadcasts to it; reshape them: weight.reshape{shape}"
         )
-    return weight
+    return alike(losses, weight)
 
 
 def check_classes(name: str, x: Any) -> None:

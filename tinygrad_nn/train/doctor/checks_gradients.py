@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinygrad_nn.train.doctor.evidence import Evidence
-from tinygrad_nn.train.doctor.registry import Found, check
+from tinygrad_nn.train.doctor.registry import WAKE, Found, check
 from tinygrad_nn.train.doctor.thresholds import (
     EXPLODING_NORM,
     EXPLODING_RATIO,
@@ -44,10 +44,23 @@ def vanishing(e: Evidence) -> Iterator[Found]:
     """The first layers do not learn."""
     first, last, found = ratios(e)
     if found and max(found) < VANISHING_RATIO:
-        yield Found(
-            first, max(found), VANISHING_RATIO,
-            f"at most {max(found):.1e} of the gradient at {last} arrives",
-        )  # fmt: skip
+        message = f"at most {max(found):.1e} of the gradient at {last} arrives"
+        advice = None
+        if e.blocked:
+            message += f": the dead units at {e.blocked} stop it"
+            advice = f"{WAKE}: the gradient comes back with them"
+        elif _is_rectified(e):
+            advice = (
+                "start the weights with nn.init.kaiming_uniform_(layer.weight, "
+                "nonlinearity='relu'), or put a normalising layer between the layers"
+            )
+        yield Found(first, max(found), VANISHING_RATIO, message, advice)
+
+
+def _is_rectified(e: Evidence) -> bool:
+    """Whether the hidden activations are ReLUs already, as far as they are known."""
+    hidden = [site.op for site in e.sites.values() if not site.is_output]
+    return bool(hidden) and all(op.startswith("relu") for op in hidden)
 
 
 @check(
@@ -119,8 +132,16 @@ def missing(e: Evidence) -> Iterator[Found]:
     if e.optimizer is None:
         return
     held = _held(e)
-    for name, p in e.parameters.items():
-        if p.requires_grad and id(p) not in held:
+    trainable = {name: p for name, p in e.parameters.items() if p.requires_grad}
+    if len(trainable) > 1 and not any(id(p) in held for p in trainable.values()):
+        yield Found(
+            "", len(trainable), 0,
+            f"it has none of the {len(trainable)} trainable parameters: was it made of another "
+            "model, or of a copy?",
+        )  # fmt: skip
+        return
+    for name, p in trainable.items():
+        if id(p) not in held:
             yield Found(name, 0.0, 0.0, "no group has it, so that it stays as it is")
 
 
@@ -159,6 +180,8 @@ def update_ratio(e: Evidence) -> Iterator[Found]:
         typical = float(np.median(found)) if found else np.nan
         if len(found) < 2 or not np.isfinite(typical):
             continue  # one step tells nothing
+        if e.blocked and not any(one.gradients.get(name) for one in e.passes):
+            continue  # no gradient arrives: no rate would help
         if typical > UPDATE_ABSURD or (e.is_stuck and typical > UPDATE_HIGH):
             yield Found(name, typical, UPDATE_HIGH, f"a step changes {typical:.3g} of the weights")
         elif e.is_stuck and max(found) > UPDATE_WILD:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinygrad_nn.train.doctor.evidence import Evidence
-from tinygrad_nn.train.doctor.registry import Found, check
+from tinygrad_nn.train.doctor.registry import WAKE, Found, check
 from tinygrad_nn.train.doctor.thresholds import (
     CONSTANT_SPREAD,
     DEAD_SHARE,
@@ -21,20 +21,20 @@ __all__: list[str] = []
 @check(
     "dead-units",
     "warning",
-    rule="more than 75 % of a ReLU layer's units are 0 for every sample of several batches",
-    advice="lower the learning rate, or put nn.LeakyReLU in place of nn.ReLU in this layer",
+    rule="more than 75 % of a ReLU layer's units are 0 for every sample of several batches; an "
+    "error if all are",
+    advice="start the layer before it anew (its bias at 0) with a lower learning rate, or put "
+    "nn.LeakyReLU in place of nn.ReLU here",
 )
 def dead_units(e: Evidence) -> Iterator[Found]:
     """Units that are never on get no gradient, and stay off."""
     for site in e.sites.values():
-        if not site.op.startswith("relu") or site.alive is None or site.samples < SAMPLES_MIN:
-            continue
-        dead = int((~site.alive).sum())
-        share = dead / site.alive.size
-        if share > DEAD_SHARE:
+        if site.alive is not None and site.dead > DEAD_SHARE:
             yield Found(
-                site.path, share, DEAD_SHARE,
-                f"{dead} of {site.alive.size} units are 0 for all of {site.samples} samples",
+                site.path, site.dead, DEAD_SHARE,
+                f"{int((~site.alive).sum())} of {site.alive.size} units are 0 for all of "
+                f"{site.samples} samples",
+                severity="error" if site.dead == 1 else None,
             )  # fmt: skip
 
 
@@ -107,4 +107,5 @@ def constant_predictions(e: Evidence) -> Iterator[Found]:
         yield Found(
             "", share, CONSTANT_SPREAD,
             f"over {len(y)} samples the outputs differ by {share:.1e} of their size",
+            advice=f"{WAKE} (at {e.blocked}): nothing passes through them" if e.blocked else None,
         )  # fmt: skip

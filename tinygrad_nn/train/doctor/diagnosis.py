@@ -21,6 +21,7 @@ from tinygrad_nn.train.doctor.recorder import Recorder, rms
 from tinygrad_nn.train.doctor.registry import judged
 from tinygrad_nn.train.doctor.report import Report
 from tinygrad_nn.train.doctor.thresholds import DUPLICATE_FEATURES
+from tinygrad_nn.train.order import check_loss
 from tinygrad_nn.train.probing import array_of, batches_of, kind_of_loss, made_optimizer, number_of
 from tinygrad_nn.train.untouched import untouched
 
@@ -61,6 +62,7 @@ def diagnose(
 
     Raises:
         OperandError: The model is no module of tensors.
+        OptionError: The loss is none: the order of the arguments may be another.
         DataError: There is no batch.
 
     Example:
@@ -74,6 +76,7 @@ def diagnose(
         ('softmax-before-cross-entropy',)
     """
     check_model(_NAME, model)
+    check_loss(loss, f"{_NAME}(model, loss, data)")
     whole_number("batches", batches, 1)
     whole_number("steps", steps, 0)
     with untouched(model, optimizer, loss, data, validation):

@@ -16,6 +16,7 @@ from tinygrad_nn.train.doctor.thresholds import (
     PLATEAU_STEPS,
     RISE_MAX,
     RISE_OF_CHANCE,
+    SAMPLES_MIN,
 )
 
 __all__ = ["Evidence", "Pass", "Site", "modes_matter"]
@@ -45,6 +46,13 @@ class Site:
     near: int = 0
     count: int = 0
     is_output: bool = False
+
+    @property
+    def dead(self) -> float:
+        """Share of the units of a ReLU that were never on; 0 where too few samples were seen."""
+        if not self.op.startswith("relu") or self.alive is None or self.samples < SAMPLES_MIN:
+            return 0.0
+        return float((~self.alive).mean()) if self.alive.size else 0.0
 
 
 @dataclass
@@ -122,6 +130,12 @@ class Evidence:
 
     def __post_init__(self) -> None:
         self.parameters = dict(self.model.named_parameters())
+
+    @property
+    def blocked(self) -> str:
+        """Where all units of a layer are dead, so that no gradient passes: "1, 3", or ""."""
+        paths = (site.path or "the model" for site in self.sites.values() if site.dead == 1)
+        return ", ".join(dict.fromkeys(paths))
 
     @property
     def update(self) -> float | None:

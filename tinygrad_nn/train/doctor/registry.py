@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tinygrad_nn.errors import RegistrationError
 from tinygrad_nn.train.doctor.evidence import Evidence
 from tinygrad_nn.train.doctor.report import SEVERITIES, Finding, Report
 
-__all__ = ["CHECKS", "Check", "Found", "check", "judged"]
+__all__ = ["CHECKS", "WAKE", "Check", "Found", "check", "judged"]
 
 
 class Found(NamedTuple):
-    """What a check saw at one place; name, severity and advice are the check's."""
+    """What a check saw at one place; the name is the check's, and the rest if None."""
 
     where: str
     value: float
     threshold: float
     message: str
+    advice: str | None = None
+    severity: str | None = None
 
 
 Rule = Callable[[Evidence], Iterator[Found]]
+
+
+_CAUSES: Final = ("dead-units",)
+"""What others follow from: named before them."""
+WAKE: Final = "mend dead-units first"
+"""Advice where something follows from dead units."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,8 @@ class Check:
         """All that it finds."""
         for seen in self.look(evidence):
             yield Finding(
-                self.name, self.severity, seen.where, seen.value, seen.threshold, seen.message,
-                self.advice,
+                self.name, seen.severity or self.severity, seen.where, seen.value, seen.threshold,
+                seen.message, seen.advice or self.advice,
             )  # fmt: skip
 
 
@@ -74,6 +82,7 @@ def check(name: str, severity: str, *, rule: str, advice: str) -> Callable[[Rule
 
 def judged(evidence: Evidence) -> Report:
     """What all checks find."""
-    found = tuple(f for one in CHECKS.values() for f in one.findings(evidence))
+    ordered = sorted(CHECKS.values(), key=lambda one: one.name not in _CAUSES)
+    found = tuple(f for one in ordered for f in one.findings(evidence))
     skipped = tuple(dict.fromkeys(evidence.skipped))
     return Report(found, tuple(CHECKS), evidence.measured(), skipped)
