@@ -11,7 +11,7 @@ from hypothesis import settings
 settings.register_profile("dev", max_examples=25, deadline=None)
 # Derandomised, so that a change is judged by the same examples on every run; `nightly` looks for
 # new ones. The blob in a failure's output replays it elsewhere.
-settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
 # `--hypothesis-profile` is read after this file and so overrides it.
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
