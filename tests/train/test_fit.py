@@ -306,10 +306,19 @@ class Press(train.Callback):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def interruptible():
+    """Python's handler of Ctrl-C, which a shell takes from what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals need it"
 )
 @pytest.mark.parametrize("step", [0, 2, 3, 5])
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_what_can_be_gone_on_with(step: int):
     model, loss, optimizer = parts(dropout=0.5)
     whole = fit(model, loss, optimizer, loader(), 2)
