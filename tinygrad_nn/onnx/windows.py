@@ -140,8 +140,7 @@ def _framed(g: Graph, x: Operand, name: str, windows: Any, fill: Any) -> tuple[s
     if x.ndim != dims + 2:
         name = g.node("Reshape", name, g.ints([-1, 1, *sides]))
     before, after, cut = [], [], []
-    for n, w in zip(sides, windows, strict=True):
-        end = (w.number - 1) * w.stride + (w.size - 1) * w.dilation + 1 - n - w.padding
+    for n, w, end in zip(sides, windows, _ends(sides, windows), strict=True):
         before.append(w.padding)
         after.append(max(end, 0))
         cut.append(n + min(end, 0))
@@ -163,13 +162,31 @@ def _unframed(g: Graph, name: str, x: Operand, shape: Sequence[Any], dims: int) 
     return name if x.ndim == dims + 2 else g.reshape(name, shape)
 
 
+def _ends(sides: Sequence[int], windows: Any) -> list[int]:
+    """How far the last windows reach beyond the sides."""
+    return [
+        (w.number - 1) * w.stride + (w.size - 1) * w.dilation + 1 - n - w.padding
+        for n, w in zip(sides, windows, strict=True)
+    ]
+
+
+def _margin(g: Graph, call: Call, x: Operand, windows: Any) -> str | None:
+    """What to fill a margin of its own with, where MaxPool's own padding will not do.
+
+    A window of MaxPool may not lie in the padding altogether, and its padding has to be narrower
+    than its taps are many.
+    """
+    ends = _ends(plain(x.shape[x.ndim - len(windows) :]), windows)
+    if all(w.padding <= w.size // 2 and e < w.size for w, e in zip(windows, ends, strict=True)):
+        return None
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    return g.constant(lowest, x.dtype)
+
+
 @converter("max_pool")
 def _max_pool(g: Graph, call: Call) -> str:
     x, windows = call.args[0], plain(call.params["windows"])
-    # A margin of its own, since a window of MaxPool may not lie in the padding altogether.
-    lowest = -np.inf if call.dtype.kind == "f" else np.iinfo(call.dtype).min
-    wide = any(w.padding > w.size // 2 for w in windows)
-    fill = g.like(lowest, call) if wide else None
+    fill = _margin(g, call, x, windows)
     name, attributes = _framed(g, x, argument(g, call), windows, fill)
     return _unframed(g, g.node("MaxPool", name, **attributes), x, call.shape, len(windows))
 
@@ -186,30 +203,38 @@ def _pool_index(g: Graph, call: Call) -> str:
         raise ExportError("positions of winners that no max pool found")
     x, windows = source.args[0], plain(call.params["windows"])
     sides = plain(x.shape[x.ndim - len(windows) :])
-    name, attributes = _framed(g, x, g.name(x), windows, None)
+    fill = _margin(g, call, x, windows)
+    name, attributes = _framed(g, x, g.name(x), windows, fill)
     if len(sides) > 0 and any(c != n for c, n in zip(plain(call.params["sides"]), sides,
                                                      strict=True)):  # fmt: skip
         raise ExportError("positions of winners in other sides than the pool's")
     _, found = g.several("MaxPool", name, outputs=2, **attributes)
     covered = _covered(sides, windows)
-    index = g.node("Mod", found, g.constant(prod(covered), np.int64))
-    if covered != list(sides):
-        index = _renumbered(g, index, covered, sides)
+    margins = [(w.padding, max(e, 0)) for w, e in zip(windows, _ends(sides, windows), strict=True)]
+    margins = margins if fill is not None else [(0, 0)] * len(sides)
+    framed = [a + c + b for c, (a, b) in zip(covered, margins, strict=True)]
+    index = g.node("Mod", found, g.constant(prod(framed), np.int64))
+    if framed != list(sides):
+        index = _renumbered(g, index, covered, sides, margins)
     index = _unframed(g, index, x, call.shape, len(windows))
     return g.cast(index, np.int64, call.dtype)
 
 
 def _covered(sides: Sequence[int], windows: Any) -> list[int]:
     """The sides up to where the last window ends."""
-    return [
-        n + min((w.number - 1) * w.stride + (w.size - 1) * w.dilation + 1 - n - w.padding, 0)
-        for n, w in zip(sides, windows, strict=True)
-    ]
+    return [n + min(end, 0) for n, end in zip(sides, _ends(sides, windows), strict=True)]
 
 
-def _renumbered(g: Graph, index: str, covered: Sequence[int], sides: Sequence[int]) -> str:
-    """Positions in the covered part as positions in the whole."""
+def _renumbered(
+    g: Graph,
+    index: str,
+    covered: Sequence[int],
+    sides: Sequence[int],
+    margins: Sequence[tuple[int, int]],
+) -> str:
+    """Positions in the covered part and its margins as positions in the whole."""
     table = np.arange(prod(sides)).reshape(sides)[tuple(slice(0, c) for c in covered)]
+    table = np.pad(table, margins)
     return g.node("Gather", g.constant(table.reshape(-1), np.int64), index)
 
 
