@@ -21,10 +21,6 @@ Rule = Callable[..., Any]
 
 NUMPYS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "unbiased": "correction"}
 """NumPy's words for PyTorch's."""
-_BOTH = {
-    *("chunk", "cummax", "cummin", "log_softmax", "logcumsumexp", "logsumexp", "softmax", "topk"),
-}
-"""Functions whose name NumPy has not: PyTorch's words are as good there."""
 
 
 class Kind(Enum):
@@ -135,7 +131,7 @@ class Op:
         expected = f"one of {', '.join(self.static)}" if self.static else "arguments by place only"
         own = NUMPYS.get(name)
         if own is not None and own in self.static:
-            if self.name in _BOTH:
+            if not self.numpy:  # NumPy has no such function: PyTorch's words are as good
                 return own
             expected = f"{own!r}: arrays have NumPy's words, write {own}="
         raise OperandError(f"{self.name}: got the keyword {name!r}, expected {expected}")

@@ -208,7 +208,7 @@ class RBM(Module):
         """P(h = 1 | v): `(..., visible) -> (..., hidden)`."""
         return sigmoid(linear(operand(type(self).__name__, visible), self.weight, self.hidden_bias))
 
-    def backward_pass(self, hidden: Any) -> Any:
+    def visible_given(self, hidden: Any) -> Any:
         """P(v = 1 | h): `(..., hidden) -> (..., visible)`."""
         return sigmoid(
             linear(operand(type(self).__name__, hidden), self.weight.mT, self.visible_bias)
@@ -216,7 +216,7 @@ class RBM(Module):
 
     def reconstruct(self, visible: Any) -> Any:
         """P(v = 1 | P(h = 1 | v)): there and back without chance."""
-        return self.backward_pass(self.forward(visible))
+        return self.visible_given(self.forward(visible))
 
     def free_energy(self, visible: Any) -> Any:
         """F(v) = −a·v − Σ ln(1 + e^(W v + b)), −ln P(v) but for a constant: `(..., V) -> (...)`."""
@@ -237,7 +237,7 @@ class RBM(Module):
         for _ in range(steps):
             p = self.forward(v).detach()
             fired = less(noise(p, "uniform", draws), p)
-            v = self.backward_pass(fired.astype(p.dtype)).detach()
+            v = self.visible_given(fired.astype(p.dtype)).detach()
         return v
 
     def contrastive_divergence(self, visible: Any, steps: int = 1, rng: Any = None) -> Any:
