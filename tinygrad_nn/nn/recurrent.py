@@ -191,10 +191,10 @@ class _Recurrent(Module):
         return ", ".join(parts)
 
 
-def _rows(y: Any, ends: list[int]) -> Any:
+def _rows(y: Any, ends: tuple[int, ...]) -> Any:
     """Rows of the last steps; of a batch of equal lengths they stand together."""
     first = ends[0] if ends else 0
-    if ends == list(range(first, first + len(ends))):
+    if ends == tuple(range(first, first + len(ends))):
         return y[first : first + len(ends)]
     return take(y, namespace(raw(y)).asarray(ends), axis=0)
 
