@@ -25,10 +25,10 @@ def test_every_operation_can_be_drawn(record: Op):
                 loss = tg.sum(y * y)
             drawing = draw(loss, backward=True, engine="own")
             boxes = [key for key in read(drawing.svg).texts if key.startswith("n")]
-            assert len(boxes) == len(drawing.snapshot.records)
+            assert len(boxes) == len(drawing.trace.records)
             assert all(
                 r.gradient is None or r.gradient.shape == r.value.shape
-                for r in drawing.snapshot.records
+                for r in drawing.trace.records
             )
             assert drawing.text
             assert drawing.dot

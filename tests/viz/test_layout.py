@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 import tinygrad_nn as tg
 from tests.viz.graphs import names, values
-from tinygrad_nn.viz.layout import Placement, Size, place
-from tinygrad_nn.viz.measure import text_width
-from tinygrad_nn.viz.record import record
-from tinygrad_nn.viz.scene import compose
+from tinygrad_nn.viz.picture.layout import Placement, Size, place
+from tinygrad_nn.viz.picture.measure import text_width
+from tinygrad_nn.viz.trace.recorder import record
+from tinygrad_nn.viz.picture.scene import compose
 
 Rectangle = tuple[float, float, float, float]
 

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 import tinygrad_nn as tg
 from tests.viz.graphs import names, truth, values
 from tests.viz.pictures import read
-from tinygrad_nn.viz import draw, svg
-from tinygrad_nn.viz.record import record
+from tinygrad_nn.viz import draw
+from tinygrad_nn.viz.picture import svg
+from tinygrad_nn.viz.trace.recorder import record
 from tinygrad_nn.viz.wording import number
 
 ACTIVE = "<(script|img|a|foreignObject|image|use)[ >]"
@@ -35,7 +36,7 @@ def near(text: str, x: float) -> bool:
 @given(values())
 def test_svg_has_every_node_use_and_number(root):
     drawing = draw(root, backward=True, engine="own")
-    s, p, t = drawing.snapshot, read(drawing.svg), truth(root)
+    s, p, t = drawing.trace, read(drawing.svg), truth(root)
     boxes = {key for key in p.texts if key.startswith("n")}
     assert boxes == {f"n{r.key}" for r in s.records}
     assert len(boxes) == len(t.nodes) + t.constants
@@ -61,7 +62,7 @@ def test_svg_has_every_node_use_and_number(root):
 def test_svg_is_well_formed_for_any_name(root):
     drawing = draw(root, engine="own")
     p = read(drawing.svg)
-    assert len([k for k in p.texts if k.startswith("n")]) == len(drawing.snapshot.records)
+    assert len([k for k in p.texts if k.startswith("n")]) == len(drawing.trace.records)
     assert not re.search(ACTIVE, drawing.svg)
 
 
@@ -173,7 +174,7 @@ def test_kinds_are_told_apart():
     x = tg.tensor([[3.0], [4.0]], requires_grad=True, name="x")
     d = draw(((w @ x) * 2.0).sum(), engine="own")
     kinds = read(d.svg).kinds
-    found = {r.name or "constant": kinds[f"n{r.key}"] for r in d.snapshot.records}
+    found = {r.name or "constant": kinds[f"n{r.key}"] for r in d.trace.records}
     assert found == {
         "w": "parameter", "x": "input", "matmul_1": "value", "multiply_1": "value",
         "constant": "constant", "sum_1": "result",
@@ -245,7 +246,7 @@ def test_dot_has_every_node_and_use(root):
     lines = d.dot.splitlines()
     nodes = [m[1] for line in lines if (m := re.match(r"  ([no]\d+) \[label=\"", line))]
     edges = Counter(m.groups() for line in lines if (m := re.match(r"  (\S+) -> (\S+)", line)))
-    s = d.snapshot
+    s = d.trace
     operations = [f"o{r.key}" for r in s.records if r.op]
     assert sorted(nodes) == sorted([*(f"n{r.key}" for r in s.records), *operations])
     expected = Counter((f"n{e.source}", f"o{e.target}") for e in s.edges)
@@ -270,8 +271,8 @@ def test_text_has_every_node_once_and_every_use(root):
     labels = [re.sub("^[│├└─ ]*", "", line) for line in lines]
     # A result is written out once; leaves and constants each time they are used.
     written = [w.split()[0] for w in labels if " = " in w]
-    assert sorted(written) == sorted(r.name for r in d.snapshot.records if r.op)
-    assert len(lines) == len(d.snapshot.edges) + 1
+    assert sorted(written) == sorted(r.name for r in d.trace.records if r.op)
+    assert len(lines) == len(d.trace.edges) + 1
 
 
 @given(values())

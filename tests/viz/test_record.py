@@ -1,4 +1,4 @@
-"""What a snapshot says is what the graph holds."""
+"""What a trace says is what the graph holds."""
 
 from collections import Counter
 from dataclasses import replace
@@ -12,8 +12,8 @@ from tests.viz.graphs import multiset, truth, values
 from tinygrad_nn import nn
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import FreedGraphError, GradientError, OperandError, OptionError
-from tinygrad_nn.viz.record import record
-from tinygrad_nn.viz.snapshot import Role, Snapshot
+from tinygrad_nn.viz.trace.recorder import record
+from tinygrad_nn.viz.trace.model import Role, Trace
 
 
 def number(summary):
@@ -21,7 +21,7 @@ def number(summary):
     return summary.elements[0]
 
 
-def edges_of(s: Snapshot) -> Counter[tuple[str, str, float]]:
+def edges_of(s: Trace) -> Counter[tuple[str, str, float]]:
     found: Counter[tuple[str, str, float]] = Counter()
     for e in s.edges:
         target, source = s.records[e.target], s.records[e.source]
@@ -101,7 +101,7 @@ def test_reading_does_not_share_the_array():
 # ── Where gradients are missing ─────────────────────────────────────────────────────────
 
 
-def missing(s: Snapshot) -> list[str]:
+def missing(s: Trace) -> list[str]:
     return [r.missing for r in s.records if r.name]
 
 
@@ -207,7 +207,7 @@ def test_generated_names_are_distinct_and_avoid_the_users():
 
 
 # ---------------------------------------------------------------------------- names by a model
-def names_of(s: Snapshot) -> set[str]:
+def names_of(s: Trace) -> set[str]:
     return {r.name for r in s.records if r.role is Role.PARAMETER}
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.errors import DrawingError, OptionError
-from tinygrad_nn.viz import layout, program
-from tinygrad_nn.viz.dot import to_dot
-from tinygrad_nn.viz.layout import Placement, Size
-from tinygrad_nn.viz.record import LIMIT, record
-from tinygrad_nn.viz.scene import Scene, compose
-from tinygrad_nn.viz.snapshot import Snapshot
-from tinygrad_nn.viz.svg import to_svg
-from tinygrad_nn.viz.text import to_text
+from tinygrad_nn.viz.picture import layout, program
+from tinygrad_nn.viz.picture.dot import to_dot
+from tinygrad_nn.viz.picture.layout import Placement, Size
+from tinygrad_nn.viz.trace.recorder import LIMIT, record
+from tinygrad_nn.viz.picture.scene import Scene, compose
+from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.picture.svg import to_svg
+from tinygrad_nn.viz.picture.text import to_text
 
 __all__ = ["Drawing", "DrawingWarning", "draw"]
 
@@ -49,18 +49,18 @@ def _warn_once(message: str) -> None:
 
 
 class Drawing:
-    """A snapshot of a graph, and its pictures; made by `draw`.
+    """A trace of a graph, and its pictures; made by `draw`.
 
     It holds numbers only, no part of the graph, and looks the same however the graph
     changes later. Notebooks show it as a picture, and terminals as text.
 
     Attributes:
-        snapshot: The recorded graph.
+        trace: The recorded graph.
         format: What `content` and `save` give unless told otherwise.
     """
 
-    def __init__(self, snapshot: Snapshot, format: str, **options: Any) -> None:
-        self.snapshot = snapshot
+    def __init__(self, trace: Trace, format: str, **options: Any) -> None:
+        self.trace = trace
         self.format = format
         self._options = options
 
@@ -68,19 +68,19 @@ class Drawing:
     def svg(self) -> str:
         """SVG text."""
         constants, theme = self._options["constants"], self._options["theme"]
-        scene = compose(self.snapshot, constants=constants)
+        scene = compose(self.trace, constants=constants)
         return to_svg(scene, self._placement(scene), theme)
 
     @cached_property
     def dot(self) -> str:
         """DOT text, for Graphviz and programs that read its language."""
         constants = self._options["constants"]
-        return to_dot(self.snapshot, constants=constants, direction=self._direction)
+        return to_dot(self.trace, constants=constants, direction=self._direction)
 
     @cached_property
     def text(self) -> str:
         """Tree of plain text."""
-        return to_text(self.snapshot, constants=self._options["constants"])
+        return to_text(self.trace, constants=self._options["constants"])
 
     def content(self, format: str | None = None) -> bytes:
         """The drawing as the bytes of a file of `format`.
@@ -123,8 +123,8 @@ class Drawing:
         chosen = self._options["direction"]
         if chosen != "auto":
             return str(chosen)
-        scalar = all(r.value.is_scalar for r in self.snapshot.records)
-        return "LR" if scalar and _depth(self.snapshot) <= _LONGEST_ROW else "TB"
+        scalar = all(r.value.is_scalar for r in self.trace.records)
+        return "LR" if scalar and _depth(self.trace) <= _LONGEST_ROW else "TB"
 
     def _placement(self, scene: Scene) -> Placement:
         """Places by `dot` if it can be had, by our own layout otherwise."""
@@ -156,8 +156,8 @@ class Drawing:
         return self.dot if self.format == "dot" else self.text
 
     def __repr__(self) -> str:
-        count = self.snapshot.kept
-        return f"<Drawing of {self.snapshot.root.name!r:.40}, {count} nodes, {self.format}>"
+        count = self.trace.kept
+        return f"<Drawing of {self.trace.root.name!r:.40}, {count} nodes, {self.format}>"
 
 
 def draw(
@@ -217,9 +217,9 @@ def draw(
     chosen = _format(format, path)
     for name, value in (("direction", direction), ("theme", theme), ("engine", engine)):
         _checked(name, value)
-    snapshot = record(x, backward=backward, limit=limit, model=model)
+    trace = record(x, backward=backward, limit=limit, model=model)
     drawing = Drawing(
-        snapshot, chosen, constants=show_constants, direction=direction, theme=theme,
+        trace, chosen, constants=show_constants, direction=direction, theme=theme,
         engine=engine, timeout=timeout,
     )  # fmt: skip
     if path is not None:
@@ -255,11 +255,11 @@ def _checked(name: str, value: str) -> str:
     return value
 
 
-def _depth(snapshot: Snapshot) -> int:
+def _depth(trace: Trace) -> int:
     """Operations on the longest way to the root."""
     depth: dict[int, int] = {}
-    uses = snapshot.uses()
-    for r in snapshot.records:
+    uses = trace.uses()
+    for r in trace.records:
         inputs = (depth[e.source] for e in uses.get(r.key, ()))
         depth[r.key] = max(inputs, default=0) + (r.op is not None)
-    return depth[snapshot.root.key]
+    return depth[trace.root.key]

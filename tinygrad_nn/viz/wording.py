@@ -10,7 +10,7 @@ import math
 import unicodedata
 from collections.abc import Iterable
 
-from tinygrad_nn.viz.snapshot import Summary
+from tinygrad_nn.viz.trace.model import Summary
 
 __all__ = ["arguments", "array_line", "clean", "number", "shape_text", "shorten", "signed"]
 

@@ -1,9 +1,9 @@
-"""Snapshot to a tree of plain text: for terminals, logs, and readers of screens."""
+"""Trace to a tree of plain text: for terminals, logs, and readers of screens."""
 
 from __future__ import annotations
 
-from tinygrad_nn.viz.scene import compose
-from tinygrad_nn.viz.snapshot import Edge, Record, Snapshot, Summary
+from tinygrad_nn.viz.picture.scene import compose
+from tinygrad_nn.viz.trace.model import Edge, Record, Trace, Summary
 from tinygrad_nn.viz.wording import (
     arguments,
     array_line,
@@ -17,18 +17,18 @@ from tinygrad_nn.viz.wording import (
 __all__ = ["to_text"]
 
 
-def to_text(snapshot: Snapshot, *, constants: bool = True) -> str:
+def to_text(trace: Trace, *, constants: bool = True) -> str:
     """Tree with the root on top and the inputs of each operation, in order, below it.
 
     A node that is used again is named again, but what lies below it is written only once.
     """
-    records = {r.key: r for r in snapshot.records}
-    uses = snapshot.uses()
+    records = {r.key: r for r in trace.records}
+    uses = trace.uses()
     lines: list[list[str]] = []
     written: set[int] = set()
     # Edge by which it is reached, key (negative: so many inputs that were left out), rails of
     # the line itself, rails of the lines below it.
-    stack: list[tuple[Edge | None, int, str, str]] = [(None, snapshot.root.key, "", "")]
+    stack: list[tuple[Edge | None, int, str, str]] = [(None, trace.root.key, "", "")]
     while stack:
         edge, key, rails, below = stack.pop()
         if key < 0:
@@ -47,7 +47,7 @@ def to_text(snapshot: Snapshot, *, constants: bool = True) -> str:
             last = position == len(children) - 1 and not r.left_out
             turn, rail = ("└─ ", "   ") if last else ("├─ ", "│  ")
             stack.append((e, e.source, below + turn, below + rail))
-    notes = compose(snapshot, constants=constants).notes
+    notes = compose(trace, constants=constants).notes
     return "\n".join([*_columns(lines), *(["", *notes] if notes else [])]) + "\n"
 
 

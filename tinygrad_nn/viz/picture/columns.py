@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tinygrad_nn.viz.layers import Layers, straight
+from tinygrad_nn.viz.picture.layers import Layers, straight
 
 __all__ = ["columns"]
 

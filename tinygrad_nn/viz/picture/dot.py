@@ -1,4 +1,4 @@
-"""Snapshot to DOT, the language of Graphviz.
+"""Trace to DOT, the language of Graphviz.
 
 Labels are plain quoted strings: no records and no HTML-like labels, whose texts are
 languages of their own. Names of nodes are ours, never the user's.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinygrad_nn.viz.layers import straight
-from tinygrad_nn.viz.measure import FONT, wrapped
-from tinygrad_nn.viz.scene import Box, Scene, compose
-from tinygrad_nn.viz.snapshot import Snapshot
-from tinygrad_nn.viz.style import LIGHT
+from tinygrad_nn.viz.picture.layers import straight
+from tinygrad_nn.viz.picture.measure import FONT, wrapped
+from tinygrad_nn.viz.picture.scene import Box, Scene, compose
+from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.picture.style import LIGHT
 
 __all__ = ["POINTS_PER_INCH", "quoted", "to_dot"]
 
@@ -34,15 +34,15 @@ _SHAPES = {
 }
 
 
-def to_dot(snapshot: Snapshot, *, constants: bool = True, direction: str = "TB") -> str:
-    """DOT text of a snapshot, to be drawn by any Graphviz program.
+def to_dot(trace: Trace, *, constants: bool = True, direction: str = "TB") -> str:
+    """DOT text of a trace, to be drawn by any Graphviz program.
 
     Args:
-        snapshot: What to draw.
+        trace: What to draw.
         constants: Draw the constants too.
         direction: "TB" for downward, "LR" for rightward.
     """
-    scene = compose(snapshot, constants=constants)
+    scene = compose(trace, constants=constants)
     notes = [line for note in scene.notes for line in wrapped(note, 11, _NOTE_WIDTH)]
     return "\n".join([
         f"digraph {quoted([scene.title])} {{",

@@ -10,8 +10,8 @@ from graphviz.backend.dot_command import command
 from graphviz.backend.execute import run_check
 
 from tinygrad_nn.errors import DrawingError
-from tinygrad_nn.viz.layers import straight
-from tinygrad_nn.viz.layout import Placement, Point, Size
+from tinygrad_nn.viz.picture.layers import straight
+from tinygrad_nn.viz.picture.layout import Placement, Point, Size
 
 __all__ = ["TIMEOUT", "picture", "place"]
 

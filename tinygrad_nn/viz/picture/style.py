@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinygrad_nn.viz.measure import FONT
+from tinygrad_nn.viz.picture.measure import FONT
 
 __all__ = ["DARK", "LIGHT", "Palette", "style_sheet"]
 

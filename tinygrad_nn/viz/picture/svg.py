@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from xml.sax.saxutils import escape
 
-from tinygrad_nn.viz.layout import Placement, Point
-from tinygrad_nn.viz.measure import known, text_width, wrapped
-from tinygrad_nn.viz.scene import LINE_HEIGHT, SMALL_SIZE, Arrow, Box, Line, Scene, Text
-from tinygrad_nn.viz.style import style_sheet
+from tinygrad_nn.viz.picture.layout import Placement, Point
+from tinygrad_nn.viz.picture.measure import known, text_width, wrapped
+from tinygrad_nn.viz.picture.scene import LINE_HEIGHT, SMALL_SIZE, Arrow, Box, Line, Scene, Text
+from tinygrad_nn.viz.picture.style import style_sheet
 
 __all__ = ["to_svg"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import floor, sqrt
 
-from tinygrad_nn.viz.columns import columns
-from tinygrad_nn.viz.layers import Layers, Size
+from tinygrad_nn.viz.picture.columns import columns
+from tinygrad_nn.viz.picture.layers import Layers, Size
 
 __all__ = ["Placement", "Point", "Size", "place"]
 

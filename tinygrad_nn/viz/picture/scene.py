@@ -1,4 +1,4 @@
-"""Snapshot to `Scene`: the boxes, their texts and sizes, and the arrows; not yet where they go."""
+"""Trace to `Scene`: the boxes, their texts and sizes, and the arrows; not yet where they go."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 
-from tinygrad_nn.viz.measure import text_width
-from tinygrad_nn.viz.snapshot import Edge, Record, Snapshot, Summary
+from tinygrad_nn.viz.picture.measure import text_width
+from tinygrad_nn.viz.trace.model import Edge, Record, Trace, Summary
 from tinygrad_nn.viz.wording import (
     arguments,
     array_line,
@@ -133,16 +133,16 @@ class Scene:
             yield from pairwise(stops)
 
 
-def compose(snapshot: Snapshot, *, constants: bool = True) -> Scene:
-    """Scene of a snapshot, with or without its constants."""
-    records = {r.key: r for r in snapshot.records}
-    hidden = set() if constants else {r.key for r in snapshot.records if not r.name}
-    shown = [r for r in snapshot.records if r.key not in hidden]
-    uses = snapshot.uses()
+def compose(trace: Trace, *, constants: bool = True) -> Scene:
+    """Scene of a trace, with or without its constants."""
+    records = {r.key: r for r in trace.records}
+    hidden = set() if constants else {r.key for r in trace.records if not r.name}
+    shown = [r for r in trace.records if r.key not in hidden]
+    uses = trace.uses()
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     for r in shown:
-        boxes.append(_node_box(r, snapshot))
+        boxes.append(_node_box(r, trace))
         if r.op is None:
             continue
         boxes.append(_operation_box(r))
@@ -155,8 +155,8 @@ def compose(snapshot: Snapshot, *, constants: bool = True) -> Scene:
             boxes.append(_left_out_box(r))
             arrows.append(Arrow(f"m{r.key}", f"o{r.key}"))
         arrows.append(Arrow(f"o{r.key}", f"n{r.key}"))
-    title = f"Graph of {clean(snapshot.root.name)}"
-    return Scene(title, tuple(boxes), tuple(arrows), tuple(_notes(snapshot, len(hidden))))
+    title = f"Graph of {clean(trace.root.name)}"
+    return Scene(title, tuple(boxes), tuple(arrows), tuple(_notes(trace, len(hidden))))
 
 
 # ── Boxes ───────────────────────────────────────────────────────────────────────────────
@@ -174,7 +174,7 @@ def _box(key: str, kind: str, lines: list[Line], about: str, *, alarm: bool = Fa
     return Box(key, kind, tuple(lines), width, height, about, alarm)
 
 
-def _node_box(r: Record, snapshot: Snapshot) -> Box:
+def _node_box(r: Record, trace: Trace) -> Box:
     figures = [f for f in (r.value, r.gradient) if f is not None]
     alarm = not all(f.is_finite for f in figures)
     if not r.name:
@@ -186,7 +186,7 @@ def _node_box(r: Record, snapshot: Snapshot) -> Box:
     else:
         lines = [Line(name, Text(shape_text(r.value.shape), "muted")),
                  Line(Text(array_line(r.value)))]  # fmt: skip
-    lines.append(_gradient_line(r, snapshot))
+    lines.append(_gradient_line(r, trace))
     return _box(f"n{r.key}", r.role.value, lines, _about(r), alarm=alarm, at_least=130)
 
 
@@ -202,12 +202,12 @@ def _constant_lines(value: Summary) -> list[Line]:
             Line(Text(array_line(value)))]  # fmt: skip
 
 
-def _gradient_line(r: Record, snapshot: Snapshot) -> Line:
+def _gradient_line(r: Record, trace: Trace) -> Line:
     if r.gradient is None:
         return Line(Text(r.missing, "muted"))
-    root, own = clean(snapshot.root.name), clean(r.name)
+    root, own = clean(trace.root.name), clean(r.name)
     # Without a pass of our own nobody knows whose gradient it is that lies in the node.
-    short = snapshot.observed and len(root) + len(own) <= 16
+    short = trace.observed and len(root) + len(own) <= 16
     label = Text(f"∂{root}/∂{own}" if short else "grad", "muted")
     if not r.gradient.is_scalar:
         return Line(label, Text(array_line(r.gradient)))
@@ -291,27 +291,27 @@ def _figures(what: str, s: Summary) -> str:
     )
 
 
-def _notes(snapshot: Snapshot, hidden: int) -> Iterator[str]:
-    root = clean(shorten(snapshot.root.name))
-    if left_out := snapshot.total - snapshot.kept:
+def _notes(trace: Trace, hidden: int) -> Iterator[str]:
+    root = clean(shorten(trace.root.name))
+    if left_out := trace.total - trace.kept:
         yield (
-            f"{snapshot.total} nodes; the {snapshot.kept} nearest to {root} are drawn, "
+            f"{trace.total} nodes; the {trace.kept} nearest to {root} are drawn, "
             f"{left_out} are left out."
         )
-    waiting = [r for r in snapshot.records if r.missing == "not yet run backward"]
-    figures = (f for r in snapshot.records for f in (r.value, r.gradient) if f is not None)
+    waiting = [r for r in trace.records if r.missing == "not yet run backward"]
+    figures = (f for r in trace.records for f in (r.value, r.gradient) if f is not None)
     if any("≈" in array_line(f) for f in figures):
         yield "Arrays: ≈ mean ± standard deviation [smallest, largest]."
-    if any(e.local is not None for e in snapshot.edges):
+    if any(e.local is not None for e in trace.edges):
         note = "Arrows: “local” is the derivative of the result by this input"
-        if any(e.contribution is not None for e in snapshot.edges):
+        if any(e.contribution is not None for e in trace.edges):
             note += "; “adds” is local × the result's gradient, this arrow's share of the input's"
         yield note + "."
     if waiting:
         yield "Not yet run backward: call .backward(), or draw(…, backward=True) for gradients."
-    elif any(r.missing == "gradient not kept" for r in snapshot.records):
+    elif any(r.missing == "gradient not kept" for r in trace.records):
         yield "Tensors keep gradients of leaves only; draw(…, backward=True) shows all."
-    if changed := [shorten(clean(r.name)) for r in snapshot.records if r.changed]:
+    if changed := [shorten(clean(r.name)) for r in trace.records if r.changed]:
         names = ", ".join(changed[:3]) + (" …" if len(changed) > 3 else "")
         yield f"Written after use: {names}. The results are those of the earlier numbers."
     if hidden:

@@ -1,4 +1,4 @@
-"""Graph to `Snapshot`: what a drawing may know of the engine is all in here."""
+"""Graph to `Trace`: what a drawing may know of the engine is all in here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinygrad_nn.core.reverse import gradients
 from tinygrad_nn.core.sweep import pull, reverse_order
 from tinygrad_nn.errors import FreedGraphError, GradientError, OperandError, OptionError
 from tinygrad_nn.tensor import Parameter
-from tinygrad_nn.viz.snapshot import Edge, Record, Role, Snapshot, Summary
+from tinygrad_nn.viz.trace.model import Edge, Record, Role, Trace, Summary
 from tinygrad_nn.viz.wording import shape_text
 
 __all__ = ["LIMIT", "record"]
@@ -26,8 +26,8 @@ _KEPT_ELEMENTS = 64
 _EDGES_PER_NODE = 4
 
 
-def record(root: Any, *, backward: bool = False, limit: int = LIMIT, model: Any = None) -> Snapshot:
-    """Snapshot of the graph below `root`.
+def record(root: Any, *, backward: bool = False, limit: int = LIMIT, model: Any = None) -> Trace:
+    """Trace of the graph below `root`.
 
     Args:
         root: Value or Tensor.
@@ -52,7 +52,7 @@ def record(root: Any, *, backward: bool = False, limit: int = LIMIT, model: Any 
     names = _paths(model)
     order = _order(root)
     gradients = _observed(root, order) if backward else _stored(order)
-    return _Recorder(root, order, gradients, limit, names, observed=backward).snapshot()
+    return _Recorder(root, order, gradients, limit, names, observed=backward).trace()
 
 
 def _paths(model: Any) -> dict[Node, str]:
@@ -191,10 +191,10 @@ class _Recorder:
         # Leaves with another number than the one that the results were computed from.
         self.changed = {p for n in self.kept for p in _nodes(n.inputs) if p.epoch > n.epoch}
 
-    def snapshot(self) -> Snapshot:
+    def trace(self) -> Trace:
         for node in _inputs_first(self.root, self.kept):
             self._add(node)
-        return Snapshot(
+        return Trace(
             tuple(self.records), tuple(self.edges), len(self.order), len(self.kept), self.observed
         )
 

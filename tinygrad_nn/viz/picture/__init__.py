@@ -1,0 +1,1 @@
+"""Scene, places and texts of static pictures: SVG, DOT, plain text, and through `dot` PNG and PDF."""

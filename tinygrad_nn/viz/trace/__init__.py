@@ -1,0 +1,1 @@
+"""What one pass did, as plain data: recorded from the engine, saved as JSON."""

@@ -1,0 +1,1 @@
+"""What of a trace is shown: groups, levels and folding."""
