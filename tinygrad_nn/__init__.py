@@ -42,17 +42,27 @@ from tinygrad_nn.transforms import value_and_grad as value_and_grad
 from tinygrad_nn.transforms import vjp as vjp
 from tinygrad_nn.value import Value as Value
 
+# Of a matrix `trace` is the sum of the diagonal, of a loss the record of its backward pass: the
+# function that knows both is loaded when it is first used.
+del trace  # noqa: F821  (from `ops`)
+
 __version__ = "0.1.0.dev0"
 
 if _typing.TYPE_CHECKING:
     from tinygrad_nn import data as data
     from tinygrad_nn import nn as nn
     from tinygrad_nn import optim as optim
+    from tinygrad_nn import report as report
     from tinygrad_nn import train as train
     from tinygrad_nn import viz as viz
     from tinygrad_nn.serialize import load as load
     from tinygrad_nn.serialize import save as save
     from tinygrad_nn.viz.drawing import draw as draw
+    from tinygrad_nn.viz.explain import explain as explain
+    from tinygrad_nn.viz.ledger import ledger as ledger
+    from tinygrad_nn.viz.trace.names import name_locals as name_locals
+    from tinygrad_nn.viz.tracing import trace as trace
+    from tinygrad_nn.viz.tracing import tracing as tracing
 
     float16: _typing.Any
     float32: _typing.Any
@@ -67,10 +77,16 @@ if _typing.TYPE_CHECKING:
 _LATER = {
     "data": "tinygrad_nn.data",
     "draw": "tinygrad_nn.viz:draw",
+    "explain": "tinygrad_nn.viz.explain:explain",
+    "ledger": "tinygrad_nn.viz.ledger:ledger",
     "load": "tinygrad_nn.serialize:load",
+    "name_locals": "tinygrad_nn.viz.trace.names:name_locals",
     "nn": "tinygrad_nn.nn",
     "optim": "tinygrad_nn.optim",
+    "report": "tinygrad_nn.report",
     "save": "tinygrad_nn.serialize:save",
+    "trace": "tinygrad_nn.viz.tracing:trace",
+    "tracing": "tinygrad_nn.viz.tracing:tracing",
     "train": "tinygrad_nn.train",
     "viz": "tinygrad_nn.viz",
 }

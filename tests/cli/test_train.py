@@ -22,12 +22,15 @@ from tinygrad_nn.train import Experiment, RunFolder
 cli_train = importlib.import_module("tinygrad_nn.cli.train")
 
 WRITTEN = [
+    "backward.html",
     "backward.svg",
     "checkpoint.safetensors",
     "confusion.svg",
     "history.svg",
     "mistakes.svg",
     "model.safetensors",
+    "report.html",
+    "report.json",
     "run.json",
     "weights.svg",
 ]

@@ -11,7 +11,8 @@ from tests.viz.graphs import names, values
 from tinygrad_nn.viz.picture.layout import Placement, Size, place
 from tinygrad_nn.viz.picture.measure import text_width
 from tinygrad_nn.viz.trace.recorder import record
-from tinygrad_nn.viz.picture.scene import compose
+from tinygrad_nn.viz.drawing import view
+from tinygrad_nn.viz.picture.compose import compose
 
 Rectangle = tuple[float, float, float, float]
 
@@ -90,7 +91,7 @@ def test_repeated_links_run_apart(diagram):
 
 @given(values(names))
 def test_texts_fit_their_boxes_and_boxes_do_not_overlap(root):
-    scene = compose(record(root, backward=True))
+    scene = compose(view(record(root, backward=True), "scalar"))
     boxes = scene.all_boxes
     at = {box.key: k for k, box in enumerate(boxes)}
     sizes = [Size(b.width, b.height, b.is_round) for b in boxes]
@@ -104,7 +105,7 @@ def test_a_computation_is_a_straight_line():
     x = tg.Value(0.1)
     for k in range(6):
         x = (x * tg.Value(float(k)) + tg.Value(1.0)).tanh()
-    scene = compose(record(x, backward=True))
+    scene = compose(view(record(x, backward=True), "scalar"))
     at = {box.key: k for k, box in enumerate(scene.all_boxes)}
     sizes = [Size(b.width, b.height) for b in scene.all_boxes]
     p = place(sizes, [(at[a], at[b]) for a, b in scene.links()], "TB")

@@ -12,8 +12,8 @@ from tests.viz.graphs import multiset, truth, values
 from tinygrad_nn import nn
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import FreedGraphError, GradientError, OperandError, OptionError
-from tinygrad_nn.viz.trace.recorder import record
 from tinygrad_nn.viz.trace.model import Role, Trace
+from tinygrad_nn.viz.trace.recorder import record
 
 
 def number(summary):
@@ -178,7 +178,8 @@ def test_the_nearest_nodes_are_kept_and_the_rest_is_counted():
     x = tg.Value(1.0)
     for _ in range(1000):
         x = x + 1.0
-    s = record(x)
+    assert record(x).kept == 1001
+    s = record(x, limit=300)
     assert (s.total, s.kept) == (1001, 300)
     assert s.root.value.elements == (1001.0,)
     assert sum(r.left_out for r in s.records) == 1
@@ -219,7 +220,7 @@ def test_parameters_of_a_model_are_named_by_their_paths():
     assert names_of(found) == {"0.weight", "0.bias", "2.weight", "offset"}
     assert all(r.named for r in found.records if r.role is Role.PARAMETER)
     assert names_of(record(loss)) == {"parameter_1", "parameter_2", "parameter_3", "offset"}
-    assert "0.weight" in tg.draw(loss, "text", model=net).text
+    assert "0.weight" in tg.draw(loss, "text", level="op", model=net).text
     assert net[0].weight.name is None
 
 

@@ -22,7 +22,7 @@ from tinygrad_nn.train.settings import (
     Settings,
 )
 
-__all__ = ["Options", "parse"]
+__all__ = ["Options", "Pages", "parse"]
 
 _ABOUT: Final = """\
 Train a network that reads handwritten digits: 784-16-16-10 neurons unless told otherwise.
@@ -43,6 +43,7 @@ what a run leaves in its folder:
   run.json        settings, seed, versions, loss and accuracy of each epoch, confusion matrix
   model.safetensors       the weights, for tinygrad_nn.load and every reader of safetensors
   checkpoint.safetensors  everything that --resume needs
+  report.html     all of it on one page; report.json has its data, backward.html one backward pass
   confusion.svg   what was taken for what          mistakes.svg   the worst mistakes
   weights.svg     what the first layer looks for   history.svg    loss and accuracy by epoch
   backward.svg    the backward pass of one example
@@ -51,6 +52,7 @@ Ctrl-C stops after the current batch and saves: nothing learned is lost. A crash
 came after the last checkpoint: written at the start, after each epoch and every 10 seconds.
 Exit codes: 0 done, 2 refused or failed (one line says why), 130 interrupted."""
 
+_MOST_RUNS: Final = 6
 # Options that are entries of the settings, so that --resume can take them from the folder.
 _SETTINGS: Final = ("layers", "activation", "loss", "optimizer", "lr", "schedule", "batch", "seed")
 
@@ -78,7 +80,22 @@ class Options:
     save_every: float
 
 
-def parse(arguments: Sequence[str] | None = None) -> Options:
+@dataclass(frozen=True)
+class Pages:
+    """What pages were asked for.
+
+    Attributes:
+        runs: Folders of runs, pages or JSON files.
+        out: File to write; None makes a name.
+        compares: Whether all runs go on one page.
+    """
+
+    runs: tuple[str, ...]
+    out: str | None
+    compares: bool
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options | Pages:
     """Return what was asked for.
 
     Raises:
@@ -92,13 +109,26 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         raise SystemExit(0)
     found = parser.parse_args(arguments)
     if found.command is None:
-        raise OptionError("got no command, expected train; try tinygrad-nn train --help")
+        raise OptionError(
+            "got no command, expected train, report or compare; try tinygrad-nn --help"
+        )
+    if found.command != "train":
+        return _pages(found)
     if not (isfinite(found.save_every) and found.save_every >= 0):
         raise OptionError(
             f"--save-every: got {found.save_every:g}, expected seconds from 0 up; pass for "
             "instance --save-every 10"
         )
     return _resumed(found) if found.resume is not None else _new(found)
+
+
+def _pages(found: argparse.Namespace) -> Pages:
+    compares = found.command == "compare"
+    if compares and not 2 <= len(found.runs) <= _MOST_RUNS:
+        raise OptionError(
+            f"compare: got {len(found.runs)} runs, expected 2 to {_MOST_RUNS}; pass their folders"
+        )
+    return Pages(tuple(found.runs), found.out, compares)
 
 
 def _new(found: argparse.Namespace) -> Options:
@@ -186,7 +216,31 @@ def _parser() -> argparse.ArgumentParser:
     _add_network(train)
     _add_learning(train)
     _add_folder(train)
+    _add_pages(commands)
     return parser
+
+
+def _add_pages(commands: Any) -> None:
+    one = commands.add_parser(
+        "report",
+        help="write the report of a run anew, also of one that is still running",
+        description="Write report.html of a run anew from what its folder holds.",
+        allow_abbrev=False,
+    )
+    one.add_argument("runs", nargs=1, metavar="RUN", help="folder of the run, or its report.html")
+    several = commands.add_parser(
+        "compare",
+        help="put two to six runs on one page",
+        description="Two to six runs on one page: curves over the same axes, what differs.",
+        allow_abbrev=False,
+    )
+    several.add_argument(
+        "runs", nargs="+", metavar="RUN", help="folder of a run, or its report.html"
+    )
+    for command, default in ((one, "report.html in its folder"), (several, "compare.html")):
+        command.add_argument(
+            "-o", "--out", metavar="FILE", help=f"page to write (default: {default})"
+        )
 
 
 def _add_data(train: argparse.ArgumentParser) -> None:

@@ -15,13 +15,17 @@ import numpy as np
 import tinygrad_nn
 from tinygrad_nn.cli.arguments import Options
 from tinygrad_nn.cli.interruption import Interruption
+from tinygrad_nn.cli.pages import write_report
 from tinygrad_nn.cli.report import Report, draw_backward, gradient_lengths
 from tinygrad_nn.cli.screen import Screen
 from tinygrad_nn.data import Dataset
-from tinygrad_nn.errors import DataError, OptionError, StateError
+from tinygrad_nn.errors import AnomalyError, DataError, OptionError, StateError
+from tinygrad_nn.report import Recorder
+from tinygrad_nn.report.revision import revision
 from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.train import Epoch, Experiment, RunFolder, Settings, load_images
 from tinygrad_nn.train.folder import CHECKPOINT, HISTORY, WEIGHTS
+from tinygrad_nn.viz.tracing import trace
 
 __all__ = ["train"]
 
@@ -51,6 +55,7 @@ def train(options: Options, interruption: Interruption) -> int:
         folder = RunFolder.open(options.resume)
         experiment, started = _restored(folder, options)
         run = _Run(experiment, folder, started, options.save_every)
+        run.recorder.resume(folder.load_record(), experiment.model, len(experiment.history.epochs))
         begin = run.tell_resumed
     else:
         assert options.settings is not None
@@ -134,6 +139,7 @@ class _Run:
         self.is_saving = True
         self.screen = Screen()
         self.example = 0
+        self.recorder = Recorder(probe=experiment.test.inputs)
 
     # ── Before ──────────────────────────────────────────────────────────────────────────
 
@@ -223,9 +229,16 @@ class _Run:
         )
         # Overflow on the way to a loss of NaN is told by the error, not by NumPy's warnings.
         with interruption.awaited(), np.errstate(all="ignore"):
-            is_done = self.experiment.fit(self._epoch, lambda: self._batch(interruption))
+            try:
+                is_done = self.experiment.fit(
+                    self._epoch, lambda: self._batch(interruption), [self.recorder]
+                )
+            except AnomalyError:
+                self._try(self._report_divergence)
+                raise
             if not is_done:
                 self._save("interrupted")
+                self._report("interrupted")
         if not is_done:
             raise KeyboardInterrupt(self._how_to_go_on())
 
@@ -305,11 +318,15 @@ class _Run:
         for name, picture in report.pictures().items():
             self.folder.write(name, picture)
         self._save_history("finished", report)
+        verdict = self._report("finished", report)
         self.screen.say(f"in {self.folder.path}:")
         self.screen.indented(
+            "report.html: all of it on one page; backward.html: a backward pass, step by step\n"
             "confusion.svg, mistakes.svg, weights.svg, history.svg, backward.svg\n"
-            f"{HISTORY}, {WEIGHTS}, {CHECKPOINT}"
+            f"report.json, {HISTORY}, {WEIGHTS}, {CHECKPOINT}"
         )
+        for sentence in verdict[1:]:
+            self.screen.say(sentence)
         if report.advice:
             self.screen.say(report.advice)
 
@@ -327,30 +344,44 @@ class _Run:
     def _save_weights(self) -> None:
         self.folder.save_arrays(WEIGHTS, self.experiment.model.state_dict())
 
+    def _report(self, status: str, result: Report | None = None) -> list[str]:
+        """Write the report; return what it says first."""
+        e, i = self.experiment, self.example
+        history = {**self._history(status, result), "revision": revision()}
+        with np.errstate(all="ignore"):
+            image = Tensor(e.test.inputs[i : i + 1], name=f"image {i}")
+            found = trace(lambda: e.loss(e.model(image), e.test.targets[i : i + 1]), model=e.model)
+        return write_report(self.folder, e, history, result, found)
+
+    def _report_divergence(self) -> None:
+        self._report("finished")
+
     def _save_history(self, status: str, report: Report | None = None) -> None:
+        self.folder.save_history(self._history(status, report))
+
+    def _history(self, status: str, report: Report | None) -> dict[str, Any]:
         e = self.experiment
-        self.folder.save_history(
-            {
-                "format": "tinygrad_nn run",
-                "version": _VERSION,
-                "status": status,
-                "started": self.started,
-                "settings": e.settings.state_dict(),
-                "versions": {
-                    "tinygrad_nn": tinygrad_nn.__version__,
-                    "python": platform.python_version(),
-                    "numpy": np.__version__,
-                    "platform": platform.platform(),
-                },
-                "data": {"name": e.train.name, "train": len(e.train), "test": len(e.test)},
-                "network": {
-                    "sizes": list(e.sizes),
-                    "parameters": sum(p.size for p in e.model.parameters()),
-                },
-                "epochs": e.history.state_dict()["epochs"],
-                "result": None if report is None else report.numbers(),
-            }
-        )
+        return {
+            "format": "tinygrad_nn run",
+            "version": _VERSION,
+            "status": status,
+            "started": self.started,
+            "settings": e.settings.state_dict(),
+            "versions": {
+                "tinygrad_nn": tinygrad_nn.__version__,
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "platform": platform.platform(),
+            },
+            "data": {"name": e.train.name, "train": len(e.train), "test": len(e.test)},
+            "network": {
+                "sizes": list(e.sizes),
+                "parameters": sum(p.size for p in e.model.parameters()),
+            },
+            "epochs": e.history.state_dict()["epochs"],
+            "result": None if report is None else report.numbers(),
+            "record": self.recorder.state_dict(),
+        }
 
 
 def _quoted(path: Path) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from math import prod
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,7 @@ class Experiment:
         self,
         on_epoch: Callable[[Epoch], object] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        callbacks: Iterable[Callback] = (),
     ) -> bool:
         """Train on; return whether all epochs are done."""
         assert self.settings.epochs is not None
@@ -85,7 +86,7 @@ class Experiment:
             self.loader,
             self.settings.epochs,
             history=self.history,
-            callbacks=[_Conduct(self, on_epoch, should_stop)],
+            callbacks=[_Conduct(self, on_epoch, should_stop), *callbacks],
         )
         return len(self.history.epochs) >= self.settings.epochs
 
@@ -156,6 +157,9 @@ class Experiment:
 
 class _Conduct(Callback):
     """What an experiment does while it trains: rates, the test, and the caller's functions."""
+
+    # The caller saves what all other callbacks made of the epoch.
+    order: ClassVar[int] = 20
 
     def __init__(
         self,

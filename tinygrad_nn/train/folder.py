@@ -113,6 +113,13 @@ class RunFolder:
         """
         self.write(HISTORY, json.dumps(history, indent=1, allow_nan=False) + "\n")
 
+    def load_record(self) -> Any:
+        """What the history says of the layers; None where it says nothing, or is damaged."""
+        try:
+            return json.loads((self / HISTORY).read_text("utf-8"))["record"]
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return None
+
     def save_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         """Write arrays by `tinygrad_nn.save`.
 

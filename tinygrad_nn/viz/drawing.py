@@ -5,34 +5,49 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from tinygrad_nn.atomic import write_atomic
-from tinygrad_nn.errors import DrawingError, OptionError
-from tinygrad_nn.viz.picture import layout, program
+from tinygrad_nn.errors import DrawingError, FreedGraphError, OptionError
+from tinygrad_nn.viz.picture import program
+from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.dot import to_dot
 from tinygrad_nn.viz.picture.layout import Placement, Size
-from tinygrad_nn.viz.trace.recorder import LIMIT, record
-from tinygrad_nn.viz.picture.scene import Scene, compose
-from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.picture.nested import Border, Frames, place_nested
+from tinygrad_nn.viz.picture.scene import Scene
 from tinygrad_nn.viz.picture.svg import to_svg
 from tinygrad_nn.viz.picture.text import to_text
+from tinygrad_nn.viz.trace.graph import Sources, below, freed_words, is_freed, model_names
+from tinygrad_nn.viz.trace.model import Failure, Trace
+from tinygrad_nn.viz.trace.recorder import record, write
+from tinygrad_nn.viz.view.levels import view
+from tinygrad_nn.viz.view.model import View
 
 __all__ = ["Drawing", "DrawingWarning", "draw"]
 
 _SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text"}
 _SUFFIXES |= {".png": "png", ".pdf": "pdf"}
 _CHOICES = {
+    "level": ("auto", "scalar", "op", "module"),
+    "flow": ("forward", "backward"),
     "format": ("svg", "dot", "text", "png", "pdf"),
     "direction": ("auto", "TB", "LR"),
     "theme": ("auto", "light", "dark"),
     "engine": ("auto", "dot", "own"),
 }
 _INSIDE = (str(Path(__file__).parent), functools.__file__)
+LIMIT = 300
+"""Boxes that one drawing shows at most; beyond that it is a texture, not a picture."""
+
+_MOST_FOR_DOT = 1000
 _LONGEST_ROW = 3
 """Operations on numbers that fit side by side; other graphs run downward."""
+_WIDEST_ROW = 1368.0
+"""Modules run rightward as far as that fits on a screen at its full size."""
+_ROW_GAP = 22.0
 
 
 class DrawingWarning(UserWarning):
@@ -49,38 +64,44 @@ def _warn_once(message: str) -> None:
 
 
 class Drawing:
-    """A trace of a graph, and its pictures; made by `draw`.
+    """A view of a trace, and its pictures; made by `draw`.
 
     It holds numbers only, no part of the graph, and looks the same however the graph
     changes later. Notebooks show it as a picture, and terminals as text.
 
     Attributes:
+        view: What is shown: its boxes and links.
         trace: The recorded graph.
         format: What `content` and `save` give unless told otherwise.
     """
 
-    def __init__(self, trace: Trace, format: str, **options: Any) -> None:
-        self.trace = trace
+    def __init__(self, view: View, format: str, **options: Any) -> None:
+        self.view = view
+        self.trace = view.trace
         self.format = format
         self._options = options
 
     @cached_property
     def svg(self) -> str:
         """SVG text."""
-        constants, theme = self._options["constants"], self._options["theme"]
-        scene = compose(self.trace, constants=constants)
-        return to_svg(scene, self._placement(scene), theme)
+        placement, frames = self._placement()
+        scene = self._scene if frames or not self._scene.frames else replace(self._scene, frames=())
+        return to_svg(scene, placement, self._options["theme"], frames)
 
     @cached_property
     def dot(self) -> str:
         """DOT text, for Graphviz and programs that read its language."""
-        constants = self._options["constants"]
-        return to_dot(self.trace, constants=constants, direction=self._direction)
+        return to_dot(self._scene, self._direction)
 
     @cached_property
     def text(self) -> str:
-        """Tree of plain text."""
-        return to_text(self.trace, constants=self._options["constants"])
+        """Plain text: a tree of the nodes, or an outline of the modules."""
+        return to_text(self.view, constants=self._options["constants"])
+
+    @cached_property
+    def _scene(self) -> Scene:
+        back = self._options["flow"] == "backward"
+        return compose(self.view, back=back)
 
     def content(self, format: str | None = None) -> bytes:
         """The drawing as the bytes of a file of `format`.
@@ -118,29 +139,39 @@ class Drawing:
             ) from error
         return path
 
-    @property
+    @cached_property
     def _direction(self) -> str:
         chosen = self._options["direction"]
         if chosen != "auto":
             return str(chosen)
+        if self.view.level == "module":
+            return "LR" if _row_width(self._scene) <= _WIDEST_ROW else "TB"
         scalar = all(r.value.is_scalar for r in self.trace.records)
         return "LR" if scalar and _depth(self.trace) <= _LONGEST_ROW else "TB"
 
-    def _placement(self, scene: Scene) -> Placement:
-        """Places by `dot` if it can be had, by our own layout otherwise."""
+    def _placement(self) -> tuple[Placement, Frames]:
+        """Places by `dot` if it can be had and knows how, by our own layout otherwise."""
+        scene, engine = self._scene, self._options["engine"]
         boxes = scene.all_boxes
         at = {box.key: k for k, box in enumerate(boxes)}
         sizes = [Size(box.width, box.height, box.is_round) for box in boxes]
         links = [(at[a], at[b]) for a, b in scene.links()]
-        if self._options["engine"] == "own":
-            return layout.place(sizes, links, self._direction)
-        try:
-            return program.place(sizes, links, self._direction, self._options["timeout"])
-        except DrawingError as error:
-            if self._options["engine"] == "dot":
-                raise
-            _warn_once(f"{error} This drawing has the built-in layout, which needs no program.")
-            return layout.place(sizes, links, self._direction)
+        spine = [at[key] for key in scene.spine]
+        if engine == "dot" or (
+            engine == "auto" and not scene.frames and len(boxes) <= _MOST_FOR_DOT
+        ):
+            timeout = self._options["timeout"]
+            try:
+                return program.place(sizes, links, self._direction, timeout, spine), ()
+            except DrawingError as error:
+                if engine == "dot":
+                    raise
+                _warn_once(f"{error} This drawing has the built-in layout, which needs no program.")
+        frames = {frame.key: k for k, frame in enumerate(scene.frames)}
+        borders = [Border(f.title.width, frames[f.parent] if f.parent else None)
+                   for f in scene.frames]  # fmt: skip
+        homes = [frames[scene.homes[box.key]] if box.key in scene.homes else None for box in boxes]
+        return place_nested(sizes, links, self._direction, spine, homes, borders)
 
     def _repr_svg_(self) -> str | None:
         return self.svg if self.format in ("svg", "png", "pdf") else None
@@ -156,8 +187,9 @@ class Drawing:
         return self.dot if self.format == "dot" else self.text
 
     def __repr__(self) -> str:
-        count = self.trace.kept
-        return f"<Drawing of {self.trace.root.name!r:.40}, {count} nodes, {self.format}>"
+        count, boxes = self.trace.kept, len(self.view.parts)
+        folded = f" in {boxes} boxes" if any(len(p.nodes) > 1 for p in self.view.parts) else ""
+        return f"<Drawing of {self.trace.root.name!r:.40}, {count} nodes{folded}, {self.format}>"
 
 
 def draw(
@@ -165,9 +197,12 @@ def draw(
     format: str | None = None,
     path: str | Path | None = None,
     *,
+    level: str = "auto",
+    flow: str = "forward",
     model: Any = None,
     backward: bool = False,
     show_constants: bool = True,
+    plumbing: bool = False,
     direction: str = "auto",
     theme: str = "auto",
     limit: int = LIMIT,
@@ -176,30 +211,38 @@ def draw(
 ) -> Drawing:
     """Draw the graph that `x` was computed by.
 
-    Each box shows a name, a value and a gradient, and each arrow of a scalar graph its local
-    derivative and what it adds to the gradient it leads back to.
+    At the level of numbers each box shows a name, a value and a gradient, and each arrow its
+    local derivative and what it adds to the gradient it leads back to. At the level of modules
+    a box is one call of a module, with a row for each parameter and how large its gradient is.
+    Nothing is left away: what is not shown by itself is part of a box that says so.
 
     Args:
-        x: Value or Tensor, for example a loss.
+        x: Value or Tensor, for example a loss, or a `Trace` of one.
         format: "svg", "dot", "text", "png" or "pdf"; by default that of the suffix of
             `path`, or "svg". The last two need Graphviz's program `dot`.
         path: File to save to.
+        level: "scalar" for every node with its numbers, "op" for a box an operation, "module"
+            for a box a module, "auto" to choose by the size of the graph.
+        flow: "forward" for arrows from inputs to results, with local derivatives;
+            "backward" for arrows of the backward pass, with what each adds to a gradient.
         model: Module, or a list of several: its parameters are named by their dotted paths,
             such as "layers.0.weight", and not "parameter_1".
         backward: Run a backward pass for the drawing, so that every node has its gradient.
             The `grad` of no node changes, and the graph is kept.
         show_constants: Draw the numbers and arrays without gradients too.
-        direction: "TB" for downward, "LR" for rightward, "auto" to choose by the depth.
+        plumbing: Give boxes of their own to operations that only put numbers into another
+            form, such as `reshape`, where an operation is a box.
+        direction: "TB" for downward, "LR" for rightward, "auto" to choose by the size.
         theme: "light", "dark", or "auto" to follow the reader's setting (SVG only).
-        limit: Draw this many nodes, those nearest to `x`, and say how many are left out.
+        limit: Draw at most this many boxes of nodes and modules, and fold the rest into them.
         engine: Who places the boxes of an SVG: "dot" for Graphviz, "own" for the built-in
-            layout, "auto" for `dot` where it works.
+            layout, "auto" for `dot` where it works and there are no frames.
         timeout: Seconds that `dot` may take.
 
     Raises:
-        OperandError: `x` is no Value or Tensor, or `model` no module.
+        OperandError: `x` is no Value, Tensor or Trace, or `model` no module.
         OptionError: An argument is none of its choices.
-        FreedGraphError: An earlier backward pass freed the graph.
+        FreedGraphError: `backward`, and an earlier backward pass freed the graph.
         GradientError: `backward` of something that requires no gradient, or of an array.
         DrawingError: `dot` is needed, and is missing, failed or took too long.
         OSError: `path` cannot be written.
@@ -215,18 +258,41 @@ def draw(
         Arrows: “local” is the derivative of the result by this input; “adds” is ...
     """
     chosen = _format(format, path)
-    for name, value in (("direction", direction), ("theme", theme), ("engine", engine)):
+    for name, value in (("direction", direction), ("theme", theme), ("engine", engine),
+                        ("level", level), ("flow", flow)):  # fmt: skip
         _checked(name, value)
-    trace = record(x, backward=backward, limit=limit, model=model)
+    if isinstance(x, Trace):
+        if backward or model is not None:
+            raise OptionError(
+                "draw: got a Trace and backward= or model=, which are for recording one; leave "
+                "them away, or draw the loss itself"
+            )
+        trace = x
+    else:
+        trace = _recorded(x, backward=backward, model=model)
     drawing = Drawing(
-        trace, chosen, constants=show_constants, direction=direction, theme=theme,
-        engine=engine, timeout=timeout,
+        view(trace, level, limit, plumbing=plumbing, constants=show_constants), chosen, flow=flow,
+        constants=show_constants, direction=direction, theme=theme, engine=engine, timeout=timeout,
     )  # fmt: skip
     if path is not None:
         drawing.save(path)
     else:
         drawing.content()
     return drawing
+
+
+def _recorded(x: Any, *, backward: bool, model: Any) -> Trace:
+    """Trace of the graph, or what is left of one that an earlier pass freed."""
+    try:
+        return record(x, backward=backward, model=model)
+    except FreedGraphError:
+        if backward:
+            raise
+    sources = Sources(names=model_names(model))
+    order = below([x], sources)
+    sources.broken = next(node for node in order if is_freed(node))
+    sources.failure = Failure("freed", f"the {freed_words(sources.broken)}")
+    return write([x], sources, order=order)
 
 
 def _format(format: str | None, path: str | Path | None) -> str:
@@ -263,3 +329,23 @@ def _depth(trace: Trace) -> int:
         inputs = (depth[e.source] for e in uses.get(r.key, ()))
         depth[r.key] = max(inputs, default=0) + (r.op is not None)
     return depth[trace.root.key]
+
+
+def _row_width(scene: Scene) -> float:
+    """About how wide it is if it runs rightward."""
+    widths = {box.key: box.width for box in scene.all_boxes}
+    after: dict[str, list[str]] = {}
+    waiting: dict[str, int] = dict.fromkeys(widths, 0)
+    for a, b in scene.links():
+        after.setdefault(a, []).append(b)
+        waiting[b] += 1
+    reach = dict.fromkeys(widths, 0.0)
+    ready = [key for key in widths if not waiting[key]]
+    for key in ready:
+        reach[key] += widths[key]
+        for b in after.get(key, ()):
+            reach[b] = max(reach[b], reach[key] + _ROW_GAP)
+            waiting[b] -= 1
+            if not waiting[b]:
+                ready.append(b)
+    return max(reach.values(), default=0.0)

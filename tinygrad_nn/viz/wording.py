@@ -12,12 +12,16 @@ from collections.abc import Iterable
 
 from tinygrad_nn.viz.trace.model import Summary
 
-__all__ = ["arguments", "array_line", "clean", "number", "shape_text", "shorten", "signed"]
+__all__ = ["arguments", "array_line", "clean", "few", "norm_words", "number", "shape_text",
+           "shorten", "signed", "times"]  # fmt: skip
 
 SMALL = 4
 """Arrays up to this many elements are shown in full."""
 NAME_WIDTH = 24
 """Longest name in a box; the tooltip has the rest."""
+
+VANISHING, EXPLODING = 1e-6, 1e2
+"""Norms of gradients beyond which a word stands beside the number."""
 
 _LOW, _HIGH = 1e-3, 1e5
 
@@ -57,6 +61,24 @@ def shape_text(shape: tuple[int, ...]) -> str:
     if len(shape) == 1:
         return f"{shape[0]} element{'' if shape[0] == 1 else 's'}"
     return "×".join(map(str, shape))
+
+
+def times(shape: tuple[int, ...]) -> str:
+    """`784×16`, `16`; the empty text for a single number."""
+    return "×".join(map(str, shape))
+
+
+def few(summary: Summary) -> bool:
+    """Whether it is short enough to be shown in full."""
+    return summary.elements is not None and summary.size <= SMALL
+
+
+def norm_words(norm: float) -> str:
+    """Norm of a gradient, and whether it vanishes or explodes."""
+    if not math.isfinite(norm):
+        return number(norm)
+    word = " vanishing" if norm < VANISHING else " exploding" if norm > EXPLODING else ""
+    return number(norm) + word
 
 
 def array_line(summary: Summary) -> str:

@@ -30,7 +30,7 @@ class _Columns:
         self.layers = layers
         self.boxes = layers.boxes
         self.next_in_run: dict[int, int] = {}
-        lines = straight(layers.boxes, layers.links)
+        lines = straight(layers.boxes, layers.links, layers.spine)
         for chain, is_straight in zip(layers.chains, lines, strict=True):
             self.next_in_run.update(pairwise(chain if is_straight else chain[1:-1]))
         self.offsets = [self._packed(row) for row in layers.rows]

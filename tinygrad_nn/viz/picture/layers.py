@@ -20,10 +20,13 @@ class Size:
     is_round: bool = False
 
 
-def straight(count: int, links: Sequence[tuple[int, int]]) -> list[bool]:
-    """Which links ought to run straight: those along which one thing alone goes on.
+def straight(
+    count: int, links: Sequence[tuple[int, int]], spine: Sequence[int] = ()
+) -> list[bool]:
+    """Which links ought to run straight: those of the spine, and those along which one thing
+    alone goes on.
 
-    That is a link that is the only one to leave its start, and the only one to arrive at its
+    The latter is a link that is the only one to leave its start, and the only one to arrive at its
     end or the only one there that does more than bring a leaf: a long computation becomes a
     straight line, and what it uses on the way hangs at its sides.
     """
@@ -40,7 +43,12 @@ def straight(count: int, links: Sequence[tuple[int, int]]) -> list[bool]:
         return not into[start]
 
     found = [False] * len(links)
+    pairs = set(pairwise(spine))
     for arriving in into:
+        pinned = [k for k in arriving if links[k] in pairs]
+        if pinned:
+            found[pinned[0]] = True
+            continue
         onward = arriving if len(arriving) == 1 else [k for k in arriving if not brings_leaf(k)]
         if len(onward) == 1 and leaving[links[onward[0]][0]] == 1:
             found[onward[0]] = True
@@ -59,11 +67,15 @@ class Layers:
         chains: For each link the items that it runs through, its ends included.
         above, below: Items that each item is linked to, one layer up and down.
         rows: Items of each layer from left to right.
+        spine: Boxes that ought to stand in one straight line.
     """
 
-    def __init__(self, sizes: Sequence[Size], links: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self, sizes: Sequence[Size], links: Sequence[tuple[int, int]], spine: Sequence[int] = ()
+    ) -> None:
         self.sizes = list(sizes)
         self.links = links
+        self.spine = spine
         self.boxes = len(sizes)
         repeats = Counter(links)
         # A repeated link is bent once, so that its copies run side by side.

@@ -15,9 +15,12 @@ from math import floor, sqrt
 from tinygrad_nn.viz.picture.columns import columns
 from tinygrad_nn.viz.picture.layers import Layers, Size
 
-__all__ = ["Placement", "Point", "Size", "place"]
+__all__ = ["Placement", "Point", "Ports", "Size", "place"]
 
 Point = tuple[float, float]
+Ports = tuple[float | None, float | None]
+"""Where a link leaves its first box and arrives at its second, from the middles of their sides;
+None for where the layout likes."""
 
 _LAYER_GAP = 20
 _MAX_LAYER_GAP = 70
@@ -39,18 +42,27 @@ class Placement:
     height: float
 
 
-def place(sizes: Sequence[Size], links: Sequence[tuple[int, int]], direction: str) -> Placement:
+def place(
+    sizes: Sequence[Size],
+    links: Sequence[tuple[int, int]],
+    direction: str,
+    spine: Sequence[int] = (),
+    ports: Sequence[Ports] | None = None,
+) -> Placement:
     """Place boxes so that every link runs onward.
 
     Args:
         sizes: Of the boxes.
         links: Pairs (from, to) of positions in `sizes`; without cycles, repeats allowed.
         direction: "TB" for downward, "LR" for rightward.
+        spine: Positions in `sizes` that ought to stand in one straight line, each linked to
+            the next.
+        ports: Of each link; by default all are (None, None).
     """
     if direction == "TB":
-        return _Curves(sizes, links).placement()
+        return _Curves(sizes, links, spine, ports).placement()
     flipped = [Size(s.height, s.width, s.is_round) for s in sizes]
-    p = _Curves(flipped, links).placement()
+    p = _Curves(flipped, links, spine, ports).placement()
     return Placement(
         tuple((y, x) for x, y in p.centres),
         tuple(tuple((y, x) for x, y in curve) for curve in p.curves),
@@ -62,8 +74,15 @@ def place(sizes: Sequence[Size], links: Sequence[tuple[int, int]], direction: st
 class _Curves:
     """The downward case."""
 
-    def __init__(self, sizes: Sequence[Size], links: Sequence[tuple[int, int]]) -> None:
-        layers = Layers(sizes, links)
+    def __init__(
+        self,
+        sizes: Sequence[Size],
+        links: Sequence[tuple[int, int]],
+        spine: Sequence[int],
+        ports: Sequence[Ports] | None,
+    ) -> None:
+        self.ports = ports or [(None, None)] * len(links)
+        layers = Layers(sizes, links, spine)
         self.links = links
         self.sizes, self.boxes, self.rows = layers.sizes, layers.boxes, layers.rows
         self.layer, self.chains, self.below = layers.layer, layers.chains, layers.below
@@ -84,7 +103,9 @@ class _Curves:
         self.bands = [(top, top + height) for top, height in zip(tops, heights, strict=True)]
         middles = [sum(band) / 2 for band in self.bands]
         self.centres = [(x, middles[k]) for x, k in zip(self.x, self.layer, strict=True)]
-        curves = [self._curve(*pair) for pair in zip(self.chains, self._ends(), strict=True)]
+        ends = zip(self._ends(), self.ports, strict=True)
+        shifts = [(out or 0.0, usual if end is None else end) for usual, (out, end) in ends]
+        curves = [self._curve(*pair) for pair in zip(self.chains, shifts, strict=True)]
         right = max(x + size.width / 2 for x, size in zip(self.x, self.sizes, strict=True))
         return Placement(tuple(self.centres[: self.boxes]), tuple(curves), right, self.bands[-1][1])
 
@@ -116,10 +137,11 @@ class _Curves:
                 shift[n] = (k - middle) * step
         return shift
 
-    def _curve(self, chain: list[int], shift: float) -> tuple[Point, ...]:
+    def _curve(self, chain: list[int], shifts: tuple[float, float]) -> tuple[Point, ...]:
         """Points of a link: straight through each layer, a bend from each to the next."""
         x, y = self.centres[chain[0]]
-        points = [(x, y + self.sizes[chain[0]].height / 2)]
+        points = [(x + shifts[0], y + self.sizes[chain[0]].height / 2)]
+        shift = shifts[1]
         for a, b in pairwise(chain):
             x, y = self.centres[b]
             end = y - self.sizes[b].height / 2

@@ -18,13 +18,13 @@ _GROUPS = {
     400: "()-[]ft·",
     450: "!r",
     500: '"*J`‖',
-    550: "csz∂²",
+    550: "csz∂²“”",
     600: "?L_kvxy",
     650: "$0123456789FTabdeghnopqu{}",
     700: "ABEKPSVXYZΣ",
-    750: "CNRU",
+    750: "CNRU∇",
     800: "&DGHOQ",
-    850: "#+<=>^w~−×÷≈±",
+    850: "#+<=>^w~−×÷≈±≤",
     900: "M",
     1000: "%Wm…▲▼→",
     1050: "@",
@@ -46,13 +46,21 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     return total * size / 1000 * (_BOLD if bold else 1.0)
 
 
-def wrapped(text: str, size: float, width: float) -> list[str]:
-    """`text` in lines of at most `width`, broken between words."""
+def wrapped(text: str, size: float, width: float, *, bold: bool = False) -> list[str]:
+    """`text` in lines of at most `width`, broken between words, and within those too long."""
     lines: list[str] = []
     for word in text.split():
         joined = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(joined, size) <= width:
+        if lines and text_width(joined, size, bold=bold) <= width:
             lines[-1] = joined
         else:
-            lines.append(word)
+            lines += _pieces(word, size, width, bold=bold)
     return lines
+
+
+def _pieces(word: str, size: float, width: float, *, bold: bool) -> list[str]:
+    """A word, cut where it is wider than a line."""
+    if text_width(word, size, bold=bold) <= width:
+        return [word]
+    most = max(1, int(width / text_width("%", size, bold=True)))
+    return [word[k : k + most] for k in range(0, len(word), most)]

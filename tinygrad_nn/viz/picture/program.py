@@ -15,7 +15,7 @@ from tinygrad_nn.viz.picture.layout import Placement, Point, Size
 
 __all__ = ["TIMEOUT", "picture", "place"]
 
-TIMEOUT = 10.0
+TIMEOUT = 5.0
 """Seconds after which `dot` is stopped: on some graphs of 1000 nodes it takes minutes."""
 
 _INCH = 72.0
@@ -31,14 +31,19 @@ def picture(dot: str, format: str, timeout: float) -> bytes:
 
 
 def place(
-    sizes: Sequence[Size], links: Sequence[tuple[int, int]], direction: str, timeout: float
+    sizes: Sequence[Size],
+    links: Sequence[tuple[int, int]],
+    direction: str,
+    timeout: float,
+    spine: Sequence[int] = (),
 ) -> Placement:
     """The same as `layout.place`, by `dot`, which sees sizes and links but no texts.
 
     Raises:
         DrawingError: `dot` is missing, failed or took longer than `timeout` seconds.
     """
-    answer = _run(_skeleton(sizes, links, direction), "plain", timeout).decode("utf-8", "replace")
+    skeleton = _skeleton(sizes, links, direction, spine)
+    answer = _run(skeleton, "plain", timeout).decode("utf-8", "replace")
     try:
         return _read(answer, len(sizes), links)
     except (KeyError, IndexError, ValueError) as error:
@@ -77,17 +82,25 @@ def _run(text: str, format: str, timeout: float, *options: str) -> bytes:
     return bytes(done.stdout)
 
 
-def _skeleton(sizes: Sequence[Size], links: Sequence[tuple[int, int]], direction: str) -> str:
+def _skeleton(
+    sizes: Sequence[Size],
+    links: Sequence[tuple[int, int]],
+    direction: str,
+    spine: Sequence[int],
+) -> str:
+    on_spine = set(spine)
     lines = [
         f"digraph {{ graph [rankdir={direction} nodesep=0.3 ranksep=0.25 ordering=in]",
         'node [shape=box fixedsize=true label=""] edge [arrowhead=none]',
     ]
     for i, s in enumerate(sizes):
         shape = " shape=circle" if s.is_round else ""
-        lines.append(f"{i} [width={s.width / _INCH:.5f} height={s.height / _INCH:.5f}{shape}]")
+        group = " group=spine" if i in on_spine else ""
+        size = f"width={s.width / _INCH:.5f} height={s.height / _INCH:.5f}"
+        lines.append(f"{i} [{size}{shape}{group}]")
     lines += [
         f"{a} -> {b} [weight={30 if is_straight else 1}]"
-        for (a, b), is_straight in zip(links, straight(len(sizes), links), strict=True)
+        for (a, b), is_straight in zip(links, straight(len(sizes), links, spine), strict=True)
     ]
     return "\n".join([*lines, "}", ""])
 

@@ -1,43 +1,48 @@
-"""Trace to `Scene`: the boxes, their texts and sizes, and the arrows; not yet where they go."""
+"""View to `Scene`: boxes with their texts and sizes, and arrows; not yet where they go.
+
+This module has the words of a scene and puts one together; `nodes` makes the boxes of single
+nodes, `modules` those of many nodes, and `notes` the sentences below.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import ceil
 
 from tinygrad_nn.viz.picture.measure import text_width
-from tinygrad_nn.viz.trace.model import Edge, Record, Trace, Summary
-from tinygrad_nn.viz.wording import (
-    arguments,
-    array_line,
-    clean,
-    number,
-    shape_text,
-    shorten,
-    signed,
-)
 
-__all__ = ["SYMBOLS", "Arrow", "Box", "Line", "Scene", "Text", "compose"]
+__all__ = ["CELL_PADDING", "LINE_HEIGHT", "PADDING", "PILE", "SMALL_SIZE", "Arrow", "Box", "Frame", "Line",
+           "Scene", "Text", "boxed"]  # fmt: skip
 
 SIZE = 12
 SMALL_SIZE = 11
 SYMBOL_SIZE = 16
 LINE_HEIGHT = 18
-
-SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "pow": "^", "negative": "−",
-           "matmul": "@"}  # fmt: skip
-_COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logaddexp", "hypot"}
-_ORDINALS = ("1st", "2nd", "3rd")
+PADDING = 10
+CELL_PADDING = 6
+STRIP_CELL = 14
+PILE = 4
+"""How far a second box looks out behind one that stands for several."""
+_STRIP_WIDTH = 240
+_COLUMN_GAP = 12
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words of one style: `name`, `plain`, `muted`, `plus` or `minus`, or `symbol`."""
+    """Words of one style.
+
+    Attributes:
+        words: What it says.
+        style: `name`, `plain`, `muted`, `plus`, `minus`, `small`, `warn` or `symbol`.
+        heat: Step on the scale of gradients if it stands in a coloured cell, -1 for one that is
+            not finite.
+    """
 
     words: str
     style: str = "plain"
+    heat: int | None = None
 
     @property
     def size(self) -> int:
@@ -47,43 +52,67 @@ class Text:
     @property
     def bold(self) -> bool:
         """Whether it is set in bold."""
-        return self.style == "name"
+        return self.style in ("name", "warn") or self.heat == -1
 
     @property
     def width(self) -> float:
-        """Upper bound of its drawn width."""
-        return text_width(self.words, self.size, bold=self.bold)
+        """Upper bound of its drawn width, its cell included."""
+        around = 0 if self.heat is None else 2 * CELL_PADDING
+        return text_width(self.words, self.size, bold=self.bold) + around
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a box: one text at its left end, one at its right, or one in the middle."""
+    """A line of a box: texts at its left and right end, or one in the middle, or a strip.
+
+    Attributes:
+        left, right, middle: The texts.
+        column: Text that ends where the cells at the right ends begin.
+        strip: Steps on the scale of gradients, each a cell of its own.
+        abouts: What each cell of the strip is.
+    """
 
     left: Text | None = None
     right: Text | None = None
     middle: Text | None = None
+    column: Text | None = None
+    strip: tuple[int, ...] = ()
+    abouts: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[Text, ...]:
         """Those that are there, in reading order."""
-        return tuple(t for t in (self.left, self.middle, self.right) if t is not None)
+        found = (self.left, self.middle, self.column, self.right)
+        return tuple(t for t in found if t is not None)
+
+    @property
+    def strip_cell(self) -> float:
+        """Width of one cell of the strip."""
+        return min(float(STRIP_CELL), _STRIP_WIDTH / max(1, len(self.strip)))
 
     @property
     def width(self) -> float:
-        """Room that it takes."""
+        """Room that it takes by itself."""
+        if self.strip:
+            return self.strip_cell * len(self.strip)
         return sum(t.width for t in self.texts) + 16 * (len(self.texts) - 1)
 
 
 @dataclass(frozen=True)
 class Box:
-    """Something with a place of its own: a node, an operation or the label of an arrow.
+    """Something with a place of its own: a part of the view, an operation, or a label.
 
     Attributes:
-        key: `n3` for the node 3, `o3` for the operation that made it, `e3-1` for the label
-            of the use in slot 1 of that operation, `m3` for its inputs that were left out.
-        kind: Value of a `Role`, or "operation", "label", "left out".
+        key: That of the part (`n3` for the record 3, `g2` for a group), `o3` for the operation
+            that made record 3, `e3-1` for the label of the use in its slot 1 (`e-g1-g2` of a
+            link of groups), `m3` for its inputs that were left out.
+        kind: Value of a `Role`, the kind of a part, "operation", "label" or "left out".
+        lines: From top to bottom.
         about: Longer text, for a tooltip.
-        alarm: Whether a number in it is not finite.
+        alarm: Whether a number in it is not finite, or the pass broke here.
+        head: How many of the lines are its head.
+        column: Width of the cells at the right ends of its lines.
+        nodes: How many records it stands for.
     """
 
     key: str
@@ -93,31 +122,99 @@ class Box:
     height: int
     about: str = ""
     alarm: bool = False
+    head: int = 0
+    column: int = 0
+    nodes: int = 1
 
     @property
     def is_round(self) -> bool:
         """Whether it is drawn as a circle."""
-        return self.kind == "operation" and self.lines[0].texts[0].style == "symbol"
+        texts = self.lines[0].texts if self.lines else ()
+        return self.kind == "operation" and bool(texts) and texts[0].style == "symbol"
+
+
+def boxed(key: str, kind: str, lines: Sequence[Line], about: str = "", *, alarm: bool = False,
+          at_least: int = 0, padding: int = 2 * PADDING, head: int = 0,
+          nodes: int = 1) -> Box:  # fmt: skip
+    """Box as large as its lines need; texts in columns end one below the other."""
+    cells = [line.right.width for line in lines if line.right and line.right.heat is not None]
+    rows = [line for line in lines if line.column is not None]
+    cells += [line.right.width for line in rows if line.right]
+    column = ceil(max(cells, default=0.0))
+    widths = [line.width for line in lines if line.column is None]
+    if rows:
+        left = max(line.left.width if line.left else 0.0 for line in rows)
+        middle = max(line.column.width if line.column else 0.0 for line in rows)
+        widths.append(left + middle + column + (2 if column else 1) * _COLUMN_GAP)
+    for line in lines:
+        if line.left and line.right and line.right.heat is not None:
+            widths.append(line.left.width + _COLUMN_GAP + column)
+    width = max(at_least, even(max(widths, default=0.0) + padding))
+    spare = 4 if kind == "label" else 14 if 0 < head < len(lines) else 8
+    spare += PILE if kind == "repeat" else 0
+    pitch = LINE_HEIGHT - (3 if kind == "label" else 0)
+    return Box(key, kind, tuple(lines), width, pitch * len(lines) + spare, about, alarm,
+               head if head < len(lines) else 0, column, nodes)  # fmt: skip
+
+
+def even(x: float) -> int:
+    """Smallest even number from `x` up: half of it is whole, so that positions are."""
+    return 2 * ceil(x / 2)
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """One edge, through its label if it has one."""
+    """One use, or a link of groups, through its label if it has one.
+
+    Attributes:
+        back: Whether it is a step of the backward pass, and points back.
+    """
 
     source: str
     target: str
     label: Box | None = None
     slot: int | None = None
+    back: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A cluster: around boxes, or around another frame.
+
+    Attributes:
+        parent: Key of the frame around it, or None.
+    """
+
+    key: str
+    title: Line
+    parent: str | None
+    about: str = ""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What to draw, in a fixed order."""
+    """What to draw, in a fixed order.
+
+    Attributes:
+        title: One line.
+        about: The picture in words, for those who hear it.
+        level: That of the view.
+        boxes, arrows: In the order of the view.
+        notes: Sentences for below; those of `alarms` are bad news.
+        homes: Frame of each box that is in one, labels included.
+        spine: Keys of boxes that ought to stand in a straight line, labels included.
+    """
 
     title: str
+    about: str
+    level: str
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     notes: tuple[str, ...]
+    alarms: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    homes: dict[str, str] = field(default_factory=dict)
+    spine: tuple[str, ...] = ()
 
     @property
     def all_boxes(self) -> list[Box]:
@@ -132,187 +229,26 @@ class Scene:
                 stops.insert(1, arrow.label.key)
             yield from pairwise(stops)
 
+    def texts(self) -> Iterator[Text]:
+        """Every text in a box."""
+        for box in self.all_boxes:
+            for line in box.lines:
+                yield from line.texts
 
-def compose(trace: Trace, *, constants: bool = True) -> Scene:
-    """Scene of a trace, with or without its constants."""
-    records = {r.key: r for r in trace.records}
-    hidden = set() if constants else {r.key for r in trace.records if not r.name}
-    shown = [r for r in trace.records if r.key not in hidden]
-    uses = trace.uses()
-    boxes: list[Box] = []
-    arrows: list[Arrow] = []
-    for r in shown:
-        boxes.append(_node_box(r, trace))
-        if r.op is None:
-            continue
-        boxes.append(_operation_box(r))
-        edges = [e for e in uses.get(r.key, ()) if e.source not in hidden]
-        arrows += [
-            Arrow(f"n{e.source}", f"o{r.key}", _label_box(e, r, records[e.source]), e.slot)
-            for e in edges
-        ]
-        if r.left_out:
-            boxes.append(_left_out_box(r))
-            arrows.append(Arrow(f"m{r.key}", f"o{r.key}"))
-        arrows.append(Arrow(f"o{r.key}", f"n{r.key}"))
-    title = f"Graph of {clean(trace.root.name)}"
-    return Scene(title, tuple(boxes), tuple(arrows), tuple(_notes(trace, len(hidden))))
+    def heats(self) -> frozenset[int]:
+        """Steps of the scale of gradients that occur."""
+        steps = {t.heat for t in self.texts() if t.heat is not None}
+        strips = (line.strip for box in self.boxes for line in box.lines)
+        return frozenset(steps.union(*strips))
 
-
-# ── Boxes ───────────────────────────────────────────────────────────────────────────────
-
-
-def _even(x: float) -> int:
-    """Smallest even number from `x` up: half of it is whole, so that positions are."""
-    return 2 * ceil(x / 2)
-
-
-def _box(key: str, kind: str, lines: list[Line], about: str, *, alarm: bool = False,
-         at_least: int = 0, padding: int = 20) -> Box:  # fmt: skip
-    width = max(at_least, _even(max(line.width for line in lines) + padding))
-    height = LINE_HEIGHT * len(lines) + (8 if kind != "label" else 0)
-    return Box(key, kind, tuple(lines), width, height, about, alarm)
-
-
-def _node_box(r: Record, trace: Trace) -> Box:
-    figures = [f for f in (r.value, r.gradient) if f is not None]
-    alarm = not all(f.is_finite for f in figures)
-    if not r.name:
-        return _box(f"n{r.key}", r.role.value, _constant_lines(r.value), _about(r),
-                    alarm=alarm, at_least=44)  # fmt: skip
-    name = Text(shorten(clean(r.name)), "name")
-    if r.value.is_scalar:
-        lines = [Line(name, Text(number(_only(r.value))))]
-    else:
-        lines = [Line(name, Text(shape_text(r.value.shape), "muted")),
-                 Line(Text(array_line(r.value)))]  # fmt: skip
-    lines.append(_gradient_line(r, trace))
-    return _box(f"n{r.key}", r.role.value, lines, _about(r), alarm=alarm, at_least=130)
-
-
-def _only(summary: Summary) -> float:
-    assert summary.elements is not None
-    return summary.elements[0]
-
-
-def _constant_lines(value: Summary) -> list[Line]:
-    if value.is_scalar:
-        return [Line(middle=Text(number(_only(value))))]
-    return [Line(Text("constant", "muted"), Text(shape_text(value.shape), "muted")),
-            Line(Text(array_line(value)))]  # fmt: skip
-
-
-def _gradient_line(r: Record, trace: Trace) -> Line:
-    if r.gradient is None:
-        return Line(Text(r.missing, "muted"))
-    root, own = clean(trace.root.name), clean(r.name)
-    # Without a pass of our own nobody knows whose gradient it is that lies in the node.
-    short = trace.observed and len(root) + len(own) <= 16
-    label = Text(f"∂{root}/∂{own}" if short else "grad", "muted")
-    if not r.gradient.is_scalar:
-        return Line(label, Text(array_line(r.gradient)))
-    g = _only(r.gradient)
-    return Line(label, Text(signed(g), _sign(g)))
-
-
-def _sign(x: float) -> str:
-    return "plus" if x > 0 else "minus" if x < 0 else "plain"
-
-
-def _operation_box(r: Record) -> Box:
-    assert r.op is not None
-    call = f"{r.op}({', '.join(r.arguments) or '…'})"
-    if r.op in SYMBOLS:
-        return Box(f"o{r.key}", "operation", (Line(middle=Text(SYMBOLS[r.op], "symbol")),),
-                   30, 30, call)  # fmt: skip
-    lines = [Line(middle=Text(clean(r.op)))]
-    if static := arguments(r.params):
-        lines.append(Line(middle=Text(static, "small")))
-    return _box(f"o{r.key}", "operation", lines, call, padding=24)
-
-
-def _left_out_box(r: Record) -> Box:
-    plural = "s" if r.left_out > 1 else ""
-    words = f"… {r.left_out} input{plural} not drawn"
-    return _box(f"m{r.key}", "left out", [Line(middle=Text(words, "muted"))], "", padding=16)
-
-
-def _label_box(e: Edge, r: Record, source: Record) -> Box | None:
-    """Label of a use: which operand it is, its local derivative and what it adds."""
-    operand = _operand(e, r)
-    lines = []
-    if e.local is not None:
-        lines.append(f"{operand}{': ' if operand else ''}local {number(e.local)}")
-    elif operand:
-        lines.append(operand)
-    texts = [Line(middle=Text(words, "small")) for words in lines]
-    if e.contribution is not None:
-        words = f"adds {signed(e.contribution)}"
-        texts.append(Line(middle=Text(words, _sign(e.contribution))))
-    if not texts:
-        return None
-    about = f"{clean(source.name) or 'constant'} to {r.op}"
-    box = _box(f"e{r.key}-{e.slot}", "label", texts, about, padding=8)
-    return Box(box.key, box.kind, box.lines, box.width, 15 * len(texts) + 4, about)
-
-
-def _operand(e: Edge, r: Record) -> str:
-    """Which operand it is, where that matters."""
-    count = len(r.arguments)
-    if r.op in _COMMUTATIVE or count == 1:
-        return ""
-    if r.op in SYMBOLS:
-        return ("left", "right")[e.slot]
-    return _ORDINALS[e.slot] if e.slot < len(_ORDINALS) else f"{e.slot + 1}th"
-
-
-# ── Words around them ───────────────────────────────────────────────────────────────────
-
-
-def _about(r: Record) -> str:
-    """Everything that is known of a node, for its tooltip."""
-    parts = [clean(r.name), r.role.value, _figures("value", r.value)]
-    if r.gradient is not None:
-        parts.append(_figures("gradient", r.gradient))
-    elif r.missing:
-        parts.append(r.missing)
-    if r.changed:
-        parts.append("written after it was used: the results do not show it")
-    return "; ".join(part for part in parts if part)
-
-
-def _figures(what: str, s: Summary) -> str:
-    if s.is_scalar:
-        return f"{what} {_only(s)!r} ({s.dtype})"
-    return (
-        f"{what} {shape_text(s.shape)} {s.dtype}, mean {number(s.mean)}, "
-        f"from {number(s.low)} to {number(s.high)}, norm {number(s.norm)}, "
-        f"{s.nans} NaN, {s.infs} infinite"
-    )
-
-
-def _notes(trace: Trace, hidden: int) -> Iterator[str]:
-    root = clean(shorten(trace.root.name))
-    if left_out := trace.total - trace.kept:
-        yield (
-            f"{trace.total} nodes; the {trace.kept} nearest to {root} are drawn, "
-            f"{left_out} are left out."
-        )
-    waiting = [r for r in trace.records if r.missing == "not yet run backward"]
-    figures = (f for r in trace.records for f in (r.value, r.gradient) if f is not None)
-    if any("≈" in array_line(f) for f in figures):
-        yield "Arrays: ≈ mean ± standard deviation [smallest, largest]."
-    if any(e.local is not None for e in trace.edges):
-        note = "Arrows: “local” is the derivative of the result by this input"
-        if any(e.contribution is not None for e in trace.edges):
-            note += "; “adds” is local × the result's gradient, this arrow's share of the input's"
-        yield note + "."
-    if waiting:
-        yield "Not yet run backward: call .backward(), or draw(…, backward=True) for gradients."
-    elif any(r.missing == "gradient not kept" for r in trace.records):
-        yield "Tensors keep gradients of leaves only; draw(…, backward=True) shows all."
-    if changed := [shorten(clean(r.name)) for r in trace.records if r.changed]:
-        names = ", ".join(changed[:3]) + (" …" if len(changed) > 3 else "")
-        yield f"Written after use: {names}. The results are those of the earlier numbers."
-    if hidden:
-        yield f"{hidden} constant{'s are' if hidden > 1 else ' is'} not shown."
+    def with_spine(self) -> Scene:
+        """The same with the labels between the boxes of the spine in it."""
+        between = {}
+        for arrow in self.arrows:
+            between.setdefault((arrow.source, arrow.target), arrow.label)
+        full: list[str] = list(self.spine[:1])
+        for a, b in pairwise(self.spine):
+            if label := between.get((a, b)):
+                full.append(label.key)
+            full.append(b)
+        return replace(self, spine=tuple(full))

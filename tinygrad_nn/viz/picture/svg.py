@@ -5,50 +5,54 @@ from __future__ import annotations
 from hashlib import sha256
 from xml.sax.saxutils import escape
 
+from tinygrad_nn.viz.picture.foot import MARGIN, Foot, foot
 from tinygrad_nn.viz.picture.layout import Placement, Point
-from tinygrad_nn.viz.picture.measure import known, text_width, wrapped
-from tinygrad_nn.viz.picture.scene import LINE_HEIGHT, SMALL_SIZE, Arrow, Box, Line, Scene, Text
+from tinygrad_nn.viz.picture.measure import known
+from tinygrad_nn.viz.picture.nested import Frames
+from tinygrad_nn.viz.picture.scene import CELL_PADDING, PADDING, PILE, Arrow, Box, Frame, Line, Scene, Text
 from tinygrad_nn.viz.picture.style import style_sheet
 
 __all__ = ["to_svg"]
 
-MARGIN = 16
-PADDING = 10
-_LEAST_WIDTH = 360
-_NOTE_HEIGHT = 16
-_KINDS = ("input", "parameter", "constant", "intermediate value", "operation", "result")
+_LEAST_WIDTH = 460
+_MOST_FOOT = 900
+_ABOVE_FOOT = 20
 
 
-def to_svg(scene: Scene, placement: Placement, theme: str = "auto") -> str:
+def to_svg(scene: Scene, placement: Placement, theme: str = "auto", frames: Frames = ()) -> str:
     """SVG text.
 
     Args:
         scene: What to draw.
         placement: Where: of `scene.all_boxes` and `scene.links()`, in their order.
         theme: "light", "dark", or "auto" to follow the reader's setting.
+        frames: Where the frames of the scene are, in their order.
     """
     inner = max(placement.width, _LEAST_WIDTH)
     left = MARGIN + (inner - placement.width) / 2
-    foot = _foot(scene, inner, MARGIN + placement.height + 24)
+    end = foot(scene, min(inner, _MOST_FOOT), MARGIN + placement.height + _ABOVE_FOOT)
     width = inner + 2 * MARGIN
-    height = placement.height + 2 * MARGIN + (24 + _foot_height(scene, inner))
+    height = placement.height + 2 * MARGIN + _ABOVE_FOOT + end.height
     body = [
         f'<rect class="ground" width="{_n(width)}" height="{_n(height)}" rx="6"/>',
         f'<g transform="translate({_n(left)} {MARGIN})">',
+        *(_frame(f, place) for f, place in zip(scene.frames, frames, strict=True)),
         *_arrows(scene, placement),
+        *(_frame_title(f, place) for f, place in zip(scene.frames, frames, strict=True)),
         *(_box(b, c) for b, c in zip(scene.all_boxes, placement.centres, strict=True)),
         "</g>",
-        *foot,
+        *_foot(end),
     ]
     # A page may hold several drawings: each has its own prefix, the same on every run.
     scope = "tg" + sha256("\n".join([theme, scene.title, *body]).encode()).hexdigest()[:8]
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{scope}" role="img" '
+        f'aria-labelledby="{scope}-title {scope}-desc" '
         f'width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}" '
         'style="max-width: 100%; height: auto">',
-        f"<title>{_safe(scene.title)}</title>",
-        f"<desc>{_safe(_description(scene))}</desc>",
-        f"<style>\n{style_sheet(scope, theme)}</style>",
+        f'<title id="{scope}-title">{_safe(scene.title)}</title>',
+        f'<desc id="{scope}-desc">{_safe(_description(scene))}</desc>',
+        f"<style>\n{style_sheet(scope, theme, scene.heats() | end.heats)}</style>",
         _definitions(),
         *body,
         "</svg>",
@@ -67,21 +71,22 @@ def _n(x: float) -> str:
 
 
 def _definitions() -> str:
-    return (
-        '<defs><marker id="{scope}-tip" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" '
+    tips = "".join(
+        f'<marker id="{{scope}}-{name}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" '
         'markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">'
-        '<path class="tip" d="M0.5 0.8 L7.5 4 L0.5 7.2 z"/></marker>'
-        '<pattern id="{scope}-hatch" width="5" height="5" patternUnits="userSpaceOnUse" '
-        'patternTransform="rotate(45)"><path class="stripe" stroke-width="2.5" d="M1 0 V5"/>'
-        "</pattern></defs>"
+        f'<path class="{name}" d="M0.5 0.8 L7.5 4 L0.5 7.2 z"/></marker>'
+        for name in ("tip", "back-tip")
+    )
+    return (
+        f'<defs>{tips}<pattern id="{{scope}}-hatch" width="5" height="5" '
+        'patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<path class="stripe" stroke-width="2.5" d="M1 0 V5"/></pattern></defs>'
     )
 
 
 def _description(scene: Scene) -> str:
     """The drawing in words, for those who hear it."""
-    nodes = [b for b in scene.boxes if b.kind not in ("operation", "left out")]
-    result = next((b for b in reversed(nodes) if b.kind != "constant"), nodes[-1])
-    return f"{len(nodes)} values. {result.about}. {' '.join(scene.notes)}".strip()
+    return " ".join([scene.about, *scene.alarms, *scene.notes]).strip()
 
 
 # ── Arrows ──────────────────────────────────────────────────────────────────────────────
@@ -95,13 +100,18 @@ def _arrows(scene: Scene, placement: Placement) -> list[str]:
 
 def _arrow(arrow: Arrow, curves: list[tuple[Point, ...]]) -> str:
     slot = "" if arrow.slot is None else f' data-slot="{arrow.slot}"'
+    kind, tip = (' class="back"', "back-tip") if arrow.back else ("", "tip")
+    if arrow.back:
+        # A step of the backward pass leads from the result to what it was computed from.
+        curves = [tuple(reversed(curve)) for curve in reversed(curves)]
     paths = [
         f'<path class="edge" d="{_path(curve)}"'
-        + (' marker-end="url(#{scope}-tip)"' if curve is curves[-1] else "")
+        + (f' marker-end="url(#{{scope}}-{tip})"' if curve is curves[-1] else "")
         + "/>"
         for curve in curves
     ]
-    return f'<g data-from="{arrow.source}" data-to="{arrow.target}"{slot}>{"".join(paths)}</g>'
+    ends = f'data-from="{arrow.source}" data-to="{arrow.target}"{slot}'
+    return f"<g{kind} {ends}>{''.join(paths)}</g>"
 
 
 def _path(points: tuple[Point, ...]) -> str:
@@ -119,49 +129,134 @@ def _path(points: tuple[Point, ...]) -> str:
     return text
 
 
+# ── Frames ──────────────────────────────────────────────────────────────────────────────
+
+
+def _frame(frame: Frame, place: tuple[float, float, float, float]) -> str:
+    x, y, width, height = place
+    return (
+        f'<rect id="{{scope}}-{frame.key}" class="frame" x="{_n(x)}" y="{_n(y)}" '
+        f'width="{_n(width)}" height="{_n(height)}" rx="9"/>'
+    )
+
+
+def _frame_title(frame: Frame, place: tuple[float, float, float, float]) -> str:
+    """Title in the corner, on a ground of its own, since arrows may run there."""
+    x, y, _, _ = place
+    parts, at = [], x + PADDING
+    for text in frame.title.texts:
+        parts.append(_text(text, at, y + 14, "start"))
+        at += text.width + 10
+    ground = (
+        f'<rect class="frame-title" x="{_n(x + 6)}" y="{_n(y + 4)}" width="{_n(at - x - 8)}" '
+        'height="20" rx="4"/>'
+    )
+    return f'<g class="title">{ground}{"".join(parts)}</g>' if parts else ""
+
+
 # ── Boxes ───────────────────────────────────────────────────────────────────────────────
 
 
 def _box(box: Box, centre: Point) -> str:
     x, y = centre[0] - box.width / 2, centre[1] - box.height / 2
-    place = f'x="{_n(x)}" y="{_n(y)}" width="{box.width}" height="{box.height}"'
-    shape = ""
-    if box.is_round:
-        at = f'cx="{_n(centre[0])}" cy="{_n(centre[1])}"'
-        shape = f'<circle class="shape" {at} r="{box.width // 2}"/>'
-    elif box.kind != "label":
-        corner = 12 if box.kind == "operation" and len(box.lines) == 1 else 7
-        shape = f'<rect class="shape" {place} rx="{corner}"/>'
-        if box.alarm:
-            shape += f'<rect class="hatch" {place} rx="{corner}" stroke="url(#{{scope}}-hatch)"/>'
+    pile = PILE if box.kind == "repeat" else 0
+    y, height = y + pile, box.height - pile
+    gap = 6 if box.head else 0
+    inner = height - (8 if box.kind != "label" else 4) - gap
+    pitch = inner / max(1, len(box.lines))
+    start = y + (height - inner - gap) / 2
     about = f"<title>{_safe(box.about)}</title>" if box.about else ""
     classes = box.kind.replace("intermediate ", "").replace(" ", "-") + " alarm" * box.alarm
-    inner = box.height - (8 if box.kind != "label" else 4)
-    pitch = inner / len(box.lines)
     texts = []
     for k, line in enumerate(box.lines):
-        middle = y + (box.height - inner) / 2 + pitch * (k + 0.5)
-        texts += _line(line, x, box.width, middle)
-    return f'<g id="{{scope}}-{box.key}" class="{classes}">{about}{shape}{"".join(texts)}</g>'
+        middle = start + pitch * (k + 0.5) + (gap if box.head and k >= box.head else 0)
+        texts += _line(line, x, box, middle)
+    shapes = _shape(box, centre, (x, y, height), start + pitch * box.head + gap / 2)
+    nodes = f' data-nodes="{box.nodes}"' if box.nodes > 1 else ""
+    inside = f"{about}{shapes}{''.join(texts)}"
+    return f'<g id="{{scope}}-{box.key}" class="{classes}"{nodes}>{inside}</g>'
 
 
-def _line(line: Line, x: float, width: int, middle: float) -> list[str]:
-    places = (
-        (line.left, x + PADDING, "start"),
-        (line.middle, x + width / 2, "middle"),
-        (line.right, x + width - PADDING, "end"),
+def _shape(box: Box, centre: Point, corner: tuple[float, float, int], rule: float) -> str:
+    if box.kind == "label":
+        return ""
+    if box.is_round:
+        at = f'cx="{_n(centre[0])}" cy="{_n(centre[1])}"'
+        return f'<circle class="shape" {at} r="{box.width // 2}"/>'
+    x, y, height = corner
+    radius = 12 if box.kind == "operation" and len(box.lines) == 1 else 7
+    place = f'x="{_n(x)}" y="{_n(y)}" width="{box.width}" height="{height}" rx="{radius}"'
+    shape = ""
+    if box.kind == "repeat":
+        # A pile of boxes: there are several.
+        behind = f'width="{box.width - 2 * PILE}" height="{height}" rx="7"'
+        shape += f'<rect class="shape" x="{_n(x + PILE)}" y="{_n(y - PILE)}" {behind}/>'
+    shape += f'<rect class="shape" {place}/>'
+    if box.head:
+        shape += _head(x, y, box.width, rule - y)
+    if box.alarm:
+        shape += f'<rect class="hatch" {place} stroke="url(#{{scope}}-hatch)"/>'
+    return shape
+
+
+def _head(x: float, y: float, width: float, height: float, radius: float = 7) -> str:
+    """Ground of the head of a box, and the line below it."""
+    right, r = x + width - 0.6, radius - 0.6
+    return (
+        f'<path class="head" d="M{_n(x + 0.6)} {_n(y + height)}V{_n(y + 0.6 + r)}'
+        f"a{_n(r)} {_n(r)} 0 0 1 {_n(r)} -{_n(r)}H{_n(right - r)}"
+        f'a{_n(r)} {_n(r)} 0 0 1 {_n(r)} {_n(r)}V{_n(y + height)}z"/>'
+        f'<path class="rule" d="M{_n(x)} {_n(y + height)}h{_n(width)}"/>'
     )
-    return [_text(t, at, middle, anchor) for t, at, anchor in places if t is not None]
+
+
+def _line(line: Line, x: float, box: Box, middle: float) -> list[str]:
+    end = x + box.width - PADDING
+    found = []
+    if line.strip:
+        found += _strip(line, x + box.width / 2, middle)
+    if line.left is not None:
+        found.append(_text(line.left, x + PADDING, middle, "start"))
+    if line.middle is not None:
+        found.append(_text(line.middle, x + box.width / 2, middle, "middle"))
+    if line.column is not None:
+        found.append(_text(line.column, end - box.column - (12 if box.column else 0), middle, "end"))
+    if line.right is not None:
+        if line.right.heat is not None:
+            found.append(_cell(line.right.heat, end - box.column, middle - 8, box.column, 16))
+            end -= CELL_PADDING
+        found.append(_text(line.right, end, middle, "end"))
+    return found
+
+
+def _cell(heat: int, x: float, y: float, width: float, height: float, about: str = "") -> str:
+    """Coloured by the size of a gradient; hatched if it is not finite."""
+    name = "odd" if heat < 0 else f"h{heat}"
+    at = f'x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}"'
+    tip = f"<title>{_safe(about)}</title>" if about else ""
+    cell = f'<rect class="{name}" {at} rx="3">{tip}</rect>' if tip else (
+        f'<rect class="{name}" {at} rx="3"/>')  # fmt: skip
+    if heat < 0:
+        cell += f'<rect fill="url(#{{scope}}-hatch)" opacity="0.3" {at} rx="3"/>'
+    return cell
+
+
+def _strip(line: Line, centre: float, middle: float) -> list[str]:
+    step = line.strip_cell
+    left = centre - step * len(line.strip) / 2
+    return [_cell(heat, left + step * k, middle - 7, max(1.0, step - 1.5), 14, about)
+            for k, (heat, about) in enumerate(zip(line.strip, line.abouts, strict=True))]  # fmt: skip
 
 
 def _text(text: Text, x: float, middle: float, anchor: str) -> str:
     # The baseline by the height of digits: `dominant-baseline` is not known everywhere.
     y = middle + 0.36 * text.size
     style = "" if text.style == "plain" else f' class="{text.style}"'
+    if text.heat is not None:
+        style = f' class="{"odd-text" if text.heat < 0 else f"t{text.heat}"}"'
     # Letters of unknown width are held to the room that was left for them.
-    held = f' textLength="{_n(text.width)}" lengthAdjust="spacingAndGlyphs"'
-    if known(text.words):
-        held = ""
+    room = text.width - (0 if text.heat is None else 2 * CELL_PADDING)
+    held = "" if known(text.words) else f' textLength="{_n(room)}" lengthAdjust="spacingAndGlyphs"'
     at = f'x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}"'
     return f"<text {at}{style}{held}>{_safe(text.words)}</text>"
 
@@ -169,46 +264,37 @@ def _text(text: Text, x: float, middle: float, anchor: str) -> str:
 # ── Below the graph ─────────────────────────────────────────────────────────────────────
 
 
-def _present(scene: Scene) -> list[str]:
-    kinds = {box.kind for box in scene.boxes}
-    return [kind for kind in _KINDS if kind in kinds]
-
-
-def _legend(scene: Scene, width: float) -> list[tuple[str, float, int]]:
-    """Kinds with the place and row of each in the legend."""
-    x, row, found = 0.0, 0, []
-    for kind in _present(scene):
-        needed = 26 + text_width(kind, SMALL_SIZE) + 14
-        if x and x + needed > width:
-            x, row = 0.0, row + 1
-        found.append((kind, x, row))
-        x += needed
-    return found
-
-
-def _notes(scene: Scene, width: float) -> list[str]:
-    return [line for note in scene.notes for line in wrapped(note, SMALL_SIZE, width)]
-
-
-def _foot_height(scene: Scene, width: float) -> int:
-    rows = max((row for _, _, row in _legend(scene, width)), default=-1) + 1
-    return LINE_HEIGHT * rows + _NOTE_HEIGHT * len(_notes(scene, width))
-
-
-def _foot(scene: Scene, width: float, top: float) -> list[str]:
-    """The legend of the kinds of boxes that occur, and the notes."""
-    found, rows = [], 0
-    for kind, x, row in _legend(scene, width):
-        rows = row + 1
-        y = top + LINE_HEIGHT * row
+def _foot(end: Foot) -> list[str]:
+    """The legend of what occurs, and the notes."""
+    found = []
+    for swatch in end.swatches:
+        x, y, kind = swatch.x, swatch.y, swatch.kind
         name = kind.replace("intermediate ", "")
+        if kind == "heat":
+            found += [_cell(h, x + 10 * k, y, 10.5, 12) for k, h in enumerate(swatch.heats)]
+        elif kind == "back":
+            found.append(f'<g class="back"><path class="edge" d="M{_n(x + 28)} {_n(y + 6)}H{_n(x)}" '
+                         'marker-end="url(#{scope}-back-tip)"/></g>')  # fmt: skip
+        else:
+            found.append(f'<g class="{name}">{_sample(kind, x, y)}</g>')
         found.append(
-            f'<g class="{name}"><rect class="shape" x="{_n(MARGIN + x)}" y="{_n(y)}" width="20" '
-            f'height="12" rx="{6 if kind == "operation" else 3}"/></g>'
-            f'<text class="small muted" x="{_n(MARGIN + x + 26)}" y="{_n(y + 10)}">{kind}</text>'
+            f'<text class="small muted" x="{_n(x + swatch.room)}" y="{_n(y + 10)}">'
+            f"{_safe(swatch.words)}</text>"
         )
-    start = top + LINE_HEIGHT * rows
-    for k, line in enumerate(_notes(scene, width)):
-        y = start + _NOTE_HEIGHT * k + 12
-        found.append(f'<text class="small muted" x="{MARGIN}" y="{_n(y)}">{_safe(line)}</text>')
+    for style, y, line in end.lines:
+        found.append(f'<text class="small {style}" x="{MARGIN}" y="{_n(y)}">{_safe(line)}</text>')
     return found
+
+
+def _sample(kind: str, x: float, y: float) -> str:
+    """A small box of its kind."""
+    radius = 6 if kind == "operation" else 3
+    place = f'x="{_n(x)}" y="{_n(y)}" width="20" height="12" rx="{radius}"'
+    shape = f'<rect class="shape" {place}/>'
+    if kind == "repeat":
+        shape = f'<rect class="shape" x="{_n(x + 2)}" y="{_n(y - 2)}" width="16" height="10" rx="3"/>' + (
+            shape
+        )
+    if kind in ("module", "repeat", "chain", "rest"):
+        shape += _head(x, y, 20, 5, 3)
+    return shape

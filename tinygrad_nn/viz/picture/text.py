@@ -1,24 +1,62 @@
-"""Trace to a tree of plain text: for terminals, logs, and readers of screens."""
+"""View to plain text: for terminals, logs, and readers of screens.
+
+A tree of the nodes, or an outline of the modules; long ones are cut, and say so.
+"""
 
 from __future__ import annotations
 
-from tinygrad_nn.viz.picture.scene import compose
-from tinygrad_nn.viz.trace.model import Edge, Record, Trace, Summary
+from tinygrad_nn.viz.picture import notes
+from tinygrad_nn.viz.picture.modules import count_words, within
+from tinygrad_nn.viz.picture.nodes import only
+from tinygrad_nn.viz.trace.model import Edge, Record, Role, Summary, Trace
+from tinygrad_nn.viz.view.model import Part, View
 from tinygrad_nn.viz.wording import (
     arguments,
     array_line,
     clean,
+    few,
+    norm_words,
     number,
     shape_text,
     shorten,
     signed,
+    times,
 )
 
-__all__ = ["to_text"]
+__all__ = ["MOST_LINES", "to_text"]
+
+MOST_LINES = 300
+_WIDEST = 64
+"""Room for the names of a tree; deep ones are indented further, but take no column along."""
 
 
-def to_text(trace: Trace, *, constants: bool = True) -> str:
-    """Tree with the root on top and the inputs of each operation, in order, below it.
+def to_text(view: View, *, constants: bool = True) -> str:
+    """Text of a view."""
+    folded = any(part.kind != "node" for part in view.parts)
+    lines = _outline(view) if folded else _tree(view.trace, constants)
+    shown = lines[:MOST_LINES]
+    if len(lines) > MOST_LINES:
+        shown.append([f"… {len(lines) - MOST_LINES} more lines"])
+    # What the tree shows are all records, whatever the boxes show.
+    words = [*notes.alarms(view.trace), *_notes(view, shown)]
+    return "\n".join([*_columns(shown), *(["", *words] if words else [])]) + "\n"
+
+
+def _notes(view: View, lines: list[list[str]]) -> list[str]:
+    found = list(notes.notes(view, (), back=False))
+    cells = [cell for line in lines for cell in line]
+    if any("≈" in cell for cell in cells):
+        found.insert(0, "Arrays: ≈ mean ± standard deviation [smallest, largest].")
+    if any("‖" in cell for cell in cells):
+        found.append("‖∇‖ is the norm of a gradient: the root of the sum of its squares.")
+    return found
+
+
+# ── Tree ────────────────────────────────────────────────────────────────────────────────
+
+
+def _tree(trace: Trace, constants: bool) -> list[list[str]]:
+    """The root on top, and the inputs of each operation, in order, below it.
 
     A node that is used again is named again, but what lies below it is written only once.
     """
@@ -47,8 +85,7 @@ def to_text(trace: Trace, *, constants: bool = True) -> str:
             last = position == len(children) - 1 and not r.left_out
             turn, rail = ("└─ ", "   ") if last else ("├─ ", "│  ")
             stack.append((e, e.source, below + turn, below + rail))
-    notes = compose(trace, constants=constants).notes
-    return "\n".join([*_columns(lines), *(["", *notes] if notes else [])]) + "\n"
+    return lines
 
 
 def _head(r: Record, edges: list[Edge], records: dict[int, Record], again: bool) -> str:
@@ -62,7 +99,7 @@ def _head(r: Record, edges: list[Edge], records: dict[int, Record], again: bool)
     inputs = [_operand(records[e.source]) for e in edges]
     static = arguments(r.params)
     more = ["…"] if r.left_out else []
-    return f"{name} = {r.op}({', '.join(inputs + more + ([static] if static else []))})"
+    return f"{name} = {clean(r.op)}({', '.join(inputs + more + ([static] if static else []))})"
 
 
 def _operand(r: Record) -> str:
@@ -75,27 +112,94 @@ def _cells(r: Record, edge: Edge | None) -> list[str]:
     """What follows the name: the value, its gradient, and the arrow that led here."""
     if not r.name:
         return [r.role.value]
-    cells = [_figures(r.value)]
-    if r.gradient is None:
-        cells.append(r.missing)
-    elif r.gradient.is_scalar and r.gradient.elements:
-        cells.append(f"grad {signed(r.gradient.elements[0])}")
-    else:
-        cells.append(f"grad {array_line(r.gradient)}")
+    cells = [_figures(r.value), _gradient(r)]
     if edge is not None and edge.local is not None:
-        added = "" if edge.contribution is None else f", adds {signed(edge.contribution)}"
-        cells.append(f"[local {number(edge.local)}{added}]")
+        added = edge.contribution
+        adds = f", adds {signed(added)}" if isinstance(added, (int, float)) else ""
+        cells.append(f"[local {number(edge.local)}{adds}]")
     return cells
+
+
+def _gradient(r: Record) -> str:
+    if r.gradient is None:
+        return r.missing
+    if r.gradient.is_scalar:
+        return f"grad {signed(only(r.gradient))}"
+    norm = "" if few(r.gradient) else f"  ‖∇‖ {_norm(r.gradient)}"
+    return f"grad {array_line(r.gradient)}{norm}"
+
+
+def _norm(gradient: Summary) -> str:
+    return norm_words(gradient.norm) if gradient.is_finite else "not finite"
 
 
 def _figures(s: Summary) -> str:
     return array_line(s) if s.is_scalar else f"{shape_text(s.shape)} {array_line(s)}"
 
 
+# ── Outline ─────────────────────────────────────────────────────────────────────────────
+
+
+def _outline(view: View) -> list[list[str]]:
+    """Parts in order of the computation, within their frames, parameters below their modules."""
+    records = {r.key: r for r in view.trace.records}
+    frames = {c.key: c for c in view.clusters}
+    lines: list[list[str]] = []
+    opened: list[str] = []
+    for part in view.parts:
+        around: list[str] = []
+        key = part.cluster
+        while key is not None:
+            around.insert(0, key)
+            key = frames[key].parent
+        same = 0
+        while same < min(len(around), len(opened)) and around[same] == opened[same]:
+            same += 1
+        for depth in range(same, len(around)):
+            frame = frames[around[depth]]
+            title = shorten(clean(frame.title), 40)
+            lines.append([f"{'  ' * depth}{title}  {shorten(clean(frame.about), 60)}".rstrip()])
+        opened = around
+        lines += _part_lines(part, records, "  " * len(around))
+    return lines
+
+
+def _part_lines(part: Part, records: dict[int, Record], pad: str) -> list[list[str]]:
+    if part.kind == "node":
+        r = records[part.nodes[0]]
+        op = f" = {clean(r.op)}(…)" if r.op else ""
+        return [[f"{pad}{shorten(clean(r.name)) or r.role.value}{op}", times(r.value.shape),
+                 _gradient(r) if r.name else array_line(r.value)]]  # fmt: skip
+    inner = [records[key] for key in part.nodes]
+    learned = sum(r.value.size for r in inner if r.role is Role.PARAMETER)
+    counts = [count_words(len(inner), "node")]
+    if learned:
+        counts.insert(0, count_words(learned, "param"))
+    title = "  ".join(filter(None, [shorten(clean(part.title), 40), shorten(clean(part.about), 60)]))
+    lines = [[f"{pad}{title or part.kind}", "", ", ".join(counts) + _range(part)]]
+    for key in part.parameters:
+        r = records[key]
+        name = shorten(within(clean(r.name), clean(part.title)))
+        shape = number(only(r.value)) if r.value.is_scalar else times(r.value.shape)
+        norm = f"‖∇‖ {_norm(r.gradient)}" if r.gradient is not None else r.missing
+        lines.append([f"{pad}  {name}", shape, norm])
+    return lines
+
+
+def _range(part: Part) -> str:
+    if not part.copies or not any(part.copies):
+        return ""
+    return f", ‖∇‖ {number(min(part.copies))} … {number(max(part.copies))}"
+
+
+# ── Both ────────────────────────────────────────────────────────────────────────────────
+
+
 def _columns(lines: list[list[str]]) -> list[str]:
-    """Cells one below the other, as far as the widest of each column."""
+    """Cells one below the other, as far as the widest of each column that is not too wide."""
     count = max(map(len, lines))
-    widths = [max((len(row[k]) for row in lines if k < len(row)), default=0) for k in range(count)]
+    widths = [max((len(row[k]) for row in lines if k < len(row) and len(row[k]) <= _WIDEST),
+                  default=0) for k in range(count)]  # fmt: skip
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
         for row in lines

@@ -11,6 +11,9 @@ from enum import Enum
 
 __all__ = ["Edge", "Failure", "Jacobian", "Picture", "Record", "Role", "Scope", "Summary", "Trace"]
 
+_LONGEST = 40
+"""Characters of a name in a `repr`."""
+
 
 class Role(Enum):
     """What a node is in its graph."""
@@ -198,7 +201,7 @@ class Failure:
     at: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """One pass over a graph.
 
@@ -234,6 +237,15 @@ class Trace:
         """The edges that the backward pass took, in its order."""
         taken = [e for e in self.edges if e.step is not None]
         return sorted(taken, key=lambda e: e.step or 0)
+
+    def __repr__(self) -> str:
+        name = (
+            self.root.name if len(self.root.name) <= _LONGEST else f"{self.root.name[:_LONGEST]}…"
+        )
+        steps = sum(edge.step is not None for edge in self.edges)
+        nodes = f"{self.kept} of {self.total}" if self.kept < self.total else str(self.kept)
+        broke = "" if self.failure is None else f", broke in {self.failure.phase}"
+        return f"<{type(self).__name__} of {name!r}: {nodes} nodes, {steps} backward steps{broke}>"
 
     def uses(self) -> dict[int, list[Edge]]:
         """For each result its edges, in the order of the operation's inputs."""

@@ -1,32 +1,62 @@
-"""Graph to `Trace`: what a drawing may know of the engine is all in here."""
+"""Graph to `Trace`: the engine's nodes are read, and written down as plain data."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.core.observe import Observer, observe
-from tinygrad_nn.core.reverse import gradients
-from tinygrad_nn.core.sweep import pull, reverse_order
 from tinygrad_nn.errors import FreedGraphError, GradientError, OperandError, OptionError
 from tinygrad_nn.tensor import Parameter
-from tinygrad_nn.viz.trace.model import Edge, Record, Role, Trace, Summary
+from tinygrad_nn.viz.trace.failures import short_line
+from tinygrad_nn.viz.trace.figures import figure
+from tinygrad_nn.viz.trace.graph import (
+    PICTURES,
+    Sources,
+    as_made,
+    below,
+    fact_of,
+    freed_words,
+    inputs_of,
+    is_freed,
+    model_names,
+    nearest,
+    no_backward,
+    placed,
+    run_pass,
+)
+from tinygrad_nn.viz.trace.jacobians import MOST_NODES, local_derivatives
+from tinygrad_nn.viz.trace.model import Edge, Jacobian, Record, Role, Scope, Summary, Trace
+from tinygrad_nn.viz.trace.rules import rule_texts
+from tinygrad_nn.viz.trace.steps import Fact, locals_of, payload_of
 from tinygrad_nn.viz.wording import shape_text
 
-__all__ = ["LIMIT", "record"]
+__all__ = [
+    "LIMIT",
+    "Sources",
+    "freed_words",
+    "is_freed",
+    "model_names",
+    "no_backward",
+    "nodes_below",
+    "record",
+    "run_pass",
+    "write",
+]
 
 LIMIT = 300
 """Nodes that one drawing shows at most; beyond that it is a texture, not a picture."""
 
-_KEPT_ELEMENTS = 64
-_EDGES_PER_NODE = 4
+_LONGEST_NAME = 500
 
 
-def record(root: Any, *, backward: bool = False, limit: int = LIMIT, model: Any = None) -> Trace:
+def record(
+    root: Any, *, backward: bool = False, limit: int | None = None, model: Any = None
+) -> Trace:
     """Trace of the graph below `root`.
 
     Args:
@@ -47,291 +77,284 @@ def record(root: Any, *, backward: bool = False, limit: int = LIMIT, model: Any 
             f"draw: got {type(root).__name__}, expected a Value or Tensor; "
             "draw what a computation returned, for example its loss"
         )
-    if limit < 1:
+    if limit is not None and limit < 1:
         raise OptionError(f"draw: got limit={limit}, expected at least 1")
-    names = _paths(model)
-    order = _order(root)
-    gradients = _observed(root, order) if backward else _stored(order)
-    return _Recorder(root, order, gradients, limit, names, observed=backward).trace()
-
-
-def _paths(model: Any) -> dict[Node, str]:
-    """Dotted path of each parameter; of several models the number of the model comes first."""
-    if model is None:
-        return {}
-    several = isinstance(model, (list, tuple))
-    found: dict[Node, str] = {}
-    for i, one in enumerate(model if several else (model,)):
-        if not hasattr(one, "named_parameters"):
-            raise OperandError(
-                f"draw: got a model of type {type(one).__name__}, expected a Module, or a list of "
-                "them"
-            )
-        prefix = f"{i}." if several else ""
-        for name, parameter in one.named_parameters():
-            found.setdefault(parameter, prefix + name)
-    return found
-
-
-# ── Reading the engine ──────────────────────────────────────────────────────────────────
-
-
-def _order(root: Node) -> list[Node]:
-    try:
-        return [root] if root.op is None else reverse_order(root)
-    except FreedGraphError as error:
-        # The engine's advice is for a second backward pass, which nobody asked for here.
-        why = str(error).partition("; ")[0].removeprefix("backward through ")
+    sources = Sources(names=model_names(model))
+    order = below([root], sources)
+    if freed := next((n for n in order if is_freed(n)), None):
         raise FreedGraphError(
-            f"draw: nothing is left to draw below {why}; draw before it, or call that backward "
-            "with retain_graph=True; draw(x, backward=True) shows gradients without either"
-        ) from error
-
-
-def _payload(node: Node) -> Any:
-    """What the node holds. Unlike `Tensor.data` it hands nothing out, so it costs no copy."""
-    return node._data
-
-
-def _stored(order: Sequence[Node]) -> dict[Node, Any]:
-    """Gradients that earlier passes left in the nodes."""
-    found = ((node, node._grad) for node in order)
-    return {n: _payload(g) if isinstance(g, Node) else g for n, g in found if g is not None}
-
-
-class _Collector(Observer):
-    """Observer that keeps every gradient of a pass."""
-
-    def __init__(self) -> None:
-        self.found: dict[Node, Any] = {}
-
-    def gradient(self, node: Node, gradient: Any) -> None:
-        """Keep it; the sweep adds nothing to a gradient that is complete."""
-        self.found[node] = gradient
-
-
-def _observed(root: Node, order: Sequence[Node]) -> dict[Node, Any]:
-    """Gradients of `root` by a pass that leaves every `grad` as it is."""
-    payload = _payload(root)
-    if root.op is None:
-        raise GradientError(
-            "draw: backward=True of something that requires no gradient; expected at least one "
-            "input made with requires_grad=True, or draw it without backward"
+            f"draw: nothing is left to draw below the {freed_words(freed)}; draw before it, or "
+            "call that backward with retain_graph=True; draw(x, backward=True) shows gradients "
+            "without either"
         )
-    if np.size(payload) != 1:
-        raise GradientError(
-            f"draw: backward=True of a tensor of shape {payload.shape}, expected one element, "
-            "for example loss.sum()"
-        )
-    before = [(node, node._grad) for node in order]
-    collector = _Collector()
-    try:
-        with observe(collector):
-            pull((root,), (_one(payload),))
-    finally:
-        for node, gradient in before:
-            node._grad = gradient
-    return collector.found
+    if backward:
+        if why := no_backward(root):
+            raise GradientError(f"draw: backward=True: {why}")
+        sources.steps = run_pass(root, order)
+    return write([root], sources, limit=limit, order=order)
 
 
-def _one(payload: Any) -> Any:
-    return 1.0 if isinstance(payload, float) else np.ones(payload.shape, payload.dtype)
-
-
-def _shares(node: Node, g: Any) -> list[float | None]:
-    """What each input of `node` gets of its gradient `g`, by the operation's own rules."""
-    with np.errstate(all="ignore"):
-        try:
-            found = _pulled(node, g, lambda x: x)
-        except ArithmeticError:
-            # Python floats raise where arrays give infinity; NumPy's floats do as arrays do.
-            found = _pulled(node, g, np.float64)
-    return [None if h is None else np.nan if isinstance(h, complex) else float(h) for h in found]
-
-
-def _pulled(node: Node, g: Any, convert: Callable[[Any], Any]) -> Sequence[Any]:
-    op, params = node.op, node.params or {}
-    assert op is not None
-    needs = tuple(isinstance(p, Node) for p in node.inputs)
-    g, y, *values = map(convert, (g, _payload(node), *node.values))
-    found = gradients(op, g, y, values, needs, params)
-    return [h if needed else None for h, needed in zip(found, needs, strict=True)]
+def nodes_below(root: Node) -> list[Node]:
+    """The nodes that `record` writes down, in the order of their records."""
+    return below([root], Sources())
 
 
 # ── Writing it down ─────────────────────────────────────────────────────────────────────
 
 
-class _Recorder:
-    """Walks the nodes that are kept, inputs first, and writes a record of each."""
+def write(
+    roots: Sequence[Node],
+    sources: Sources,
+    *,
+    limit: int | None = None,
+    keys: dict[Node, int] | None = None,
+    order: list[Node] | None = None,
+) -> Trace:
+    """Trace of the nodes below `roots`, the last of which is the root of the trace.
 
-    def __init__(
-        self,
-        root: Node,
-        order: Sequence[Node],
-        gradients: dict[Node, Any],
-        limit: int,
-        names: dict[Node, str],
-        *,
-        observed: bool,
-    ) -> None:
-        self.root = root
-        self.order = order
-        self.kept = _nearest(root, limit)
-        self.gradients = gradients
-        self.observed = observed
-        self.room = {"constants": limit, "edges": _EDGES_PER_NODE * limit}
-        self.scalar = all(np.shape(_payload(node)) == () for node in self.kept)
+    Args:
+        roots: Where to begin.
+        sources: What else is known.
+        limit: Keep this many nodes.
+        keys: Into it goes the record of each node.
+        order: What `below` gives, if that was asked already.
+    """
+    order = order or below(roots, sources)
+    total = len(order)
+    if limit is not None and limit < total:
+        kept = nearest(roots, sources, limit)
+        order = below(roots, sources, kept)
+    else:
+        order = as_made(roots, order, sources)
+    writer = _Writer(roots[-1], order, sources, total)
+    trace = writer.trace()
+    if keys is not None:
+        keys.update(writer.keys)
+    return trace
+
+
+class _Writer:
+    """Goes through the nodes in order and writes a record of each."""
+
+    def __init__(self, root: Node, order: list[Node], sources: Sources, total: int) -> None:
+        self.root, self.order, self.sources, self.total = root, order, sources, total
+        self.steps = sources.steps
+        self.small = total <= PICTURES
+        self.scalar = all(np.shape(payload_of(node)) == () for node in order)
         self.keys: dict[Node, int] = {}
         self.records: list[Record] = []
         self.edges: list[Edge] = []
+        self.jacobians: list[Jacobian] = []
         self.counts: Counter[str] = Counter()
         # A name that the user gave comes before the path within the model.
-        self.names = {node: node.name or names.get(node) for node in self.kept}
+        self.names = {node: node.name or sources.names.get(node) for node in order}
         self.taken = set(self.names.values())
-        # Leaves with another number than the one that the results were computed from.
-        self.changed = {p for n in self.kept for p in _nodes(n.inputs) if p.epoch > n.epoch}
+        self.stored: dict[Node, Any] = {}
+        if self.steps is None:
+            found = ((node, node._grad) for node in order)
+            self.stored = {n: payload_of(g) for n, g in found if g is not None}
+        self.values, self.changed = self._written()
+        self.places = placed(order, sources)
+        self.scopes, self.calls = _kept_scopes(sources, self.places)
+        self.lines: dict[Any, str] = {}
 
     def trace(self) -> Trace:
-        for node in _inputs_first(self.root, self.kept):
+        for node in self.order:
             self._add(node)
+        failure = self.sources.failure
+        if failure is not None:
+            at = self.keys.get(self.sources.broken) if self.sources.broken is not None else None
+            failure = replace(failure, at=at)
         return Trace(
-            tuple(self.records), tuple(self.edges), len(self.order), len(self.kept), self.observed
-        )
+            tuple(self.records), tuple(self.edges), self.total, len(self.order),
+            self.steps is not None, self.scopes, tuple(self.jacobians), failure,
+        )  # fmt: skip
+
+    def _written(self) -> tuple[dict[Node, Summary], set[Node]]:
+        """Leaves written after their use: what they held then, and those where nobody knows."""
+        values: dict[Node, Summary] = {}
+        changed: set[Node] = set()
+        for node in self.order:
+            for p in inputs_of(node, self.sources):
+                if isinstance(p, Node) and p.epoch > node.epoch:
+                    known = [v for when, v in self.sources.held.get(p, ()) if when <= node.epoch]
+                    if known:
+                        values[p] = known[-1]
+                    else:
+                        changed.add(p)
+        return values, changed
 
     def _add(self, node: Node) -> None:
         """Write the record of `node`, after those of its constants."""
-        sources = [self._source(p) for p in node.inputs]
+        fact = fact_of(node, self.sources)
+        inputs = () if fact is None else fact.inputs
+        scope = self.places.get(node)
+        sources = [self._source(p, scope) for p in inputs]
         name = self.names[node]
         key = self.keys[node] = len(self.records)
-        left_out = sum(source is None for source in sources)
-        op = None if node.is_leaf else node.op
+        op = None if fact is None else fact.op
+        gradient = self._gradient(node)
         self.records.append(Record(
             key=key,
-            name=str(name)[:500] if name else self._generated(node),
+            name=str(name)[:_LONGEST_NAME] if name else self._generated(node, op),
             named=bool(name),
-            role=self._role(node),
+            role=self._role(node, op),
             op=None if op is None else op.name,
-            params=tuple((k, _static_text(v)) for k, v in (node.params or {}).items()),
+            params=_static(fact.params) if fact is not None and fact.params else (),
             arguments=() if op is None or op.variadic else op.data,
-            value=_summary(_payload(node)),
-            gradient=_summary(self.gradients[node]) if node in self.gradients else None,
-            missing=self._missing(node),
-            left_out=left_out,
+            value=self.values.get(node) or figure(payload_of(node), picture=self.small),
+            gradient=gradient,
+            missing="" if gradient is not None else self._missing(node),
+            left_out=sources.count(None),
             changed=node in self.changed,
+            scope=None if scope is None else self.calls[scope],
+            line=self._line(node),
         ))  # fmt: skip
-        local: Sequence[float | None] = [None] * len(sources)
-        share = local
-        if op is not None and self.scalar and self.changed.isdisjoint(_nodes(node.inputs)):
-            local = _shares(node, _one(_payload(node)))
-            if node in self.gradients:
-                share = _shares(node, self.gradients[node])
-        self.edges += [
-            Edge(source, key, slot, local[slot], share[slot])
-            for slot, source in enumerate(sources)
-            if source is not None
-        ]
+        if fact is not None and inputs:
+            self._add_edges(node, key, fact, sources)
+            if self.steps is not None and not self.scalar and self.total <= MOST_NODES:
+                self._add_jacobians(node, key, fact, sources)
 
-    def _source(self, p: Any) -> int | None:
+    def _add_jacobians(
+        self, node: Node, key: int, fact: Fact, sources: Sequence[int | None]
+    ) -> None:
+        found = local_derivatives(node, fact)
+        if found is not None:
+            for slot, (source, entries) in enumerate(zip(sources, found, strict=True)):
+                if source is not None and entries is not None:
+                    self.jacobians.append(Jacobian(key, slot, entries))
+
+    def _add_edges(self, node: Node, key: int, fact: Fact, sources: Sequence[int | None]) -> None:
+        inputs = fact.inputs
+        rules = rule_texts(node, fact)
+        none: Sequence[Any] = (None,) * len(inputs)
+        local = steps = none
+        share: Sequence[float | None] = none
+        if self.steps is not None:
+            steps = self.steps.steps.get(node, none)
+            if self.scalar:
+                local = self.steps.locals.get(node, none)
+        elif self.scalar and node.op is not None and self.changed.isdisjoint(_nodes(inputs)):
+            local = locals_of(node)
+            if node in self.stored:
+                share = locals_of(node, self.stored[node])
+        for slot, source in enumerate(sources):
+            if source is None:
+                continue
+            step = steps[slot]
+            if step is None:
+                self.edges.append(
+                    Edge(source, key, slot, local[slot], share[slot], rule=rules[slot])
+                )
+            else:
+                place, added, total = step
+                if self.scalar:
+                    added, total = _bare(added), _bare(total)
+                self.edges.append(
+                    Edge(source, key, slot, local[slot], added, place, total, rules[slot])
+                )
+
+    def _source(self, p: Any, scope: int | None) -> int | None:
         """Key of an input, None for one that is left out."""
-        self.room["edges"] -= 1
-        if self.room["edges"] < 0:
-            return None
         if isinstance(p, Node):
             return self.keys.get(p)
-        self.room["constants"] -= 1
-        if self.room["constants"] < 0:
-            return None
+        held = p if isinstance(p, Summary) else figure(p, picture=self.small)
         self.records.append(
-            Record(len(self.records), "", False, Role.CONSTANT, None, (), (), _summary(p),
-                   None, "", 0, False)
+            Record(len(self.records), "", False, Role.CONSTANT, None, (), (), held, None, "", 0,
+                   False, None if scope is None else self.calls[scope])
         )  # fmt: skip
         return len(self.records) - 1
 
-    def _generated(self, node: Node) -> str:
+    def _gradient(self, node: Node) -> Summary | None:
+        if self.steps is not None:
+            found = self.steps.gradients.get(node)
+            return figure(found) if isinstance(found, float) else found
+        if node in self.stored:
+            return figure(self.stored[node], picture=self.small)
+        return None
+
+    def _generated(self, node: Node, op: Any) -> str:
         kind = "parameter" if isinstance(node, Parameter) else "leaf"
-        stem = "constant" if node.op is None else kind if node.is_leaf else node.op.name
+        stem = op.name if op is not None else "constant" if node.op is None else kind
         while True:
             self.counts[stem] += 1
             name = f"{stem}_{self.counts[stem]}"
             if name not in self.taken:
                 return name
 
-    def _role(self, node: Node) -> Role:
-        if node.op is None:
-            return Role.CONSTANT
-        if node.is_leaf:
-            return Role.PARAMETER if isinstance(node, Parameter) else Role.INPUT
-        return Role.RESULT if node is self.root else Role.VALUE
+    def _line(self, node: Node) -> str:
+        line = self.sources.lines.get(node)
+        if line is None:
+            return ""
+        place = getattr(line, "args", line)
+        found = self.lines.get(place)
+        if found is None:
+            found = self.lines[place] = short_line(line())
+        return found
+
+    def _role(self, node: Node, op: Any) -> Role:
+        if op is not None:
+            return Role.RESULT if node is self.root else Role.VALUE
+        if isinstance(node, Parameter):
+            return Role.PARAMETER
+        return Role.CONSTANT if node.op is None else Role.INPUT
 
     def _missing(self, node: Node) -> str:
-        if node in self.gradients:
-            return ""
+        failure = self.sources.failure
         if node.op is None:
             return "requires no gradient"
-        if self.observed:
-            return "no gradient arrives"
-        if not node.is_leaf and self.gradients:
+        if self.steps is not None:
+            broke = failure is not None and failure.phase == "backward"
+            return "the pass broke before it came here" if broke else "no gradient arrives"
+        if failure is not None and failure.phase == "freed":
+            return "the graph was freed"
+        if self.sources.why:
+            return f"no backward pass: {self.sources.why}"
+        if not node.is_leaf and self.stored:
             return "gradient not kept"
         return "not yet run backward"
+
+
+def _kept_scopes(
+    sources: Sources, places: dict[Node, int | None]
+) -> tuple[tuple[Scope, ...], dict[int, int]]:
+    """Calls that something here was made in, numbered anew, and their new numbers by the old."""
+    kept = set(sources.entered)
+    for made_in in places.values():
+        place = made_in
+        while place is not None and place not in kept:
+            kept.add(place)
+            place = sources.scopes[place].parent
+    calls = {old: new for new, old in enumerate(sorted(kept))}
+    counts: Counter[str] = Counter()
+    found = []
+    for old in calls:
+        scope = sources.scopes[old]
+        parent = None if scope.parent is None else calls[scope.parent]
+        found.append(replace(scope, parent=parent, call=counts[scope.path]))
+        counts[scope.path] += 1
+    return tuple(found), calls
 
 
 def _nodes(inputs: Sequence[Any]) -> set[Node]:
     return {p for p in inputs if isinstance(p, Node)}
 
 
-def _nearest(root: Node, limit: int) -> set[Node]:
-    """The first `limit` nodes by their steps from the root."""
-    found, queue = {root}, deque([root])
-    while queue:
-        for p in queue.popleft().inputs:
-            if len(found) < limit and isinstance(p, Node) and p not in found:
-                found.add(p)
-                queue.append(p)
-    return found
+def _bare(x: float | Summary) -> float:
+    """The number of a figure without axes."""
+    if isinstance(x, Summary):
+        return float(x.elements[0]) if x.elements else 0.0
+    return x
 
 
-def _inputs_first(root: Node, kept: set[Node]) -> Iterator[Node]:
-    """Nodes of `kept`, each after its inputs, the first input's side first."""
-    seen = {root}
-    stack = [(root, iter(root.inputs))]
-    while stack:
-        node, rest = stack[-1]
-        for p in rest:
-            if isinstance(p, Node) and p in kept and p not in seen:
-                seen.add(p)
-                stack.append((p, iter(p.inputs)))
-                break
-        else:
-            stack.pop()
-            yield node
-
-
-def _summary(payload: Any) -> Summary:
-    array = np.asarray(payload)
-    finite = array[np.isfinite(array)].astype(np.float64)
-    nans = int(np.isnan(array).sum())
-    some = finite if finite.size else np.zeros(1)
-    with np.errstate(all="ignore"):
-        return Summary(
-            shape=array.shape,
-            dtype=type(payload).__name__ if isinstance(payload, (bool, int, float))
-            else str(array.dtype),
-            size=array.size,
-            elements=tuple(array.ravel().tolist()) if array.size <= _KEPT_ELEMENTS else None,
-            mean=float(some.mean()),
-            deviation=float(some.std()),
-            low=float(some.min()),
-            high=float(some.max()),
-            norm=float(np.sqrt((some * some).sum())),
-            nans=nans,
-            infs=array.size - finite.size - nans,
-        )  # fmt: skip
+def _static(params: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((k, _static_text(v)) for k, v in params.items())
 
 
 def _static_text(value: Any) -> str:
     """A static argument's value; of an array only the shape, of a function the name."""
     if isinstance(value, Node):
-        value = _payload(value)
+        value = payload_of(value)
     if isinstance(value, np.ndarray):
         return f"array {shape_text(value.shape)}".strip()
     if callable(value):

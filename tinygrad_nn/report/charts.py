@@ -1,0 +1,348 @@
+"""Line charts: a still SVG for paper and readers without scripts, a table, and room for a live one.
+
+A chart names the columns of the document that it shows, such as `history/epochs/*/loss`. The
+script of the page reads the same columns, so that no number stands in a page twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from tinygrad_nn.report.figures import figure, number_of, percent
+from tinygrad_nn.report.markup import element, told, told_share, words
+
+__all__ = ["Chart", "Line", "chart_figure", "column", "key", "ticks"]
+
+_WIDTH, _HEIGHT = 640, 264
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 18, 14, 40
+_TALL: Final = 400
+"""Rows that a table of data has at most."""
+_DOTS: Final = 40
+_LOG_FROM: Final = 50.0
+"""A greatest over a least number from which on the axis is logarithmic at first."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart.
+
+    Attributes:
+        name: For the legend.
+        x, y: Columns of the document, with `*` for each row.
+        step: Where `x` is empty: distance of the rows, counted from 1.
+        hue: Which colour and dashes it has; None for those of its place in the chart.
+    """
+
+    name: str
+    x: str
+    y: str
+    step: int = 0
+    hue: int | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over one axis.
+
+    Attributes:
+        id: Of its element.
+        title: Its heading.
+        along: What the horizontal axis counts.
+        lines: The lines.
+        share: Whether the numbers are shares of 1, printed as percentages.
+        mark: Line, x and word of a point to be marked.
+        log: Whether the vertical axis is logarithmic at first; None decides by the numbers.
+    """
+
+    id: str
+    title: str
+    along: str
+    lines: tuple[Line, ...]
+    share: bool = False
+    mark: tuple[int, float, str] | None = None
+    log: bool | None = None
+    note: str = field(default="")
+
+
+def key(name: str) -> str:
+    """A name as one part of a column's path."""
+    return name.replace("~", "~0").replace("/", "~1").replace("*", "~2")
+
+
+def column(document: Any, path: str) -> list[tuple[str, Any]]:
+    """Place and value of each entry of a column; None where a row has none."""
+    found = [("", document)]
+    for part in path.split("/"):
+        name = part.replace("~2", "*").replace("~1", "/").replace("~0", "~")
+        found = [
+            (f"{at}/{part if part != '*' else i}".lstrip("/"), value)
+            for at, holder in found
+            for i, value in _entries(holder, part, name)
+        ]
+    return found
+
+
+def _entries(holder: Any, part: str, name: str) -> Iterator[tuple[Any, Any]]:
+    if part == "*":
+        yield from enumerate(holder)
+    elif isinstance(holder, list):
+        yield name, holder[int(name)]
+    else:
+        yield name, None if holder is None else holder.get(name)
+
+
+def points_of(document: Any, line: Line) -> list[tuple[float, float, str]]:
+    """x, y and place of each number of a line; NaN where there is none."""
+    values = column(document, line.y)
+    if line.step:
+        places = [float(1 + i * line.step) for i in range(len(values))]
+    else:
+        places = [number_of(x) for _, x in column(document, line.x)]
+    return [(x, number_of(y), at) for x, (at, y) in zip(places, values, strict=True)]
+
+
+def chart_figure(document: Any, chart: Chart) -> str:
+    """The whole of a chart, as HTML."""
+    rows = [points_of(document, line) for line in chart.lines]
+    log = _is_log(rows, chart)
+    summary = _summary(chart, rows)
+    caption = element("h3", words(chart.title), id=f"{chart.id}-title")
+    switch = ""
+    if _may_be_log(rows, chart):
+        pressed = "true" if log else "false"
+        switch = element("button", "Log scale", type="button", class_="log", aria_pressed=pressed)
+    head = element("div", [caption, _legend(chart), switch], class_="chart-head")
+    still = element("div", _still(chart, rows, log, summary), class_="still")
+    live = element("div", "", class_="live", id=chart.id, role="img", aria_label=summary)
+    note = element("p", chart.note, class_="note") if chart.note else ""
+    read = element("p", "", class_="readout", aria_hidden="true")
+    return element("figure", [head, still, live, read, note, _table(chart, rows)], class_="chart")
+
+
+def chart_data(document: Any, chart: Chart) -> dict[str, Any]:
+    """What the page's script needs to draw it, without the numbers."""
+    rows = [points_of(document, line) for line in chart.lines]
+    return {**asdict(chart), "log": _is_log(rows, chart)}
+
+
+Rows = Sequence[Sequence[tuple[float, float, str]]]
+
+
+def _finite(rows: Rows) -> list[float]:
+    return [y for row in rows for _, y, _ in row if math.isfinite(y)]
+
+
+def _may_be_log(rows: Rows, chart: Chart) -> bool:
+    numbers = _finite(rows)
+    above = [y for y in numbers if y > 0]
+    # Where the logarithm is asked for, numbers that have none are left out of the line.
+    is_whole = len(above) == len(numbers) or bool(chart.log)
+    return is_whole and bool(above) and max(above) > min(above)
+
+
+def _is_log(rows: Rows, chart: Chart) -> bool:
+    if not _may_be_log(rows, chart):
+        return False
+    numbers = [y for y in _finite(rows) if y > 0]
+    return max(numbers) / min(numbers) > _LOG_FROM if chart.log is None else chart.log
+
+
+def _summary(chart: Chart, rows: Rows) -> str:
+    """The chart in one sentence."""
+    parts = []
+    for line, row in zip(chart.lines, rows, strict=True):
+        known = [(x, y) for x, y, _ in row if math.isfinite(y)]
+        if known:
+            (x0, y0), (x1, y1) = known[0], known[-1]
+            way = f"from {_shown(chart, y0)} at {chart.along} {x0:g} to " if len(known) > 1 else ""
+            parts.append(f"{line.name} {way}{_shown(chart, y1)} at {chart.along} {x1:g}")
+    return f"{chart.title}: {'; '.join(parts) or 'no numbers'}"
+
+
+def _shown(chart: Chart, y: float) -> str:
+    return percent(y) if chart.share else figure(y)
+
+
+def _legend(chart: Chart) -> str:
+    items = (
+        element("li", [_swatch(_hue(line, i)), element("span", words(line.name))])
+        for i, line in enumerate(chart.lines)
+    )
+    marked = []
+    if chart.mark:
+        ring = '<circle cx="14" cy="6" r="4.6" class="best"/>'
+        swatch = f'<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{ring}</svg>'
+        marked = [element("li", [swatch, element("span", words(chart.mark[2]))])]
+    return element("ul", [*items, *marked], class_="legend")
+
+
+def _hue(line: Line, place: int) -> int:
+    return place if line.hue is None else line.hue
+
+
+def _swatch(hue: int) -> str:
+    line = f'<line x1="1" y1="6" x2="27" y2="6" class="line s{hue % 6}"/>'
+    return f'<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{line}</svg>'
+
+
+# ── The still picture ───────────────────────────────────────────────────────────────────
+
+
+def _still(chart: Chart, rows: Rows, log: bool, summary: str) -> str:
+    if log:
+        rows = [[(x, y if y > 0 else math.nan, at) for x, y, at in row] for row in rows]
+    numbers = _finite(rows)
+    xs = [x for row in rows for x, _, _ in row]
+    if not numbers or not xs:
+        return element("p", "No numbers to draw.", class_="empty")
+    low, high, marks = ticks(min(numbers), max(numbers), log)
+    first, last = min(xs), max(xs)
+    if first == last:
+        first, last = first - 1, last + 1
+    wide, tall = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        if log:
+            share = (math.log10(y) - math.log10(low)) / (math.log10(high) - math.log10(low))
+        else:
+            share = (y - low) / (high - low)
+        return _LEFT + wide * (x - first) / (last - first), _TOP + tall * (1 - share)
+
+    parts = []
+    for mark in marks:
+        _, y = at(first, mark)
+        parts.append(
+            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
+        )
+        parts.append(
+            f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" class="tick end">{_tick(chart, mark)}</text>'
+        )
+    for whole in _whole_ticks(min(xs), max(xs)):
+        px, _ = at(whole, high)
+        parts.append(f'<text x="{px:.1f}" y="{_HEIGHT - 22}" class="tick middle">{whole:,}</text>')
+    middle = _LEFT + wide / 2
+    parts.append(
+        f'<text x="{middle}" y="{_HEIGHT - 5}" class="tick middle">{words(chart.along)}</text>'
+    )
+    for i, row in enumerate(rows):
+        parts += _path(row, _hue(chart.lines[i], i), at)
+    if chart.mark:
+        parts += _mark(chart, rows, at)
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words(summary)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _path(row: Sequence[tuple[float, float, str]], hue: int, at: Any) -> list[str]:
+    parts, run = [], []
+    known = sum(math.isfinite(y) for _, y, _ in row)
+    for x, y, _ in [*row, (0.0, math.nan, "")]:
+        if math.isfinite(y):
+            run.append(at(x, y))
+            continue
+        if len(run) > 1:
+            points = " ".join(f"{a:.1f},{b:.1f}" for a, b in run)
+            parts.append(f'<polyline points="{points}" class="line s{hue % 6}"/>')
+        if len(run) == 1 or (known <= _DOTS and run):
+            parts += [
+                f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.6" class="dot s{hue % 6}"/>'
+                for a, b in run
+            ]
+        run = []
+    return parts
+
+
+def _mark(chart: Chart, rows: Rows, at: Any) -> list[str]:
+    assert chart.mark is not None
+    line, where, _ = chart.mark
+    for x, y, _ in rows[line]:
+        if x == where and math.isfinite(y):
+            a, b = at(x, y)
+            return [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5.5" class="best"/>']
+    return []
+
+
+def _tick(chart: Chart, mark: float) -> str:
+    if chart.share:
+        return f"{100 * mark:.6g} %"
+    return figure(mark, 3)
+
+
+def ticks(low: float, high: float, log: bool) -> tuple[float, float, list[float]]:
+    """Ends of an axis and marks between, at round numbers."""
+    if log:
+        a, b = math.floor(math.log10(low)), math.ceil(math.log10(high))
+        b = max(b, a + 1)
+        every = max(1, -(-(b - a) // 6))
+        marks = [10.0**k for k in range(a, b + 1, every)]
+        if b - a <= 2:
+            marks = [
+                m * 10.0**k for k in range(a, b + 1) for m in (1, 2, 5) if m * 10.0**k <= 10.0**b
+            ]
+        return 10.0**a, 10.0**b, marks
+    if low == high:
+        low, high = low - abs(low or 1) / 2, high + abs(high or 1) / 2
+    if low > 0 and low < 0.6 * high:
+        low = 0.0
+    size = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(size)) if size else 1.0
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= size * 0.999)
+    start, end = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    marks = [round(k * step, 12) for k in range(start, end + 1)]
+    return marks[0], marks[-1], marks
+
+
+def _whole_ticks(low: float, high: float) -> list[int]:
+    a, b = round(low), round(high)
+    size = max((b - a) / 6, 1)
+    power = 10 ** math.floor(math.log10(size))
+    step = int(next(m * power for m in (1, 2, 5, 10) if m * power >= size))
+    inner = [x for x in range(-(-a // step) * step, b + 1, step) if x - a >= step / 2 or x == a]
+    return [a, *(x for x in inner if x != a)]
+
+
+# ── The table ───────────────────────────────────────────────────────────────────────────
+
+
+def _table(chart: Chart, rows: Rows) -> str:
+    places = sorted({x for row in rows for x, _, _ in row})
+    every = max(1, -(-len(places) // _TALL))
+    shown = [x for i, x in enumerate(places) if i % every == 0 or x == places[-1]]
+    known = [{x: (y, at) for x, y, at in row} for row in rows]
+    tell = told_share if chart.share else told
+    head = element(
+        "tr",
+        [element("th", words(chart.along), scope="col")]
+        + [element("th", words(line.name), scope="col") for line in chart.lines],
+    )
+    body = []
+    for x in shown:
+        cells = [element("th", f"{x:,g}", scope="row")]
+        for row in known:
+            y, at = row.get(x, (math.nan, ""))
+            value = None if not at or math.isnan(y) else y
+            text = tell(_as_json(value), at) if value is not None else "NaN" if at else "–"
+            cells.append(element("td", text))
+        body.append(element("tr", cells))
+    left_out = f", every {every}th row" if every > 1 else ""
+    title = f"{chart.title}{left_out}"
+    table = element(
+        "table",
+        [
+            element("caption", words(title), class_="unseen"),
+            element("thead", head),
+            element("tbody", body),
+        ],
+    )
+    held = element("div", table, class_="scroll", tabindex="0", role="region", aria_label=title)
+    return element("details", [element("summary", "Data"), held], class_="data")
+
+
+def _as_json(y: float) -> Any:
+    if math.isinf(y):
+        return "Infinity" if y > 0 else "-Infinity"
+    return y

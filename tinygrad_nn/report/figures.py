@@ -1,0 +1,53 @@
+"""Numbers as a report prints them, and as JSON holds those that it has no numbers for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from tinygrad_nn.viz.wording import number
+
+__all__ = ["figure", "number_of", "percent", "plain", "times"]
+
+_WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_DIGITS: Final = 4
+
+
+def number_of(x: Any) -> float:
+    """The number that JSON holds; the three that are none there stand as words."""
+    return _WORDS[x] if isinstance(x, str) else math.nan if x is None else float(x)
+
+
+def plain(x: Any) -> Any:
+    """A tree of plain things with every float as strict JSON has it."""
+    if isinstance(x, float) and not math.isfinite(x):
+        return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
+    if isinstance(x, dict):
+        return {str(key): plain(value) for key, value in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [plain(value) for value in x]
+    return x
+
+
+def figure(x: float, digits: int = _DIGITS) -> str:
+    """Four digits, a real minus sign, words for NaN and infinity."""
+    return number(x, digits)
+
+
+def percent(share: float, places: int = 1) -> str:
+    """A share of 1 as a percentage. Only all is 100 %, and only none is 0 %."""
+    if not math.isfinite(share):
+        return figure(share)
+    text = f"{100 * share:.{places}f}"
+    if share < 1 and float(text) >= 100:
+        text = f"{100 - 10.0**-places:.{places}f}"
+    elif share > 0 and float(text) == 0:
+        return f"< {10.0**-places:.{places}f} %"
+    return f"{text} %"
+
+
+def times(ratio: float) -> str:
+    """`3×`, `320×`, `4.1e6×`."""
+    if not math.isfinite(ratio):
+        return "infinitely"
+    return f"{ratio:.1f}×" if ratio < 10 else f"{figure(float(f'{ratio:.2g}'), 2)}×"

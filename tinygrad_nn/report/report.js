@@ -1,0 +1,238 @@
+// @ts-check
+// The live charts of a report: the numbers are those of the embedded document.
+
+/** @typedef {{name: string, x: string, y: string, step: number, hue: number | null}} Line */
+/** @typedef {{id: string, title: string, along: string, lines: Line[], share: boolean, log: boolean, mark: null | [number, number, string]}} Chart */
+
+const DASHES = [[], [7, 4], [2, 4], [10, 3, 2, 3], [4, 3], [12, 5]];
+const WORDS = { NaN: null, Infinity: null, "-Infinity": null };
+const held = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
+const report = held("report");
+/** @type {Chart[]} */
+const charts = held("charts");
+const plots = [];
+const reduced = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** The entries of a column such as history, epochs, each, loss. */
+function column(path) {
+  let found = [report];
+  for (const part of path.split("/")) {
+    const name = part.replaceAll("~2", "*").replaceAll("~1", "/").replaceAll("~0", "~");
+    found = part === "*" ? found.flat() : found.map((holder) => holder?.[name] ?? null);
+  }
+  return found.map((x) => (typeof x === "string" ? WORDS[x] ?? null : x));
+}
+
+/** All x of all lines in order, and for each line its y there or null. */
+function table(chart) {
+  const rows = chart.lines.map((line) => {
+    const ys = column(line.y);
+    const xs = line.step ? ys.map((_, i) => 1 + i * line.step) : column(line.x);
+    return new Map(xs.map((x, i) => [x, ys[i]]));
+  });
+  const xs = [...new Set(rows.flatMap((row) => [...row.keys()]))].sort((a, b) => a - b);
+  return [xs, ...rows.map((row) => xs.map((x) => row.get(x) ?? null))];
+}
+
+function colour(name) {
+  // A colour of `light-dark()` is resolved only where it is used.
+  const probe = document.createElement("span");
+  probe.className = name;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+function variable(name) {
+  const probe = document.createElement("span");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+/** Four digits, as the tables print them. */
+function figure(x, share) {
+  if (x === null || x === undefined) return "no number";
+  if (share) return `${(100 * x).toFixed(1)} %`;
+  if (x === 0) return "0";
+  const size = Math.abs(x);
+  if (size < 1e-3 || size >= 1e5) {
+    const [mantissa, exponent] = x.toExponential(3).split("e");
+    return `${Number(mantissa)}e${Number(exponent)}`.replaceAll("-", "−");
+  }
+  return String(Number(x.toFixed(Math.max(0, 3 - Math.floor(Math.log10(size)))))).replaceAll("-", "−");
+}
+
+function tick(x, share) {
+  return share ? `${Number((100 * x).toPrecision(6))} %` : figure(x, false);
+}
+
+/** Marks of a logarithmic axis: whole powers, with 2 and 5 where there are few. */
+function logTicks(values) {
+  const powers = values.filter((x) => Number.isInteger(Math.round(Math.log10(x) * 1e9) / 1e9));
+  if (powers.length >= 3) return values.map((x) => (powers.includes(x) ? x : null));
+  return values.map((x) => (/^[125]/.test(x.toExponential()) ? x : null));
+}
+
+function options(chart, log, width) {
+  const muted = variable("muted");
+  const rule = variable("rule");
+  const filter = log ? (_u, splits) => logTicks(splits) : (_u, splits) => splits;
+  const axis = { stroke: muted, grid: { stroke: rule, width: 1, filter }, ticks: { show: false }, font: '12px system-ui, "DejaVu Sans", sans-serif' };
+  const few = table(chart)[0].length <= 40;
+  const series = chart.lines.map((line, i) => {
+    const hue = (line.hue ?? i) % 6;
+    const stroke = colour(`s${hue}`);
+    return { label: line.name, stroke, width: 2, dash: DASHES[hue], spanGaps: false, points: { show: few, size: 5, fill: stroke } };
+  });
+  const whole = (_u, splits) => splits.map((x) => (Number.isInteger(x) ? x.toLocaleString("en") : ""));
+  return {
+    width,
+    height: Math.max(210, Math.min(270, Math.round(width * 0.5))),
+    legend: { show: false },
+    cursor: { sync: { key: chart.along }, drag: { x: true, y: false }, points: { size: 8 } },
+    scales: {
+      x: { time: false, range: (_u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
+      y: log ? { distr: 3 } : { range: linearRange },
+    },
+    axes: [
+      { ...axis, values: whole, grid: { show: false }, space: 60, size: 34 },
+      { ...axis, values: (_u, splits) => splits.map((x) => (x === null ? "" : tick(x, chart.share))), size: 62, filter },
+    ],
+    series: [{}, ...series],
+    hooks: { setCursor: [(u) => read(chart, u)], draw: [(u) => mark(chart, u)] },
+  };
+}
+
+function linearRange(_u, low, high) {
+  if (low === null || high === null) return [0, 1];
+  if (low === high) return [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
+  const room = (high - low) * 0.06;
+  return [low > 0 && low < 0.6 * high ? 0 : low - room, high + room];
+}
+
+/** The best epoch, as a ring with a word. */
+function mark(chart, u) {
+  if (!chart.mark) return;
+  const [line, x] = chart.mark;
+  const i = u.data[0].indexOf(x);
+  const y = u.data[line + 1][i];
+  if (y === null || y === undefined) return;
+  const [a, b] = [u.valToPos(x, "x", true), u.valToPos(y, "y", true)];
+  const { left, width } = u.bbox;
+  if (a < left - 1 || a > left + width + 1) return;
+  const { ctx } = u;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = variable("step");
+  ctx.lineWidth = 2.2 * scale;
+  ctx.beginPath();
+  ctx.arc(a, b, 6 * scale, 0, 2 * Math.PI);
+  ctx.stroke();
+  ctx.restore();
+}
+
+function read(chart, u) {
+  const out = u.root.closest("figure")?.querySelector(".readout");
+  if (!out) return;
+  const i = u.cursor.idx;
+  if (i === null || i === undefined) {
+    out.textContent = "";
+    return;
+  }
+  const parts = chart.lines.map((line, k) => `${line.name} ${figure(u.data[k + 1][i], chart.share)}`);
+  out.textContent = `${chart.along} ${u.data[0][i].toLocaleString("en")}: ${parts.join(" · ")}`;
+}
+
+function build(chart) {
+  const place = document.getElementById(chart.id);
+  if (!place) return;
+  const data = table(chart);
+  const button = place.closest("figure")?.querySelector(".log");
+  let log = chart.log;
+  let plot = null;
+  const draw = () => {
+    plot?.destroy();
+    // What has no logarithm is left out of the line.
+    const shown = log ? [data[0], ...data.slice(1).map((ys) => ys.map((y) => (y > 0 ? y : null)))] : data;
+    plot = new uPlot(options(chart, log, place.clientWidth || 600), shown, place);
+  };
+  button?.addEventListener("click", () => {
+    log = !log;
+    button.setAttribute("aria-pressed", String(log));
+    draw();
+  });
+  // By keyboard: the arrows move the cursor that the pointer moves otherwise.
+  place.tabIndex = 0;
+  place.addEventListener("keydown", (event) => {
+    const steps = { ArrowRight: 1, ArrowLeft: -1, Home: -data[0].length, End: data[0].length };
+    const step = steps[event.key];
+    if (!step || !plot) return;
+    event.preventDefault();
+    const at = Math.max(0, Math.min(data[0].length - 1, (plot.cursor.idx ?? (step > 0 ? -1 : data[0].length)) + step));
+    const top = data.slice(1).map((ys) => ys[at]).find((y) => y !== null && y !== undefined);
+    plot.setCursor({ left: plot.valToPos(data[0][at], "x"), top: top === undefined ? 10 : plot.valToPos(top, "y") });
+    place.setAttribute("aria-label", place.closest("figure")?.querySelector(".readout")?.textContent || chart.title);
+  });
+  place.addEventListener("blur", () => plot?.setCursor({ left: -10, top: -10 }));
+  new ResizeObserver(() => {
+    const width = place.clientWidth;
+    if (plot && width && Math.abs(width - plot.width) > 1) plot.setSize({ width, height: plot.height });
+  }).observe(place);
+  draw();
+  plots.push(draw);
+}
+
+// ── Theme ──────────────────────────────────────────────────────────────────────────────
+const THEMES = ["auto", "light", "dark"];
+
+function stored(value) {
+  // A page in a frame without an origin may store nothing.
+  try {
+    if (value !== undefined) localStorage.setItem("tinygrad_nn theme", value);
+    return localStorage.getItem("tinygrad_nn theme");
+  } catch {
+    return null;
+  }
+}
+
+function setTheme(theme) {
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  const button = document.getElementById("theme");
+  if (button) button.textContent = `Theme: ${theme}`;
+}
+
+function copy(button) {
+  const text = document.getElementById(button.dataset.of)?.textContent ?? "";
+  const said = document.getElementById("said");
+  const tell = (words) => {
+    if (said) said.textContent = words;
+    button.textContent = words;
+    setTimeout(() => { button.textContent = "Copy"; }, 1600);
+  };
+  if (!navigator.clipboard) {
+    getSelection()?.selectAllChildren(document.getElementById(button.dataset.of));
+    tell("Selected");
+    return;
+  }
+  navigator.clipboard.writeText(text).then(() => tell("Copied"), () => tell("Not allowed"));
+}
+
+document.documentElement.classList.add("scripted");
+const before = stored();
+setTheme(THEMES.includes(before) ? before : "auto");
+charts.forEach(build);
+document.getElementById("theme")?.addEventListener("click", () => {
+  const now = document.documentElement.dataset.theme ?? "auto";
+  const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
+  stored(next);
+  setTheme(next);
+  plots.forEach((draw) => draw());
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plots.forEach((draw) => draw()));
+document.querySelectorAll(".copy").forEach((button) => button.addEventListener("click", () => copy(button)));
+document.documentElement.classList.toggle("reduced", reduced.matches);

@@ -1,0 +1,285 @@
+"""`Explanation`: what `explain` answers, and how it reads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinygrad_nn.atomic import write_atomic
+from tinygrad_nn.viz.explain.formula import Formula
+from tinygrad_nn.viz.explain.page import Table, body, page
+from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.wording import clean, number, shorten, signed
+
+__all__ = ["Explanation", "Factor", "Route", "Term", "Use", "count_text", "element"]
+
+NAME_WIDTH = 40
+_WORDS = 14
+_PLAIN_COUNT = 10**12
+_PLAIN_SHARE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One use on a path: the operation that made `target` used `source`.
+
+    Attributes:
+        source, target: Keys of the records.
+        source_name, target_name: Their names.
+        op: The operation.
+        slot: Which of its inputs.
+        local: Derivative of the target by the source; None for arrays.
+        rule: What the operation hands to the source, as a formula; empty if unknown.
+    """
+
+    source: int
+    target: int
+    source_name: str
+    target_name: str
+    op: str
+    slot: int
+    local: float | None
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path from the root to the explained number, or all that end in the same way.
+
+    Attributes:
+        factors: From the root, or from `top` of a group, to the explained number.
+        product: What it adds to the gradient: of numbers the product of the factors.
+        share: Part of the gradient; None where that is 0 or not finite.
+        count: Number of paths that it stands for.
+        top: Name of the node that the factors begin at.
+    """
+
+    factors: tuple[Factor, ...]
+    product: float
+    share: float | None
+    count: int
+    top: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One product in a sum over elements: of a matrix product a row times a column.
+
+    Attributes:
+        index: Element of the use's result.
+        upstream: Gradient there.
+        local: Derivative of it by the explained element.
+        product: Upstream times local.
+    """
+
+    index: tuple[int, ...]
+    upstream: float
+    local: float
+    product: float
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of the explained node, in the order of the backward pass.
+
+    Attributes:
+        target: Name of the result.
+        op, slot, rule: As in `Factor`.
+        contribution: What this use adds.
+        sum: The gradient so far; after the last use it is the gradient, to the last bit.
+        terms: The largest products that the contribution is the sum of; none for numbers.
+        terms_total: How many there are.
+    """
+
+    target: str
+    op: str
+    slot: int
+    rule: str
+    contribution: float
+    sum: float
+    terms: tuple[Term, ...] = ()
+    terms_total: int = 0
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a number has the gradient that it has.
+
+    Attributes:
+        name: What is explained.
+        root: What it is the gradient of.
+        index: The element, None for a single number.
+        gradient: The gradient.
+        routes: The largest paths, the largest first.
+        others: What all other paths add: the gradient minus the sum of the routes.
+        paths: Number of all paths, which may be very large.
+        exact: Whether the routes are the largest paths; otherwise some stand for groups, or
+            were found by following the largest groups first.
+        uses: Uses of the explained node; their contributions add up to the gradient exactly.
+        notes: What a reader has to know, in whole sentences: why it is 0 or NaN.
+        formula: The formula of the root; None for arrays.
+        derivative: The formula of the gradient; None for arrays, or without a path.
+        trace: The pass.
+    """
+
+    name: str
+    root: str
+    index: tuple[int, ...] | None
+    gradient: float
+    routes: tuple[Route, ...]
+    others: float
+    paths: int
+    exact: bool
+    uses: tuple[Use, ...]
+    notes: tuple[str, ...]
+    formula: Formula | None
+    derivative: Formula | None
+    trace: Trace
+
+    @property
+    def title(self) -> str:
+        """`∂L/∂weight[3, 4]`."""
+        return f"∂{_name(self.root)}/∂{_name(self.name)}{element(self.index)}"
+
+    @property
+    def latex(self) -> str:
+        """The formulas in LaTeX, one below the other; empty where there are none."""
+        return "\n\n".join(f.latex for f in (self.formula, self.derivative) if f is not None)
+
+    @property
+    def mathml(self) -> str:
+        """The formulas in MathML; empty where there are none."""
+        return "\n".join(f.mathml for f in (self.formula, self.derivative) if f is not None)
+
+    def __str__(self) -> str:
+        lines = [f"{self.title} = {number(self.gradient, 6)}", *self.notes]
+        for table in self.tables():
+            lines += ["", table.caption, *_columns([table.header, *table.rows])]
+        if self.derivative is not None:
+            lines += ["", *str(self.formula).splitlines(), *str(self.derivative).splitlines()]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.title} = {number(self.gradient)}>"
+
+    def _repr_html_(self) -> str:
+        return body(self._heading, self.notes, self.tables(), self.mathml)
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file: `.html` as a page, `.tex` and `.mml` the formulas, else as text.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix in (".html", ".htm"):
+            text = page(self._heading, self.notes, self.tables(), self.mathml)
+        else:
+            text = {".tex": self.latex, ".mml": self.mathml}.get(suffix, str(self)) + "\n"
+        write_atomic(Path(path), text.encode("utf-8", "backslashreplace"))
+        return Path(path)
+
+    @property
+    def _heading(self) -> str:
+        return f"Why {self.title} = {number(self.gradient, 6)}"
+
+    def tables(self) -> list[Table]:
+        """What it shows as tables of texts: paths, uses, and the products of each use."""
+        found = []
+        if self.routes:
+            paths = "path" if self.paths == 1 else "paths"
+            caption = f"{count_text(self.paths)} {paths} from {_name(self.root)}:"
+            found.append(Table(caption, ("adds", "share", "path"), tuple(self._route_rows())))
+        if len(self.uses) > 1 or any(use.rule and use.terms for use in self.uses):
+            header = ("use", "adds", "sum", "rule")
+            rows = tuple(
+                (_use_name(u), signed(u.contribution), number(u.sum, 6), u.rule) for u in self.uses
+            )
+            found.append(Table("Uses, in the order of the backward pass:", header, rows))
+        for use in self.uses:
+            if use.terms:
+                found.append(_term_table(use))
+        return found
+
+    def _route_rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [
+            (signed(r.product), share_text(r.share), route_text(r)) for r in self.routes
+        ]
+        left = self.paths - sum(r.count for r in self.routes)
+        if left > 0:
+            share = self.others / self.gradient if divides(self.gradient) else None
+            more = f"{count_text(left)} other path{'' if left == 1 else 's'}"
+            rows.append((signed(self.others), share_text(share), more))
+        return rows
+
+
+def _term_table(use: Use) -> Table:
+    rows = [
+        (signed(t.product), number(t.upstream), number(t.local), f"{use.target}{element(t.index)}")
+        for t in use.terms
+    ]
+    more = use.terms_total - len(use.terms)
+    caption = f"What {_use_name(use)} adds is a sum of products:"
+    if more:
+        caption = f"Largest products in what {_use_name(use)} adds; {more} are smaller:"
+    return Table(caption, ("product", "gradient", "× local", "at"), tuple(rows))
+
+
+def _use_name(use: Use) -> str:
+    return f"{_name(use.target)} = {clean(use.op)}(…), input {use.slot + 1}"
+
+
+def _name(name: str) -> str:
+    return shorten(clean(name), NAME_WIDTH)
+
+
+def element(index: tuple[int, ...] | None) -> str:
+    """`[3, 4]`; empty for a single number."""
+    return f"[{', '.join(map(str, index))}]" if index else ""
+
+
+def divides(gradient: float) -> bool:
+    """Whether shares of it mean anything."""
+    return gradient != 0 and math.isfinite(gradient)
+
+
+def share_text(share: float | None) -> str:
+    """`62.1 %`; a dash where it means nothing."""
+    if share is None or not math.isfinite(share):
+        return "–"
+    text = f"{100 * share:.3g}" if abs(share) < _PLAIN_SHARE else number(100 * share, 3)
+    return f"{text} %".replace("-", "−")
+
+
+def count_text(count: int) -> str:
+    """The number in full, or of a very large one its order: `about 10^3010`."""
+    if count < _PLAIN_COUNT:
+        return f"{count:,}"
+    return f"about 10^{int(math.log10(2) * (count.bit_length() - 1))}"
+
+
+def route_text(route: Route) -> str:
+    """`L → tanh_1 (0.42) → e (−2) → a`: names, each factor behind the name it leads from."""
+    words = [_name(route.top)]
+    for factor in route.factors:
+        if factor.local is not None:
+            words[-1] += f" (× {number(factor.local)})"
+        words.append(_name(factor.source_name))
+    if len(words) > _WORDS:
+        hidden = len(words) - _WORDS + 1
+        half = _WORDS // 2
+        words = [*words[:half], f"… {hidden} nodes …", *words[half + hidden :]]
+    text = " → ".join(words)
+    if route.count > 1:
+        text = f"… → {text}  (ends {count_text(route.count)} paths)"
+    return text
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows with equally wide columns; the last one is as long as it is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  " + "  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in rows]

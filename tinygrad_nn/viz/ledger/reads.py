@@ -1,0 +1,86 @@
+"""Which numbers a gradient rule reads: found by running it, never listed by hand.
+
+The engine keeps the result and the inputs of every operation, since its rules may ask for
+any of them. A rule is run here on nodes, with a watcher that notes which of them reach an
+operation: those it needs; of the others at most the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_nn.core.node import WATCH, Node, mode_bit
+from tinygrad_nn.core.record import LEAF, Op
+from tinygrad_nn.core.reverse import gradients
+from tinygrad_nn.core.watch import watching
+from tinygrad_nn.errors import TinygradError
+
+__all__ = ["RESULT", "Reader"]
+
+RESULT = -1
+"""Stands for the operation's result where the others are positions of its inputs."""
+
+
+class Reader:
+    """Asks rules what they read, each form of an operation once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[frozenset[int], ...]] = {}
+
+    def reads(self, node: Node) -> tuple[frozenset[int], ...]:
+        """For each input of `node` what the rule of its gradient reads: positions, `RESULT`.
+
+        Where a rule cannot be run on nodes it is taken to read everything.
+        """
+        op = node.op
+        assert op is not None
+        form = (op, tuple(map(_form, node.inputs)), _form(node), _static(node.params))
+        if form not in self._known:
+            self._known[form] = _reads(op, node)
+        return self._known[form]
+
+
+def _form(x: Any) -> Any:
+    payload = x._data if isinstance(x, Node) else x
+    shape, dtype = getattr(payload, "shape", None), getattr(payload, "dtype", type(payload))
+    return isinstance(x, Node), shape, str(dtype)
+
+
+def _static(params: dict[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    return tuple((name, repr(value)[:200]) for name, value in (params or {}).items())
+
+
+def _reads(op: Op, node: Node) -> tuple[frozenset[int], ...]:
+    cls, inputs = type(node), node.inputs
+    everything = frozenset(range(RESULT, len(inputs)))
+    g = cls.wrap(cls.one(node._data), LEAF)
+    y = cls.wrap(node._data, LEAF)
+    args = [type(node).wrap(value, LEAF) for value in node.values]
+    place = {y: RESULT, **{arg: slot for slot, arg in enumerate(args)}}
+    found: list[frozenset[int]] = []
+    for slot, p in enumerate(inputs):
+        if not isinstance(p, Node):
+            found.append(frozenset())
+            continue
+        read: set[int] = set()
+
+        def note(_op: Op, result: Node, used: tuple[Any, ...], _params: Any) -> None:
+            read.update(place[x] for x in used if isinstance(x, Node) and x in place)  # noqa: B023
+
+        needs = [k == slot for k in range(len(inputs))]
+        try:
+            with mode_bit(WATCH), watching(note):
+                given = gradients(op, g, y, args, needs, node.params or {})[slot]
+        except (TinygradError, ArithmeticError, TypeError, ValueError):
+            found.append(everything)
+            continue
+        if isinstance(given, Node) and given in place:
+            read.add(place[given])
+        found.append(frozenset(read))
+    return tuple(found)
+
+
+def saved_by(reads: Sequence[frozenset[int]]) -> frozenset[int]:
+    """What any of the rules reads."""
+    return frozenset().union(*reads)

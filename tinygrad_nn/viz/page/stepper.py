@@ -1,0 +1,102 @@
+"""One backward pass as a page to step through: a single file, for any browser, without network."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tinygrad_nn.atomic import write_atomic
+from tinygrad_nn.errors import OptionError
+from tinygrad_nn.viz.page.assemble import assemble, source
+from tinygrad_nn.viz.trace.file import to_json
+from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.view.groups import groups
+from tinygrad_nn.viz.wording import clean, shorten
+
+__all__ = ["save_html", "stepper_page"]
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "level": ("auto", "module", "op", "scalar"),
+    "theme": ("auto", "light", "dark"),
+}
+
+
+def stepper_page(
+    trace: Trace,
+    *,
+    title: str | None = None,
+    level: str = "auto",
+    theme: str = "auto",
+    step: int = 0,
+) -> str:
+    """The page as HTML text, which is the same for the same trace.
+
+    Everything is in it: it asks the network for nothing, and its policy forbids that it could.
+
+    Args:
+        trace: The pass to show.
+        title: Heading, instead of one with the name of what was traced.
+        level: What is open at first: "module", "op" or "scalar"; "auto" chooses by the size.
+        theme: "light", "dark", or "auto" for the reader's setting.
+        step: Step at which the page opens, from 0; one after the last stands for the last.
+
+    Raises:
+        OptionError: A choice that there is none of, or a step below 0.
+
+    Example:
+        >>> import tinygrad_nn as tg
+        >>> from tinygrad_nn.viz.trace.recorder import record
+        >>> page = stepper_page(record(tg.Value(2.0, name="a") ** 2.0, backward=True))
+        >>> page[:15], "https://" in page
+        ('<!doctype html>', False)
+    """
+    for name, got in (("level", level), ("theme", theme)):
+        if got not in CHOICES[name]:
+            raise OptionError(
+                f"stepper page: got {name}={got!r}, expected one of {', '.join(CHOICES[name])}"
+            )
+    if step < 0:
+        raise OptionError(f"stepper page: got step={step}, expected 0 or more")
+    options = {"level": level, "theme": theme, "step": step}
+    if title is not None:
+        options["title"] = title
+    heading = title or f"Backward pass of {shorten(clean(trace.root.name)) or 'a constant'}"
+    return assemble(
+        title=heading,
+        body=source("stepper", "stepper.html"),
+        styles=[source("theme.css"), *_texts(".css")],
+        scripts=_texts(".js"),
+        data={"trace": {"trace": to_json(trace), "groups": _groups(trace), "options": options}},
+    )
+
+
+def save_html(trace: Trace, path: str | os.PathLike[str], **options: Any) -> Path:
+    """Write the page of `trace` to a file, whole or not at all, and give its path.
+
+    Args:
+        trace: The pass to show.
+        path: Name of the file.
+        **options: As for `stepper_page`.
+
+    Raises:
+        OSError: The folder does not exist or cannot be written to.
+    """
+    found = Path(path)
+    write_atomic(found, stepper_page(trace, **options).encode("utf-8"))
+    return found
+
+
+def _groups(trace: Trace) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(group) for group in groups(trace)]
+
+
+def _texts(ending: str) -> list[str]:
+    """Files of the stepper by their names; the script that starts the page comes last."""
+    folder = resources.files(__package__).joinpath("stepper")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(ending))
+    names.sort(key=lambda name: name == "main.js")
+    return [source("stepper", name) for name in names]

@@ -1,0 +1,150 @@
+"""Boxes of many nodes: a module with a row for each parameter, repeats, chains and rests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tinygrad_nn.viz.picture.nodes import gradient_cell, only
+from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
+from tinygrad_nn.viz.picture.style import heat_step
+from tinygrad_nn.viz.trace.model import Record, Role, Trace
+from tinygrad_nn.viz.view.model import Part
+from tinygrad_nn.viz.wording import clean, norm_words, number, shorten, signed, times
+
+__all__ = ["count_words", "part_box", "within"]
+
+_MOST_ROWS = 8
+_MOST_CELLS = 96
+_MISSING = {
+    "requires no gradient": "no grad",
+    "no gradient arrives": "none arrives",
+    "not yet run backward": "not yet run",
+    "gradient not kept": "not kept",
+}
+
+
+def part_box(part: Part, records: dict[int, Record], trace: Trace) -> Box:
+    """Box of a group: its head, and what is known of the gradients in it."""
+    inner = [records[key] for key in part.nodes]
+    head = _head(part, inner)
+    lines = [*head, *_rows(part, inner, records), *_repeat_lines(part)]
+    if len(lines) == len(head) and part.kind in ("chain", "rest"):
+        lines += _range_line(inner)
+    odd = [r for r in inner if not _finite(r)]
+    if odd:
+        lines.append(Line(Text(f"{len(odd)} of {len(inner)} with NaN or Inf", "warn")))
+    failure = trace.failure
+    broken = failure is not None and failure.at in set(part.nodes)
+    if broken:
+        lines.append(Line(Text("the pass broke in here", "warn")))
+    return boxed(part.key, part.kind, lines, _about(part, inner), alarm=bool(odd) or broken,
+                 at_least=110, head=len(head), nodes=len(part.nodes))  # fmt: skip
+
+
+def _finite(r: Record) -> bool:
+    return r.value.is_finite and (r.gradient is None or r.gradient.is_finite)
+
+
+def _head(part: Part, inner: Sequence[Record]) -> list[Line]:
+    title, about = clean(part.title), shorten(clean(part.about), 44)
+    learned = sum(r.value.size for r in inner if r.role is Role.PARAMETER)
+    count = Text(count_words(learned, "param"), "muted") if learned else None
+    if not title:
+        return [Line(Text(about or part.kind, "name"), count)]
+    name = Text(shorten(title, 32), "name")
+    if not about:
+        return [Line(name, count)]
+    return [Line(name, count), Line(Text(about, "muted"))]
+
+
+def count_words(count: int, thing: str) -> str:
+    """`1 param`, `12,560 params`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+# ── Parameters ──────────────────────────────────────────────────────────────────────────
+
+
+def _rows(part: Part, inner: Sequence[Record], records: dict[int, Record]) -> list[Line]:
+    """A row for each parameter, as far as there is room."""
+    keys = part.parameters
+    shown = keys if len(keys) <= _MOST_ROWS else keys[: _MOST_ROWS - 1]
+    lines = [_row(records[key], part) for key in shown]
+    if rest := [records[key] for key in keys[len(shown) :]]:
+        norms = sorted(r.gradient.norm for r in rest if r.gradient is not None)
+        words = f"{number(norms[0])} … {number(norms[-1])}" if norms else ""
+        lines.append(Line(Text(f"… {len(rest)} more", "muted"), Text(words, "muted")))
+    return lines
+
+
+def _row(r: Record, part: Part) -> Line:
+    shape = number(only(r.value)) if r.value.is_scalar else times(r.value.shape)
+    name = Text(shorten(within(clean(r.name), clean(part.title)), 20))
+    return Line(name, _cell(r), column=Text(shape, "muted"))
+
+
+def _cell(r: Record) -> Text:
+    if r.gradient is None:
+        return Text(_MISSING.get(r.missing, shorten(r.missing, 16)), "muted")
+    if r.gradient.is_scalar and r.gradient.is_finite:
+        g = only(r.gradient)
+        return Text(signed(g), "plain", heat_step(abs(g)))
+    return gradient_cell(r.gradient)
+
+
+def within(name: str, path: str) -> str:
+    """Name of a parameter as seen from the module at `path`."""
+    return name.removeprefix(f"{path}.") if path else name
+
+
+# ── Repeats, chains and rests ───────────────────────────────────────────────────────────
+
+
+def _repeat_lines(part: Part) -> list[Line]:
+    """Of equal groups in a row: the smallest and largest gradient norm, and a cell for each."""
+    known = [c for c in part.copies if math.isfinite(c)]
+    odd = len(part.copies) - len(known)
+    if not odd and not any(known):
+        return []
+    lines = []
+    if known:
+        low, high = min(known), max(known)
+        tag = norm_words(low).partition(" ")[2] or norm_words(high).partition(" ")[2]
+        words = f"{number(low)} … {number(high)}" if low < high else f"all {number(low)}"
+        lines.append(Line(Text(f"‖∇‖ {tag}".strip(), "muted"), Text(words)))
+    if odd:
+        lines.append(Line(Text(f"NaN or Inf in {odd} of {len(part.copies)}", "warn")))
+    step = -(-len(part.copies) // _MOST_CELLS)
+    strip = _thinned(part.copies, step)
+    abouts = tuple(
+        f"copy {k * step + 1}{f' and next {step - 1}, largest' if step > 1 else ''}: "
+        f"gradient norm {number(c)}"
+        for k, c in enumerate(strip)
+    )
+    return [*lines, Line(strip=tuple(map(heat_step, strip)), abouts=abouts)]
+
+
+def _thinned(copies: Sequence[float], step: int) -> list[float]:
+    """The largest of each `step` neighbours; NaN is never lost."""
+    chunks = [copies[k : k + step] for k in range(0, len(copies), step)]
+    return [next((c for c in chunk if not math.isfinite(c)), max(chunk)) for chunk in chunks]
+
+
+def _range_line(inner: Sequence[Record]) -> list[Line]:
+    norms = [r.gradient.norm for r in inner if r.gradient is not None and r.gradient.is_finite]
+    if not norms:
+        return []
+    low, high = min(norms), max(norms)
+    words = norm_words(low) if low == high else f"{number(low)} … {norm_words(high)}"
+    return [Line(Text("‖∇‖", "muted"), Text(words))]
+
+
+def _about(part: Part, inner: Sequence[Record]) -> str:
+    operations: dict[str, int] = {}
+    for r in inner:
+        if r.op:
+            operations[clean(r.op)] = operations.get(clean(r.op), 0) + 1
+    words = ", ".join(f"{op} ×{n}" if n > 1 else op for op, n in list(operations.items())[:12])
+    parts = [clean(part.title), clean(part.about), count_words(len(inner), "node"), words]
+    return "; ".join(filter(None, parts))[:600]

@@ -1,0 +1,121 @@
+"""Which groups of a trace stay closed: a cut through the tree, by level and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from tinygrad_nn.viz.view.model import Group
+from tinygrad_nn.viz.view.tree import PLUMBING, Tree
+
+__all__ = ["COMFORT", "MODULES", "Costs", "cut"]
+
+COMFORT = 100
+"""Boxes of operations that can be read in one picture; beyond, repeats are folded."""
+
+MODULES = 40
+"""Boxes of modules that can be read in one picture; beyond, modules within others are folded."""
+
+
+class Costs:
+    """How many boxes each group brings if it is closed, and if it is open.
+
+    At the level "scalar" a result is two boxes, its value and the operation that made it;
+    elsewhere every node is one. What may fold into its neighbour is none, unless `all` are
+    counted.
+    """
+
+    def __init__(
+        self, tree: Tree, level: str, hidden: set[int], *, plumbing: bool, all: bool
+    ) -> None:
+        self._tree = tree
+        of = []
+        for r in tree.wiring.trace.records:
+            made = level == "scalar" and r.op is not None
+            folds = level != "scalar" and not plumbing and r.op in PLUMBING
+            folds |= level == "module" and r.key in tree.folding
+            free = r.key in hidden or (folds and not all)
+            of.append(0 if free else 1 + made + (r.left_out > 0))
+        self.direct = [sum(of[k] for k in g.nodes) for g in tree.groups]
+        follow = tree.followers if level == "module" and not all else set()
+        self.closed = [int(i not in follow) for i in range(len(tree.groups))]
+
+    def opening(self, i: int) -> int:
+        """Boxes that opening the group `i` adds."""
+        return self.inside(i) - self.closed[i]
+
+    def inside(self, i: int) -> int:
+        """Boxes of the group `i` when it is open, those in it closed."""
+        return self.direct[i] + sum(self.closed[j] for j in self._tree.children[i])
+
+
+def cut(
+    tree: Tree, level: str, budget: int, costs: Costs, *, fold_repeats: bool
+) -> tuple[list[bool], int]:
+    """For each group whether it is open, and how many of those wanted open had to stay closed."""
+    wanted = _wanted(tree, level, costs, fold_repeats=fold_repeats)
+    return _opened(tree, wanted, budget, costs)
+
+
+def _wanted(tree: Tree, level: str, costs: Costs, *, fold_repeats: bool) -> Callable[[Group], bool]:
+    if level != "module":
+        return lambda g: not (fold_repeats and g.kind == "repeat")
+    depth = tree.deepest
+    while depth > 1 and _drawn(tree, _modules(tree, depth), costs) > MODULES:
+        depth -= 1
+    return _modules(tree, depth)
+
+
+def _modules(tree: Tree, depth: int) -> Callable[[Group], bool]:
+    """Whether a group is opened at the level of modules, those below `depth` folded."""
+
+    def opened(g: Group) -> bool:
+        i = tree.index[g.key]
+        if g.kind == "module":
+            return tree.inner[i] and tree.depth[i] < depth
+        return g.kind in ("graph", "rest")
+
+    return opened
+
+
+def _drawn(tree: Tree, wanted: Callable[[Group], bool], costs: Costs) -> int:
+    count, work = 0, [0]
+    while work:
+        i = work.pop()
+        if i and not wanted(tree.groups[i]):
+            count += costs.closed[i]
+        else:
+            count += costs.direct[i]
+            work += tree.children[i]
+    return count
+
+
+def _opened(
+    tree: Tree, wanted: Callable[[Group], bool], budget: int, costs: Costs
+) -> tuple[list[bool], int]:
+    """Open groups while there is room: first those around the root, then outer ones first."""
+    opened = [False] * len(tree.groups)
+    drawn = costs.inside(0)
+    if drawn > budget:
+        return opened, 1
+    opened[0] = True
+    heap: list[tuple[int, int, int, int]] = []
+    missed = 0
+
+    def offer(parent: int) -> None:
+        for i in tree.children[parent]:
+            if wanted(tree.groups[i]):
+                rank = 0 if i in tree.around_root else 1
+                heappush(heap, (rank, tree.depth[i], -tree.latest[i], i))
+
+    offer(0)
+    while heap:
+        *_, i = heappop(heap)
+        more = costs.opening(i)
+        if drawn + more > budget:
+            missed += 1
+            continue
+        opened[i] = True
+        drawn += more
+        offer(i)
+    return opened, missed

@@ -1,0 +1,122 @@
+"""`Knot` and `Unit`: the tree of groups while it grows."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tinygrad_nn.viz.view.words import plural, row_words, span_words
+
+__all__ = ["WIDEST", "Knot", "Unit", "bundled", "chain", "repeat"]
+
+WIDEST = 30
+"""Things directly in a group, at most: more are put into groups in between."""
+
+_SPAN = re.compile(r"(\d+)(?:–(\d+))? of (\d+)")
+
+
+@dataclass(slots=True, eq=False)
+class Knot:
+    """A group that is not numbered yet.
+
+    Attributes:
+        kind, title, about, scope: As in a group.
+        frame: The module that it is, or -1.
+        word: What equal modules have in common.
+        items: Keys of records, and other knots.
+    """
+
+    kind: str
+    title: str
+    about: str
+    scope: int | None = None
+    frame: int = -1
+    word: str = ""
+    items: list[int | Knot] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """What stays together while a group is arranged: an operation with its leaves, or a knot.
+
+    Attributes:
+        items: What of it goes into the group.
+        records: Keys of all records in it, in the order of reading.
+        word: Name of the operation, or title of the knot.
+        same: A number, equal for units of equal structure.
+        alike: The same, where it does not matter what its inputs come from.
+    """
+
+    items: list[int | Knot]
+    records: list[int]
+    word: str
+    same: int = -1
+    alike: int = -1
+
+    @property
+    def knot(self) -> Knot | None:
+        """The knot that it is, or None."""
+        last = self.items[-1]
+        return last if isinstance(last, Knot) else None
+
+
+def flat(units: Sequence[Unit]) -> Iterator[int | Knot]:
+    """Everything in `units`, in order."""
+    for unit in units:
+        yield from unit.items
+
+
+def chain(units: Sequence[Unit]) -> Knot:
+    """Operations in a row as one knot."""
+    words = row_words([u.word for u in units])
+    return Knot("chain", words, plural(len(units), "operation"), items=list(flat(units)))
+
+
+def repeat(units: Sequence[Unit], period: int) -> Knot:
+    """Equal rows of `period` units as one knot, which holds one knot or record for each."""
+    copies = [units[i : i + period] for i in range(0, len(units), period)]
+    items: list[int | Knot] = []
+    for i, copy in enumerate(copies):
+        knot = copy[0].knot
+        if period == 1 and (knot is not None or len(copy[0].items) == 1):
+            items.append(copy[0].items[0])
+            continue
+        row = chain(copy)
+        row.about, row.title = row.title, f"{i + 1} of {len(copies)}"
+        items.append(row)
+    first, last = _heads(copies[0]), _heads(copies[-1])
+    words = [u.word if u.knot is None else u.knot.word or u.knot.about or u.word for u in copies[0]]
+    title = span_words(first[0].title, last[-1].title) if first else row_words(words)
+    about = row_words(words) if period == 1 or not first else f"({row_words(words)})"
+    if not first:
+        about = "steps" if period > 1 else "operations"
+    return Knot("repeat", title, f"{about} ×{len(copies)}".strip(), items=items)
+
+
+def _heads(units: Sequence[Unit]) -> list[Knot]:
+    """The modules among units."""
+    return [u.knot for u in units if u.knot is not None and u.knot.kind == "module"]
+
+
+def bundled(items: list[int | Knot], words: dict[int, str]) -> list[int | Knot]:
+    """At most `WIDEST` things: neighbours are put into knots, evenly and as deep as needed."""
+    levels = 1
+    while WIDEST**levels < len(items):
+        levels += 1
+    for level in range(levels - 1, 0, -1):
+        count = max(1, math.ceil(len(items) ** (level / (level + 1)) - 1e-9))
+        cuts = [len(items) * i // count for i in range(count + 1)]
+        items = [_rest(items[a:b], words) for a, b in pairwise(cuts)]
+    return items
+
+
+def _rest(items: list[int | Knot], words: dict[int, str]) -> Knot:
+    names = [item.title if isinstance(item, Knot) else words.get(item, "") for item in items]
+    spans = [_SPAN.fullmatch(name) for name in names]
+    if (first := spans[0]) and (last := spans[-1]):
+        return Knot("rest", f"{first[1]}–{last[2] or last[1]} of {last[3]}", "", items=items)
+    seen = list(dict.fromkeys(name for name in names if name))
+    return Knot("rest", " … ".join(dict.fromkeys(seen[:1] + seen[-1:])), "", items=items)

@@ -1,0 +1,232 @@
+"""`view`: a trace at one level, with no more boxes than can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tinygrad_nn.errors import OptionError
+from tinygrad_nn.viz.trace.model import Role, Trace
+from tinygrad_nn.viz.view.clusters import framed
+from tinygrad_nn.viz.view.cut import COMFORT, Costs, cut
+from tinygrad_nn.viz.view.groups import groups as grouped
+from tinygrad_nn.viz.view.model import Group, Link, Part, View
+from tinygrad_nn.viz.view.parts import Draft, drafts, folded, part
+from tinygrad_nn.viz.view.tree import PLUMBING, Tree
+from tinygrad_nn.viz.view.wiring import Wiring
+from tinygrad_nn.viz.view.words import plural
+from tinygrad_nn.viz.wording import clean, shape_text, shorten
+
+__all__ = ["BUDGET", "LEVELS", "drawn", "view"]
+
+LEVELS = ("auto", "scalar", "op", "module")
+
+BUDGET = 300
+"""Boxes of one picture, at most."""
+
+_SCALAR = 40
+_NAMED = 3
+_LONGEST = 48
+
+
+def view(
+    trace: Trace,
+    level: str = "auto",
+    budget: int = BUDGET,
+    groups: Sequence[Group] | None = None,
+    plumbing: bool = False,
+    constants: bool = True,
+) -> View:
+    """One cut through a trace: what of it is drawn, as which boxes.
+
+    Args:
+        trace: What to show.
+        level: "scalar" for every node and operation with its numbers; "op" for one box each,
+            within the frames of their modules; "module" for one box a module. "auto" takes
+            the first up to 40 nodes, the last for networks and for more than 300 nodes.
+        budget: Boxes at most. Where a level needs more, groups far from the root stay closed,
+            and a note says which. A result at the level "scalar" is two boxes.
+        groups: What `groups(trace)` gave, if that is at hand.
+        plumbing: Show operations that only give the numbers another form, such as `reshape`.
+        constants: Show numbers and arrays without names where no group holds them.
+
+    Raises:
+        OptionError: `level` is unknown, or `budget` below 1.
+
+    Example:
+        >>> import tinygrad_nn as tg
+        >>> from tinygrad_nn.viz.trace.recorder import record
+        >>> a = tg.Value(2.0, name="a")
+        >>> v = view(record(a * a, backward=True))
+        >>> v.level, [p.key for p in v.parts], len(v.links)
+        ('scalar', ['n0', 'n1'], 2)
+    """
+    if level not in LEVELS:
+        expected = ", ".join(map(repr, LEVELS))
+        raise OptionError(f"draw: got level={level!r}, expected one of {expected}")
+    if budget < 1:
+        raise OptionError(f"draw: got limit={budget}, expected at least 1")
+    wiring = Wiring(trace)
+    tree = Tree(wiring, grouped(trace) if groups is None else groups)
+    hidden = set() if constants else _unnamed(trace)
+    chosen = _level(tree) if level == "auto" else level
+    left, missed = _drafts(tree, chosen, budget, hidden, plumbing=plumbing, auto=level == "auto")
+    homes = [tree.modules_around(d.group if d.main is not None else tree.groups[d.group].parent)
+             for d in left]  # fmt: skip
+    clusters, around = framed(tree, homes, chosen)
+    parts = tuple(part(tree, d, around[i]) for d, i in zip(left, homes, strict=True))
+    links = _links(trace, wiring, parts, chosen)
+    notes = _notes(tree, parts, missed, chosen, budget, plumbing, hidden)
+    return View(trace, chosen, parts, links, clusters, _spine(parts, links, trace), tuple(notes))
+
+
+def drawn(view: View) -> int:
+    """Number of boxes of a view: at the level "scalar" a result and its operation are two."""
+    shown = [p.nodes[0] if p.kind == "node" else None for p in view.parts]
+    return _boxes(view.trace, view.level, shown)
+
+
+def _boxes(trace: Trace, level: str, shown: Sequence[int | None]) -> int:
+    """Number of boxes for parts that each show one record, or None where they are groups."""
+    count = len(shown)
+    for r in (trace.records[k] for k in shown if k is not None):
+        count += (level == "scalar" and r.op is not None) + (r.left_out > 0)
+    return count
+
+
+def _drafts(
+    tree: Tree, level: str, budget: int, hidden: set[int], *, plumbing: bool, auto: bool
+) -> tuple[list[Draft], int]:
+    """The parts of the best cut within the budget, and how many groups had to stay closed."""
+    trace = tree.wiring.trace
+
+    def tried(room: int, *, fold_repeats: bool, all: bool) -> tuple[list[Draft], int, int]:
+        costs = Costs(tree, level, hidden, plumbing=plumbing, all=all)
+        opened, missed = cut(tree, level, room, costs, fold_repeats=fold_repeats)
+        left = folded(tree, drafts(tree, opened, hidden), level, plumbing=plumbing)
+        return left, missed, _boxes(trace, level, [d.main for d in left])
+
+    comfort = min(budget, COMFORT)
+    room, fold_repeats = budget, False
+    left, missed, count = tried(room, fold_repeats=False, all=False)
+    if auto and (missed or (level == "op" and count > COMFORT)):
+        fold_repeats = True
+        left, missed, count = tried(room, fold_repeats=True, all=False)
+        if missed:
+            room = comfort
+            left, missed, count = tried(room, fold_repeats=True, all=False)
+    if count > budget:
+        left, missed, count = tried(room, fold_repeats=fold_repeats, all=True)
+    return left, missed
+
+
+def _unnamed(trace: Trace) -> set[int]:
+    """Keys of the constants without names."""
+    records = trace.records[:-1]
+    return {r.key for r in records if r.role is Role.CONSTANT and not r.name}
+
+
+def _level(tree: Tree) -> str:
+    records = tree.wiring.trace.records
+    network = any(g.kind == "module" and tree.learned[i] for i, g in enumerate(tree.groups))
+    scalar = all(r.value.is_scalar for r in records)
+    nodes = sum(r.role is not Role.CONSTANT for r in records)
+    if nodes <= _SCALAR and (scalar or not network):
+        return "scalar"
+    return "module" if network or nodes > BUDGET else "op"
+
+
+# ── Around the parts ────────────────────────────────────────────────────────────────────
+
+
+def _links(trace: Trace, wiring: Wiring, parts: Sequence[Part], level: str) -> tuple[Link, ...]:
+    """Between two nodes one link for each use, else one for each pair of parts."""
+    of = {key: i for i, p in enumerate(parts) for key in p.nodes}
+    pairs: dict[tuple[int, int], list[int]] = {}
+    for k, edge in enumerate(trace.edges):
+        a, b = of.get(edge.source, -1), of.get(edge.target, -1)
+        if a != b and a >= 0 and b >= 0:
+            pairs.setdefault((a, b), []).append(k)
+    found = []
+    for a, b in sorted(pairs, key=lambda pair: (pair[1], pairs[pair][0])):
+        one, other, edges = parts[a], parts[b], pairs[a, b]
+        nodes = one.kind == other.kind == "node"
+        label = _flow(trace, wiring, edges, one) if level == "module" or not nodes else ""
+        for some in [(k,) for k in edges] if nodes else [tuple(edges)]:
+            found.append(Link(one.key, other.key, some, label))
+    return tuple(found)
+
+
+def _flow(trace: Trace, wiring: Wiring, edges: Sequence[int], source: Part) -> str:
+    """What runs along: the shape of one array, or how many there are."""
+    sources = dict.fromkeys(trace.edges[k].source for k in edges)
+    values = [trace.records[s].value for s in sources]
+    if all(wiring.learned[s] for s in sources):
+        # Its own box has the figures already.
+        return "" if source.kind == "node" else f"shares {plural(len(values), 'parameter')}"
+    if len(values) == 1:
+        return shape_text(values[0].shape)
+    return plural(len(values), "number" if all(v.is_scalar for v in values) else "array")
+
+
+def _spine(parts: Sequence[Part], links: Sequence[Link], trace: Trace) -> tuple[str, ...]:
+    """Keys of the longest way to the root; of equally long ones that through more nodes."""
+    at = {p.key: i for i, p in enumerate(parts)}
+    best: list[tuple[int, int]] = [(1, len(p.nodes)) for p in parts]
+    before: list[int | None] = [None] * len(parts)
+    into: dict[int, list[int]] = {}
+    for link in links:
+        into.setdefault(at[link.target], []).append(at[link.source])
+    for i, p in enumerate(parts):
+        for j in into.get(i, ()):
+            way = (best[j][0] + 1, best[j][1] + len(p.nodes))
+            if way > best[i]:
+                best[i], before[i] = way, j
+    root = trace.root.key
+    at_root: int | None = next((i for i, p in enumerate(parts) if root in p.nodes), None)
+    found: list[str] = []
+    while at_root is not None:
+        found.append(parts[at_root].key)
+        at_root = before[at_root]
+    return tuple(reversed(found))
+
+
+# ── What a reader has to know ───────────────────────────────────────────────────────────
+
+
+def _notes(
+    tree: Tree, parts: Sequence[Part], missed: int, level: str,
+    budget: int, plumbing: bool, hidden: set[int],
+) -> Iterator[str]:  # fmt: skip
+    count = sum(len(p.nodes) for p in parts)
+    closed = [p for p in parts if p.kind != "node"]
+    if closed:
+        yield f"{count} nodes in {plural(len(parts), 'box')}: {_folded_words(closed)}."
+    if missed:
+        yield (
+            f"All of it at level {level!r} would be too many boxes (at most {budget}): what is "
+            "nearest to the result is open."
+        )
+    records = tree.wiring.trace.records
+    if level != "scalar" and not plumbing:
+        inner = [k for p in parts if p.kind == "node" for k in p.nodes[1:]]
+        names = [records[k].op or "" for k in inner if records[k].op in PLUMBING]
+        if names:
+            words = ", ".join(dict.fromkeys(names))
+            yield f"{plural(len(names), 'operation')} folded into neighbours: {words}."
+    if hidden:
+        shown = {k for p in parts for k in p.nodes}
+        if gone := len(hidden - shown):
+            yield f"{plural(gone, 'constant')} not shown."
+
+
+def _folded_words(closed: Sequence[Part]) -> str:
+    words = []
+    for kind, what in (("module", "module"), ("repeat", "repeat"), ("chain", "chain"),
+                       ("rest", "part")):  # fmt: skip
+        some = [p for p in closed if p.kind == kind]
+        if not some:
+            continue
+        names = [shorten(clean(f"{p.title} {p.about}".strip()), _LONGEST) for p in some]
+        more = " …" if len(names) > _NAMED else ""
+        words.append(f"{plural(len(some), what)} folded ({', '.join(names[:_NAMED])}{more})")
+    return "; ".join(words)
