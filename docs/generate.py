@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import tinygrad_nn as tg
@@ -9,8 +10,11 @@ from tinygrad_nn.core.op import OPS, Kind
 from tinygrad_nn.ported import METHODS
 from tinygrad_nn.torch_methods import Torch
 from tinygrad_nn.train.doctor import CHECKS
+from tinygrad_nn.viz.page.stepper import stepper_page
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from drawings import DRAWINGS, PAGES  # noqa: E402  (beside this file, which is no package)
 
 
 def operations_table() -> str:
@@ -69,23 +73,13 @@ def findings_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def value_drawing() -> str:
-    """The drawing of the README's first example, in our own layout: the same on every machine."""
-    a, b, c = tg.Value(2.0, name="a"), tg.Value(-3.0, name="b"), tg.Value(5.0, name="c")
-    d = a * b + c
-    d.name = "d"
-    y = d.tanh()
-    y.name = "y"
-    y.backward()
-    return tg.draw(y, engine="own").svg
-
-
 def pages() -> dict[Path, str]:
     """Path of each generated file, and its text."""
     return {
         HERE / "reference" / "operations.md": operations_table(),
         HERE / "reference" / "findings.md": findings_table(),
-        HERE / "images" / "value.svg": value_drawing(),
+        **{HERE / "images" / f"{name}.svg": made().svg for name, made in DRAWINGS.items()},
+        **{HERE / "pages" / f"{name}.html": stepper_page(made()) for name, made in PAGES.items()},
     }
 
 

@@ -100,7 +100,7 @@ def without_policy(text: str) -> str:
 @pytest.fixture(scope="module")
 def reused(browser) -> Iterator[Any]:
     """One page for all these tests, since opening one takes longer than a check."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    context = browser.new_context(viewport={"width": 700, "height": 480}, color_scheme="light")
     yield context.new_page()
     context.close()
 

@@ -15,16 +15,15 @@ from tinygrad_nn.viz.trace.recorder import record
 from tinygrad_nn.viz.tracing import tracing
 
 NASTY = (
-    "</script><img src=x onerror=alert(1)>", '"quotes" & <tags>', "{braces} | \\N \\l", "two\nlines",
-    "name" * 100, "\u202eright to left", "\ud800 lone", "名前 é ß 🎲 ﷽", "W" * 24, "iiii" * 6,
+    "</script><img src=x onerror=alert(1)>", '"quotes" & <tags>', "{braces} | \\N \\l",
+    "two\nlines", "name" * 100, "\u202eright to left", "\ud800 lone", "名前 é ß 🎲 ﷽",
+    "W" * 24, "iiii" * 6,
 )  # fmt: skip
 
 
 def lesson() -> tg.Value:
     """`L = tanh((a*b + c)*f) + a**2`."""
-    a, b, c, f = (
-        tg.Value(v, name=n) for n, v in zip("abcf", (2.0, -3.0, 6.5, -2.0), strict=True)
-    )
+    a, b, c, f = (tg.Value(v, name=n) for n, v in zip("abcf", (2.0, -3.0, 6.5, -2.0), strict=True))
     loss = ((a * b + c) * f).tanh() + a**2
     loss.name = "L"
     return loss
@@ -157,16 +156,28 @@ def broken() -> Trace:
     return replace(trace, failure=failure)
 
 
+def square() -> tg.Value:
+    """One number, used three times."""
+    a = tg.Value(3.0, name="a")
+    return a * a + a
+
+
+def neuron(weights: Any, inputs: list[tg.Value]) -> tg.Value:
+    """Weighted sum of single numbers."""
+    total = tg.Value(0.1)
+    for w, v in zip(weights, inputs, strict=True):
+        total = total + tg.Value(float(w)) * v
+    return total.tanh()
+
+
 def numbers(*sizes: int) -> tg.Value:
     """A net of single numbers."""
     generator = np.random.default_rng(0)
-    layer = [tg.Value(float(v), name=f"x{k}") for k, v in enumerate(generator.normal(size=sizes[0]))]
+    inputs = generator.normal(size=sizes[0])
+    layer = [tg.Value(float(v), name=f"x{k}") for k, v in enumerate(inputs)]
     for width in sizes[1:]:
         rows = generator.normal(size=(width, len(layer)))
-        layer = [
-            sum((tg.Value(float(w)) * v for w, v in zip(row, layer, strict=True)), tg.Value(0.1)).tanh()
-            for row in rows
-        ]  # fmt: skip
+        layer = [neuron(row, layer) for row in rows]
     layer[0].name = "loss"
     return layer[0]
 
@@ -178,7 +189,7 @@ def traces() -> dict[str, Trace]:
         return {
             "lesson": record(lesson(), backward=True),
             "before backward": record(lesson()),
-            "square": record((lambda a: a * a + a)(tg.Value(3.0, name="a")), backward=True),
+            "square": record(square(), backward=True),
             "leaf": record(tg.Value(2.0, name="a")),
             "nasty": record(nasty(), backward=True),
             "odd": record(odd(), backward=True),

@@ -24,8 +24,9 @@ def test_every_operation_can_be_drawn(record: Op):
             with np.errstate(all="ignore"):
                 loss = tg.sum(y * y)
             drawing = draw(loss, backward=True, engine="own")
-            boxes = [key for key in read(drawing.svg).texts if key.startswith("n")]
-            assert len(boxes) == len(drawing.trace.records)
+            p = read(drawing.svg)
+            assert sum(p.nodes.values()) == len(drawing.trace.records)
+            assert len(p.boxes) <= 2 * 300
             assert all(
                 r.gradient is None or r.gradient.shape == r.value.shape
                 for r in drawing.trace.records

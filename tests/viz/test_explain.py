@@ -21,7 +21,7 @@ from tinygrad_nn.errors import (
     PositionError,
 )
 from tinygrad_nn.viz.explain.net import Recorded
-from tinygrad_nn.viz.explain.result import count_text
+from tinygrad_nn.viz.explain.result import count_text, route_text
 from tinygrad_nn.viz.explain.search import groups, largest
 from tinygrad_nn.viz.explain.why import explain
 from tinygrad_nn.viz.trace.model import Edge, Record, Role, Summary, Trace
@@ -66,6 +66,8 @@ def test_the_largest_paths_are_the_largest_of_all(root: tg.Value, top: int):
         np.testing.assert_allclose(
             [abs(r.product) for r in got.routes], sizes[:top], rtol=1e-13, atol=5e-324
         )
+        texts = [route_text(r) for r in got.routes if len(r.factors) < 12]
+        assert len(set(texts)) == len(texts), "two paths that read alike"
         keys = [tuple((f.target, f.slot) for f in r.factors) for r in got.routes]
         assert len(set(keys)) == len(keys), "a path twice"
         for r in got.routes:
@@ -410,6 +412,23 @@ def test_wrong_questions_are_answered_in_words(ask: Any, error: type[Exception],
     loss = (w * w * v.detach()).sum()
     with pytest.raises(error, match=words):
         ask(w, v, loss)
+
+
+def test_a_pass_within_the_pass_is_part_of_its_rule():
+    x = tg.tensor(np.array([1.0, 2.0]), requires_grad=True, name="x")
+    got = explain(x, of=tg.checkpoint(lambda x: tg.exp(tg.sin(x)), x).sum())
+    assert got.gradient == pytest.approx(math.exp(math.sin(1.0)) * math.cos(1.0))
+    assert [r.product for r in got.routes] == pytest.approx([got.gradient])
+
+
+@pytest.mark.parametrize("where", ["leaf", "way"])
+def test_a_hook_that_changes_the_gradient_is_told(where: str):
+    w = tg.tensor(np.array([1.0, 2.0]), requires_grad=True, name="w")
+    y = w * w
+    (w if where == "leaf" else y).register_hook(lambda g: g * 2)
+    got = explain(w, of=y.sum(), index=1)
+    assert got.gradient == 8
+    assert any("hook" in note and "4" in note for note in got.notes)
 
 
 def test_the_root_explains_itself():

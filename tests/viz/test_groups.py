@@ -91,7 +91,9 @@ def test_the_same_graph_has_the_same_groups(trace: Trace) -> None:
 def test_a_module_that_cannot_stand_together_is_split() -> None:
     """A value of `a` goes through `b` and back into `a`."""
     scopes = [Scope("a", "A", "", None, 0, 0), Scope("b", "B", "", None, 0, 0)]
-    trace = made([[], [0], [1], [2], [3]], lambda i: f"op{i}", scopes, [None, 0, 1, 0, None].__getitem__)
+    trace = made(
+        [[], [0], [1], [2], [3]], lambda i: f"op{i}", scopes, [None, 0, 1, 0, None].__getitem__
+    )
     found = groups(trace)
     titles = [g.title for g in found if g.kind == "module"]
     assert titles == ["a (part 1 of 2)", "b", "a (part 2 of 2)"]
@@ -161,7 +163,8 @@ def blocks(count: int, *, odd: int | None = None) -> Trace:
     """`count` residual blocks as module calls; block `odd` has another operation."""
     scopes = [Scope("", "Net", "", None, 0, 9)]
     inputs: list[list[int]] = [[]]
-    ops, home = [""], [None]
+    ops = [""]
+    home: list[int | None] = [None]
     role: list[Role | None] = [None]
     x = 0
     for k in range(count):
@@ -174,7 +177,11 @@ def blocks(count: int, *, odd: int | None = None) -> Trace:
         x = at + 3
     inputs.append([x])
     return made(
-        inputs, [*ops, "sum"].__getitem__, scopes, [*home, None].__getitem__, [*role, None].__getitem__
+        inputs,
+        [*ops, "sum"].__getitem__,
+        scopes,
+        [*home, None].__getitem__,
+        [*role, None].__getitem__,
     )
 
 

@@ -1,6 +1,6 @@
 """The built-in layout: nothing overlaps, nothing is crossed, everything runs onward."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 import tinygrad_nn as tg
 from tests.viz.graphs import names, values
-from tinygrad_nn.viz.picture.layout import Placement, Size, place
-from tinygrad_nn.viz.picture.measure import text_width
-from tinygrad_nn.viz.trace.recorder import record
+from tests.viz.pictures import meet, within
 from tinygrad_nn.viz.drawing import view
 from tinygrad_nn.viz.picture.compose import compose
+from tinygrad_nn.viz.picture.layout import Placement, Size, place
+from tinygrad_nn.viz.picture.measure import text_width
+from tinygrad_nn.viz.picture.nested import Border, place_nested
+from tinygrad_nn.viz.trace.recorder import record
 
 Rectangle = tuple[float, float, float, float]
 
@@ -128,3 +130,58 @@ def test_planted_overlaps_are_found():
 )
 def test_texts_are_measured_from_above(text, thousandths):
     assert thousandths / 1000 <= text_width(text, 1.0) <= 1.15 * thousandths / 1000
+
+
+# ── Frames ──────────────────────────────────────────────────────────────────────────────
+
+
+@st.composite
+def framed(draw_):
+    """A diagram whose boxes are in frames one after the other, some within others."""
+    sizes, links = draw_(diagrams())
+    cuts = sorted(draw_(st.sets(st.integers(0, len(sizes)), max_size=4)) | {0, len(sizes)})
+    borders, homes = [], [None] * len(sizes)
+    for a, b in pairwise(cuts):
+        if draw_(st.booleans()):
+            borders.append(Border(draw_(st.floats(0, 300)), None))
+            outer = inner = len(borders) - 1
+            if draw_(st.booleans()):
+                borders.append(Border(50.0, outer))
+                inner = len(borders) - 1
+            middle = draw_(st.integers(a, b))
+            for k in range(a, b):
+                homes[k] = outer if k < middle else inner
+    spine = draw_(st.sampled_from([[], *([a, b] for a, b in links)]))
+    return sizes, links, spine, homes, borders
+
+
+@given(framed(), st.sampled_from(["TB", "LR"]))
+def test_frames_hold_their_own_and_nothing_crosses_a_box(diagram, direction):
+    sizes, links, spine, homes, borders = diagram
+    p, frames = place_nested(sizes, links, direction, spine, homes, borders)
+    boxes = rectangles(sizes, p)
+    assert overlaps(boxes) == []
+    edges = [(x, y, x + w, y + h) for x, y, w, h in frames]
+
+    def around(home):
+        while home is not None:
+            yield home
+            home = borders[home].parent
+
+    for k, box in enumerate(boxes):
+        for number_, frame in enumerate(edges):
+            assert within(box, frame) if number_ in around(homes[k]) else not meet(box, frame)
+    for (i, a), (j, b) in combinations(enumerate(edges), 2):
+        assert within(b, a) if i in around(borders[j].parent) else not meet(a, b)
+    axis = 1 if direction == "TB" else 0
+    for (a, b), curve in zip(links, p.curves, strict=True):
+        points = list(along(curve))
+        assert points[0][axis] == pytest.approx(boxes[a][axis + 2])
+        assert points[-1][axis] == pytest.approx(boxes[b][axis])
+        own = {*around(homes[a]), *around(homes[b])}
+        others = [*boxes, *(f for k, f in enumerate(edges) if k not in own)]
+        for x, y in points:
+            assert -1e-6 <= x <= p.width + 1e-6
+            assert -1e-6 <= y <= p.height + 1e-6
+            for x0, y0, x1, y1 in others:
+                assert not (x0 + 1e-6 < x < x1 - 1e-6 and y0 + 1e-6 < y < y1 - 1e-6)

@@ -11,9 +11,7 @@ def figure(x: float = 1.0, shape: tuple[int, ...] = ()) -> Summary:
     size = 1
     for side in shape:
         size *= side
-    return Summary(
-        shape, "float64", size, (x,) if not shape else None, x, 0.0, x, x, abs(x), 0, 0
-    )
+    return Summary(shape, "float64", size, (x,) if not shape else None, x, 0.0, x, x, abs(x), 0, 0)
 
 
 def made(

@@ -122,7 +122,7 @@ def _settings(documents: Documents, names: Sequence[str]) -> str:
             )
             for key in differing
         ]
-        inner = _table("Settings that differ", ("", *map(words, names)), rows, "settings")
+        inner = _table("Settings that differ", ("setting", *map(words, names)), rows, "settings")
     return element("section", [title, inner], id="settings", aria_labelledby="settings-title")
 
 

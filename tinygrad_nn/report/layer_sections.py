@@ -14,6 +14,7 @@ __all__ = ["film_section", "heat_table", "layer_charts", "layers_section", "scal
 
 Document = Mapping[str, Any]
 
+_SHADE: Final = 26
 _HATCH: Final = (
     '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
     'patternTransform="rotate(45)"><rect width="6" height="6" class="hatch-ground"/>'
@@ -64,7 +65,12 @@ def _table(document: Document) -> str:
         class_="layers",
     )
     held = element(
-        "div", table, class_="scroll wide", tabindex="0", role="region", aria_label="Layers"
+        "div",
+        table,
+        class_="scroll wide",
+        tabindex="0",
+        role="region",
+        aria_label="Table of layers",
     )
     looks = sum(row["looks"] for row in rows)
     cost = _cost(document)
@@ -171,17 +177,17 @@ def heat_table(document: Document, before: str) -> str:
 
 def scale() -> str:
     """What the shades of the heat map stand for."""
-    steps = []
+    steps = [_HATCH]
     for level in range(LEVELS):
-        text = f"1e{level - 8}".replace("-", "−") if level % 2 == 0 or level == LEVELS - 1 else ""
-        box = f'<rect x="{level * 40}" width="40" height="12" class="h{level}"/>'
-        steps.append(f'{box}<text x="{level * 40}" y="27" class="tick">{text}</text>')
-    box = '<rect x="440" width="40" height="12" class="missing"/>'
-    steps.append(_HATCH)
-    steps.append(f'{box}<text x="440" y="27" class="tick">NaN or none</text>')
-    about = "from pale, 1e-8 and below, to dark, 10 and above; hatched where there is no number"
+        box = f'<rect x="{level * _SHADE}" width="{_SHADE}" height="12" class="h{level}"/>'
+        text = figure(10.0 ** (level - 8), 1) if level % 2 == 0 else ""
+        steps.append(f'{box}<text x="{level * _SHADE}" y="27" class="tick">{text}</text>')
+    x = (LEVELS + 1) * _SHADE
+    box = f'<rect x="{x}" width="{_SHADE}" height="12" class="missing"/>'
+    steps.append(f'{box}<text x="{x}" y="27" class="tick">no number</text>')
+    about = "from faint, 1e-8 and below, to strong, 10 and above; hatched where there is no number"
     return (
-        f'<svg viewBox="0 0 540 30" role="img" aria-label="{about}" class="scale">'
+        f'<svg viewBox="0 0 360 30" role="img" aria-label="{about}" class="scale">'
         f"{''.join(steps)}</svg>"
     )
 
@@ -272,7 +278,10 @@ def film_section(document: Document) -> str:
     points = "; the points are examples that it learned from" if film["points"] else ""
     note = element("p", f"What it answers to every pair of inputs: {about}{points}.", class_="note")
     title = element("h2", "How the boundary grew", id="film-title")
-    strip = element("ol", frames, class_="film")
+    strip = element(
+        "div", element("ol", frames, class_="film"), class_="scroll wide", tabindex="0",
+        role="region", aria_label="Boundary by epoch",
+    )  # fmt: skip
     return element("section", [title, note, strip], id="film", aria_labelledby="film-title")
 
 

@@ -174,10 +174,10 @@ function build(chart) {
     event.preventDefault();
     const at = Math.max(0, Math.min(data[0].length - 1, (plot.cursor.idx ?? (step > 0 ? -1 : data[0].length)) + step));
     const top = data.slice(1).map((ys) => ys[at]).find((y) => y !== null && y !== undefined);
-    plot.setCursor({ left: plot.valToPos(data[0][at], "x"), top: top === undefined ? 10 : plot.valToPos(top, "y") });
+    plot.setCursor({ left: plot.valToPos(data[0][at], "x"), top: top === undefined ? 10 : plot.valToPos(top, "y") }, true, true);
     place.setAttribute("aria-label", place.closest("figure")?.querySelector(".readout")?.textContent || chart.title);
   });
-  place.addEventListener("blur", () => plot?.setCursor({ left: -10, top: -10 }));
+  place.addEventListener("blur", () => plot?.setCursor({ left: -10, top: -10 }, true, true));
   new ResizeObserver(() => {
     const width = place.clientWidth;
     if (plot && width && Math.abs(width - plot.width) > 1) plot.setSize({ width, height: plot.height });

@@ -11,5 +11,6 @@ Nothing else imports this package; `tinygrad_nn.draw` loads it when first used.
 from tinygrad_nn.viz.drawing import Drawing as Drawing
 from tinygrad_nn.viz.drawing import DrawingWarning as DrawingWarning
 from tinygrad_nn.viz.drawing import draw as draw
-from tinygrad_nn.viz.trace.recorder import record as record
 from tinygrad_nn.viz.trace.model import Trace as Trace
+from tinygrad_nn.viz.trace.recorder import record as record
+from tinygrad_nn.viz.tracing import Pass as Pass

@@ -42,7 +42,9 @@ _INSIDE = (str(Path(__file__).parent), functools.__file__)
 LIMIT = 300
 """Boxes that one drawing shows at most; beyond that it is a texture, not a picture."""
 
-_MOST_FOR_DOT = 1000
+_MOST_FOR_DOT = 200
+"""Boxes and labels for which `dot` is asked: with more it may take seconds, and some graphs of a
+thousand take it minutes."""
 _LONGEST_ROW = 3
 """Operations on numbers that fit side by side; other graphs run downward."""
 _WIDEST_ROW = 1368.0

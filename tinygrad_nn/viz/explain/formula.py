@@ -80,8 +80,8 @@ class Formula:
         if self.left_out:
             rows.append(writer.words(self._more))
         return (
-            '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mtable>'
-            f"{''.join(rows)}</mtable></math>"
+            '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'
+            f'<mtable displaystyle="true">{"".join(rows)}</mtable></math>'
         )
 
 
@@ -119,7 +119,8 @@ def names(trace: Trace) -> list[str]:
     found: list[str] = []
     taken: Counter[str] = Counter()
     for record in trace.records:
-        name = shorten(clean(record.name), NAME_WIDTH)
+        name = record.name if record.name.isprintable() else clean(record.name)
+        name = shorten(name, NAME_WIDTH)
         taken[name] += 1
         found.append(name if taken[name] == 1 else f"{name} ({taken[name]})")
     return found

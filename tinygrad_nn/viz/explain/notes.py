@@ -16,12 +16,13 @@ from tinygrad_nn.viz.wording import clean, number, shorten
 __all__ = ["notes"]
 
 _SHOWN = 3
+_ROUNDING = 0.02
 _MOST_EDGES = 2000
 
 
 def notes(
     net: Net, gradient: float, flat: int, uses: Sequence[Use], routes: Sequence[Route], *,
-    partial: bool,
+    partial: bool, exact: bool,
 ) -> Iterator[str]:  # fmt: skip
     """Sentences for the reader of an explanation."""
     if not net.between:
@@ -38,16 +39,28 @@ def notes(
             f"The uses add up to {number(uses[-1].sum, 6)}; a hook made "
             f"{number(gradient, 6)} of it."
         )
+    elif len(routes) == net.total and _apart([r.product for r in routes], gradient):
+        yield (
+            f"The paths add up to {number(math.fsum(r.product for r in routes), 6)}; a hook on the "
+            f"way made {number(gradient, 6)} of it."
+        )
     if partial:
         yield (
             "The trace holds too few numbers to follow paths through its tensors; explain it while "
             "the graph is there: tinygrad_nn.explain(weight, of=loss)."
         )
-    if any(r.count > 1 for r in routes):
+    if routes and not exact:
         yield (
-            f"Of the {count_text(net.total)} paths the most important were followed first; those "
-            "that end in the same way are shown together."
+            f"Of the {count_text(net.total)} paths not all were followed, but first those that end "
+            "like the most important groups: larger ones may be among the others."
         )
+
+
+def _apart(products: list[float], gradient: float) -> bool:
+    """Whether the sum is another number, by more than rounding in half precision."""
+    if not all(map(math.isfinite, (*products, gradient))):
+        return False
+    return abs(math.fsum(products) - gradient) > _ROUNDING * math.fsum(map(abs, products))
 
 
 def _same(a: float, b: float) -> bool:

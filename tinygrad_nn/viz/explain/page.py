@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tinygrad_nn.viz.page.assemble import assemble, source
 from tinygrad_nn.viz.wording import clean
 
-__all__ = ["Table", "body", "page"]
+__all__ = ["Table", "body", "notebook", "page"]
 
 
 class Table(NamedTuple):
@@ -25,7 +25,8 @@ _STYLE = """
 .explanation table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 .explanation caption { text-align: left; font-weight: 600; padding: 0.25rem 0; }
 .explanation th, .explanation td { text-align: left; padding: 0.25rem 0.75rem 0.25rem 0;
-  border-bottom: 1px solid; white-space: nowrap; }
+  border-bottom: 1px solid; vertical-align: top; white-space: nowrap; }
+.explanation td:last-child { white-space: normal; }
 .explanation math { overflow-x: auto; display: block; margin: 1rem 0; }
 .explanation .formula { text-align: left; }
 """
@@ -42,6 +43,11 @@ def body(
     if mathml:
         parts.append(f'<div role="group" aria-label="Formula" tabindex="0">{mathml}</div>')
     return f'<div class="explanation">{"".join(parts)}</div>'
+
+
+def notebook(heading: str, notes: Sequence[str], tables: Sequence[Table], mathml: str) -> str:
+    """The same for a notebook, with its style."""
+    return f"<style>{_STYLE}</style>{body(heading, notes, tables, mathml)}"
 
 
 def page(heading: str, notes: Sequence[str], tables: Sequence[Table], mathml: str) -> str:

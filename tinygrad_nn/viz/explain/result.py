@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from tinygrad_nn.atomic import write_atomic
-from tinygrad_nn.viz.explain.formula import Formula
-from tinygrad_nn.viz.explain.page import Table, body, page
+from tinygrad_nn.viz.explain.formula import Formula, derivative_formula, value_formula
+from tinygrad_nn.viz.explain.net import Net
+from tinygrad_nn.viz.explain.page import Table, notebook, page
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.wording import clean, number, shorten, signed
 
@@ -18,6 +20,9 @@ NAME_WIDTH = 40
 _WORDS = 14
 _PLAIN_COUNT = 10**12
 _PLAIN_SHARE = 10.0
+_READABLE = 1000
+"""Formulas of larger graphs are made when they are asked for, but not shown."""
+_USES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Factor:
         slot: Which of its inputs.
         local: Derivative of the target by the source; None for arrays.
         rule: What the operation hands to the source, as a formula; empty if unknown.
+        again: Whether the operation uses the source in other slots too.
     """
 
     source: int
@@ -41,6 +47,7 @@ class Factor:
     slot: int
     local: float | None
     rule: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +121,12 @@ class Explanation:
         routes: The largest paths, the largest first.
         others: What all other paths add: the gradient minus the sum of the routes.
         paths: Number of all paths, which may be very large.
-        exact: Whether the routes are the largest paths; otherwise some stand for groups, or
-            were found by following the largest groups first.
+        exact: Whether the routes are the largest paths; otherwise some may stand for groups of
+            paths, and not all paths were followed.
         uses: Uses of the explained node; their contributions add up to the gradient exactly.
         notes: What a reader has to know, in whole sentences: why it is 0 or NaN.
-        formula: The formula of the root; None for arrays.
-        derivative: The formula of the gradient; None for arrays, or without a path.
         trace: The pass.
+        net: What lies between the two; None for arrays.
     """
 
     name: str
@@ -133,14 +139,23 @@ class Explanation:
     exact: bool
     uses: tuple[Use, ...]
     notes: tuple[str, ...]
-    formula: Formula | None
-    derivative: Formula | None
-    trace: Trace
+    trace: Trace = field(repr=False)
+    net: Net | None = field(repr=False, compare=False)
 
     @property
     def title(self) -> str:
         """`∂L/∂weight[3, 4]`."""
         return f"∂{_name(self.root)}/∂{_name(self.name)}{element(self.index)}"
+
+    @cached_property
+    def formula(self) -> Formula | None:
+        """The formula of the root; None for arrays."""
+        return None if self.net is None else value_formula(self.trace)
+
+    @cached_property
+    def derivative(self) -> Formula | None:
+        """The formula of the gradient; None for arrays, or without a path."""
+        return None if self.net is None else derivative_formula(self.net)
 
     @property
     def latex(self) -> str:
@@ -156,7 +171,7 @@ class Explanation:
         lines = [f"{self.title} = {number(self.gradient, 6)}", *self.notes]
         for table in self.tables():
             lines += ["", table.caption, *_columns([table.header, *table.rows])]
-        if self.derivative is not None:
+        if len(self.trace.records) <= _READABLE and self.derivative is not None:
             lines += ["", *str(self.formula).splitlines(), *str(self.derivative).splitlines()]
         return "\n".join(lines)
 
@@ -164,7 +179,7 @@ class Explanation:
         return f"<Explanation of {self.title} = {number(self.gradient)}>"
 
     def _repr_html_(self) -> str:
-        return body(self._heading, self.notes, self.tables(), self.mathml)
+        return notebook(self._heading, self.notes, self.tables(), self._shown)
 
     def save(self, path: str | Path) -> Path:
         """Write it to a file: `.html` as a page, `.tex` and `.mml` the formulas, else as text.
@@ -177,11 +192,15 @@ class Explanation:
         """
         suffix = Path(path).suffix.lower()
         if suffix in (".html", ".htm"):
-            text = page(self._heading, self.notes, self.tables(), self.mathml)
+            text = page(self._heading, self.notes, self.tables(), self._shown)
         else:
             text = {".tex": self.latex, ".mml": self.mathml}.get(suffix, str(self)) + "\n"
         write_atomic(Path(path), text.encode("utf-8", "backslashreplace"))
         return Path(path)
+
+    @property
+    def _shown(self) -> str:
+        return self.mathml if len(self.trace.records) <= _READABLE else ""
 
     @property
     def _heading(self) -> str:
@@ -197,10 +216,14 @@ class Explanation:
         if len(self.uses) > 1 or any(use.rule and use.terms for use in self.uses):
             header = ("use", "adds", "sum", "rule")
             rows = tuple(
-                (_use_name(u), signed(u.contribution), number(u.sum, 6), u.rule) for u in self.uses
+                (_use_name(u), signed(u.contribution), number(u.sum, 6), u.rule)
+                for u in self.uses[:_USES]
             )
+            if len(self.uses) > _USES:
+                rest = f"and {len(self.uses) - _USES} more uses"
+                rows = (*rows, (rest, "", number(self.uses[-1].sum, 6), ""))
             found.append(Table("Uses, in the order of the backward pass:", header, rows))
-        for use in self.uses:
+        for use in self.uses[:_USES]:
             if use.terms:
                 found.append(_term_table(use))
         return found
@@ -266,6 +289,8 @@ def route_text(route: Route) -> str:
     """`L → tanh_1 (0.42) → e (−2) → a`: names, each factor behind the name it leads from."""
     words = [_name(route.top)]
     for factor in route.factors:
+        if factor.again:
+            words[-1] += f" [input {factor.slot + 1}]"
         if factor.local is not None:
             words[-1] += f" (× {number(factor.local)})"
         words.append(_name(factor.source_name))

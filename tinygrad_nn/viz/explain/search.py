@@ -137,6 +137,9 @@ def _found(net: Net, head: _Head) -> Found:
 
 ALL_PATHS = 200
 """Up to so many paths are all followed, so that the largest are exactly that."""
+ALL_ELEMENTS = 2**25
+"""Of small arrays more are, while this bounds the number of paths times elements on the way."""
+_ONE_STEP = 1000
 STEPS = 600
 ELEMENTS = 2**24
 """Of groups that wait together: 128 MiB."""
@@ -155,7 +158,7 @@ def groups(net: Net, index: int, k: int) -> tuple[list[Found], bool]:
         (_order(gradient[index]), 0, float(gradient[index]), net.start, (), one)
     ]
     done: list[Found] = []
-    root, made, held, whole = net.trace.root.key, 1, one.size, net.total <= ALL_PATHS
+    root, made, held, whole = net.trace.root.key, 1, one.size, _all(net)
     while heap and (whole or (len(done) < k and made < STEPS and held < ELEMENTS)):
         _, _, contribution, key, edges, tangent = heapq.heappop(heap)
         held -= tangent.size
@@ -174,6 +177,14 @@ def groups(net: Net, index: int, k: int) -> tuple[list[Found], bool]:
     found = [*done, *rest]
     found.sort(key=lambda f: _order(f.contribution))
     return found, all(f.paths == 1 for f in found)
+
+
+def _all(net: Net) -> bool:
+    """Whether all paths are followed."""
+    if net.total <= ALL_PATHS:
+        return True
+    size = sum(_ONE_STEP + net.trace.records[key].value.size for key in net.between)
+    return net.total * size <= ALL_ELEMENTS
 
 
 def _order(x: float) -> float:

@@ -12,7 +12,6 @@ import numpy as np
 
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import GradientError, GraphError, OperandError, OptionError, PositionError
-from tinygrad_nn.viz.explain.formula import derivative_formula, value_formula
 from tinygrad_nn.viz.explain.net import Net, Recorded, is_scalar
 from tinygrad_nn.viz.explain.notes import notes
 from tinygrad_nn.viz.explain.result import Explanation, Factor, Route, Term, Use, divides
@@ -302,10 +301,9 @@ def _explanation(
 ) -> Explanation:  # fmt: skip
     trace = net.trace
     shown = found[:top]
-    routes = tuple(_route(trace, f, gradient) for f in shown)
+    routes = tuple(_route(net, f, gradient) for f in shown)
     with np.errstate(all="ignore"):
         others = _minus(gradient, [r.product for r in routes])
-    scalar = is_scalar(trace)
     return Explanation(
         name=trace.records[net.start].name,
         root=trace.root.name,
@@ -314,12 +312,11 @@ def _explanation(
         routes=routes,
         others=others,
         paths=net.total,
-        exact=exact and all(r.count == 1 for r in routes),
+        exact=exact,
         uses=tuple(uses),
-        notes=tuple(notes(net, gradient, flat, uses, routes, partial=partial)),
-        formula=value_formula(trace) if scalar else None,
-        derivative=derivative_formula(net) if scalar else None,
+        notes=tuple(notes(net, gradient, flat, uses, routes, partial=partial, exact=exact)),
         trace=trace,
+        net=net if is_scalar(trace) else None,
     )
 
 
@@ -330,16 +327,18 @@ def _minus(gradient: float, products: list[float]) -> float:
     return math.fsum([gradient, *(-p for p in products)])
 
 
-def _route(trace: Trace, found: Found, gradient: float) -> Route:
-    factors = tuple(_factor(trace, e) for e in found.edges)
+def _route(net: Net, found: Found, gradient: float) -> Route:
+    factors = tuple(_factor(net, e) for e in found.edges)
     share = found.contribution / gradient if divides(gradient) else None
-    top = trace.records[found.top].name
+    top = net.trace.records[found.top].name
     return Route(factors, found.contribution, share, found.paths, top)
 
 
-def _factor(trace: Trace, edge: Edge) -> Factor:
+def _factor(net: Net, edge: Edge) -> Factor:
+    trace = net.trace
+    again = sum(e.source == edge.source for e in net.edges[edge.target]) > 1
     source, target = trace.records[edge.source], trace.records[edge.target]
     return Factor(
         edge.source, edge.target, source.name, target.name, target.op or "", edge.slot, edge.local,
-        edge.rule,
+        edge.rule, again,
     )  # fmt: skip

@@ -154,7 +154,9 @@ class Latex(_Writer):
     }
 
     def _escaped(self, text: str) -> str:
-        return "".join(self.ESCAPES.get(c, c) for c in shorten(clean(text), NAME_WIDTH))
+        # Of all spaces but one TeX knows nothing.
+        plain = "".join(" " if c.isspace() else c for c in shorten(clean(text), NAME_WIDTH))
+        return "".join(self.ESCAPES.get(c, c) for c in plain)
 
     def _name(self, name: str) -> str:
         """One letter as it is, `x_1` with an index, other names upright."""

@@ -1,1 +1,1 @@
-"""Scene, places and texts of static pictures: SVG, DOT, plain text, and through `dot` PNG and PDF."""
+"""A view of a trace as a picture: its boxes, their places, and the texts of SVG, DOT and words."""

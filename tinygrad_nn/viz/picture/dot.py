@@ -162,8 +162,8 @@ def _fill(heat: int) -> str:
 
 
 def _words(text: Text, colours: dict[str, str]) -> str:
-    # Here too a backslash begins names for parts of the graph, such as \\N.
-    words = escape(text.words).replace("\\", "&#92;") or " "
+    # Here too a backslash begins names for parts of the graph, such as \N, and \\ is one.
+    words = escape(text.words).replace("\\", r"\\") or " "
     colour = colours.get(text.style)
     if text.heat is not None:
         colour = _P.alarm if text.heat < 0 else heat_colours(text.heat, _P)[1]

@@ -20,11 +20,8 @@ class Size:
     is_round: bool = False
 
 
-def straight(
-    count: int, links: Sequence[tuple[int, int]], spine: Sequence[int] = ()
-) -> list[bool]:
-    """Which links ought to run straight: those of the spine, and those along which one thing
-    alone goes on.
+def straight(count: int, links: Sequence[tuple[int, int]], spine: Sequence[int] = ()) -> list[bool]:
+    """Which links ought to run straight: the spine, and where one thing alone goes on.
 
     The latter is a link that is the only one to leave its start, and the only one to arrive at its
     end or the only one there that does more than bring a leaf: a long computation becomes a

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tinygrad_nn.viz.picture.layout import Placement, Point, Ports, Size, place
+from tinygrad_nn.viz.picture.layout import Placement, Point, Size, place
 
 __all__ = ["Border", "Frames", "place_nested"]
 
@@ -30,6 +30,9 @@ class Border:
     parent: int | None
 
 
+_NOTHING = Size(0, 0)
+
+
 @dataclass
 class _Inside:
     """A frame laid out, measured from its own corner.
@@ -42,7 +45,7 @@ class _Inside:
         ports: Where they do so, from the middle of the border.
     """
 
-    size: Size = Size(0, 0)
+    size: Size = _NOTHING
     rectangle: Rectangle = (0.0, 0.0, 0.0, 0.0)
     at: dict[int, Point] = field(default_factory=dict)
     curves: dict[int, tuple[Point, ...]] = field(default_factory=dict)
@@ -60,7 +63,10 @@ def place_nested(
     """Place boxes within frames.
 
     Args:
-        sizes, links, direction, spine: As for `layout.place`.
+        sizes: Of the boxes, as for `layout.place`.
+        links: Pairs (from, to) of positions in `sizes`.
+        direction: "TB" or "LR".
+        spine: Positions in `sizes` that ought to stand in one straight line.
         homes: For each box the innermost frame around it, or None.
         borders: The frames, each after the one around it. No path may leave a frame and come
             back to it.
@@ -214,7 +220,7 @@ class _Nested:
         seen, room = [0.0, 0.0], [width, height]
         seen[across] = before
         room[across] = int(breadth + before + after)
-        found = _Inside(Size(*room), (seen[0], seen[1], width, height))
+        found = _Inside(Size(room[0], room[1]), (seen[0], seen[1], width, height))
         move = (seen[0] + _PADDING + spare / 2 - corner[0], seen[1] + _TITLE - corner[1])
         found.at = dict(zip(items, _moved(p.centres, move), strict=False))
         half = room[across] / 2

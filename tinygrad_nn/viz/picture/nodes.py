@@ -66,8 +66,8 @@ def compact_box(r: Record, trace: Trace, *, brief: bool = False) -> Box:
         static = "" if brief else arguments(r.params)
         call = f"{SYMBOLS.get(r.op, '')} {clean(r.op)}".strip() if r.named else SYMBOLS.get(r.op)
         words = shorten(" ".join(filter(None, [call, static])), 30)
-        left = Text(words, "muted") if words or not gradient.right else gradient.left
-        lines.append(Line(left, gradient.right or gradient.left))
+        left = Text(words, "muted") if words else gradient.left
+        lines.append(Line(left, gradient.right or (gradient.left if words else None)))
     if not r.value.is_finite and not r.value.is_scalar:
         counts = ((r.value.nans, "NaN"), (r.value.infs, "Inf"))
         words = ", ".join(f"{n} {word}" for n, word in counts if n)

@@ -13,8 +13,21 @@ from math import ceil
 
 from tinygrad_nn.viz.picture.measure import text_width
 
-__all__ = ["CELL_PADDING", "LINE_HEIGHT", "PADDING", "PILE", "SMALL_SIZE", "Arrow", "Box", "Frame", "Line",
-           "Scene", "Text", "boxed"]  # fmt: skip
+__all__ = [
+    "CELL_PADDING",
+    "COLUMN_GAP",
+    "LINE_HEIGHT",
+    "PADDING",
+    "PILE",
+    "SMALL_SIZE",
+    "Arrow",
+    "Box",
+    "Frame",
+    "Line",
+    "Scene",
+    "Text",
+    "boxed",
+]
 
 SIZE = 12
 SMALL_SIZE = 11
@@ -26,7 +39,7 @@ STRIP_CELL = 14
 PILE = 4
 """How far a second box looks out behind one that stands for several."""
 _STRIP_WIDTH = 240
-_COLUMN_GAP = 12
+COLUMN_GAP = 12
 
 
 @dataclass(frozen=True)
@@ -145,10 +158,10 @@ def boxed(key: str, kind: str, lines: Sequence[Line], about: str = "", *, alarm:
     if rows:
         left = max(line.left.width if line.left else 0.0 for line in rows)
         middle = max(line.column.width if line.column else 0.0 for line in rows)
-        widths.append(left + middle + column + (2 if column else 1) * _COLUMN_GAP)
+        widths.append(left + middle + column + (2 if column else 1) * COLUMN_GAP)
     for line in lines:
         if line.left and line.right and line.right.heat is not None:
-            widths.append(line.left.width + _COLUMN_GAP + column)
+            widths.append(line.left.width + COLUMN_GAP + column)
     width = max(at_least, even(max(widths, default=0.0) + padding))
     spare = 4 if kind == "label" else 14 if 0 < head < len(lines) else 8
     spare += PILE if kind == "repeat" else 0
@@ -243,7 +256,7 @@ class Scene:
 
     def with_spine(self) -> Scene:
         """The same with the labels between the boxes of the spine in it."""
-        between = {}
+        between: dict[tuple[str, str], Box | None] = {}
         for arrow in self.arrows:
             between.setdefault((arrow.source, arrow.target), arrow.label)
         full: list[str] = list(self.spine[:1])

@@ -18,6 +18,8 @@ __all__ = ["DARK", "HEAT_STEPS", "LIGHT", "Palette", "contrast", "heat_colours",
 HEAT_STEPS = 20
 """Steps of the scale of gradient norms, half a power of ten each, from 1e-8 to 1e2."""
 _FAINTEST = -8
+_READABLE = 4.6
+_DARKEST = 0.04045
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def heat_colours(step: int, p: Palette) -> tuple[str, str]:
     t = 2 * step / HEAT_STEPS
     a, b, t = (low, middle, t) if t <= 1 else (middle, high, t - 1)
     fill = "#" + "".join(f"{round(x + (y - x) * t):02x}" for x, y in zip(a, b, strict=True))
-    text = p.text if contrast(p.text, fill) >= 4.6 else ""
+    text = p.text if contrast(p.text, fill) >= _READABLE else ""
     return fill, text or max("#ffffff", "#000000", key=lambda c: contrast(c, fill))
 
 
@@ -108,7 +110,7 @@ def contrast(a: str, b: str) -> float:
 
 def _luminance(colour: str) -> float:
     parts = (c / 255 for c in _rgb(colour))
-    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    linear = (c / 12.92 if c <= _DARKEST else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
     return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 

@@ -9,7 +9,18 @@ from tinygrad_nn.viz.picture.foot import MARGIN, Foot, foot
 from tinygrad_nn.viz.picture.layout import Placement, Point
 from tinygrad_nn.viz.picture.measure import known
 from tinygrad_nn.viz.picture.nested import Frames
-from tinygrad_nn.viz.picture.scene import CELL_PADDING, PADDING, PILE, Arrow, Box, Frame, Line, Scene, Text
+from tinygrad_nn.viz.picture.scene import (
+    CELL_PADDING,
+    COLUMN_GAP,
+    PADDING,
+    PILE,
+    Arrow,
+    Box,
+    Frame,
+    Line,
+    Scene,
+    Text,
+)
 from tinygrad_nn.viz.picture.style import style_sheet
 
 __all__ = ["to_svg"]
@@ -220,7 +231,8 @@ def _line(line: Line, x: float, box: Box, middle: float) -> list[str]:
     if line.middle is not None:
         found.append(_text(line.middle, x + box.width / 2, middle, "middle"))
     if line.column is not None:
-        found.append(_text(line.column, end - box.column - (12 if box.column else 0), middle, "end"))
+        gap = COLUMN_GAP if box.column else 0
+        found.append(_text(line.column, end - box.column - gap, middle, "end"))
     if line.right is not None:
         if line.right.heat is not None:
             found.append(_cell(line.right.heat, end - box.column, middle - 8, box.column, 16))
@@ -244,8 +256,11 @@ def _cell(heat: int, x: float, y: float, width: float, height: float, about: str
 def _strip(line: Line, centre: float, middle: float) -> list[str]:
     step = line.strip_cell
     left = centre - step * len(line.strip) / 2
-    return [_cell(heat, left + step * k, middle - 7, max(1.0, step - 1.5), 14, about)
-            for k, (heat, about) in enumerate(zip(line.strip, line.abouts, strict=True))]  # fmt: skip
+    cells = enumerate(zip(line.strip, line.abouts, strict=True))
+    return [
+        _cell(heat, left + step * k, middle - 7, max(1.0, step - 1.5), 14, about)
+        for k, (heat, about) in cells
+    ]
 
 
 def _text(text: Text, x: float, middle: float, anchor: str) -> str:
@@ -273,8 +288,10 @@ def _foot(end: Foot) -> list[str]:
         if kind == "heat":
             found += [_cell(h, x + 10 * k, y, 10.5, 12) for k, h in enumerate(swatch.heats)]
         elif kind == "back":
-            found.append(f'<g class="back"><path class="edge" d="M{_n(x + 28)} {_n(y + 6)}H{_n(x)}" '
-                         'marker-end="url(#{scope}-back-tip)"/></g>')  # fmt: skip
+            found.append(
+                f'<g class="back"><path class="edge" d="M{_n(x + 28)} {_n(y + 6)}H{_n(x)}" '
+                'marker-end="url(#{scope}-back-tip)"/></g>'
+            )
         else:
             found.append(f'<g class="{name}">{_sample(kind, x, y)}</g>')
         found.append(
@@ -292,9 +309,8 @@ def _sample(kind: str, x: float, y: float) -> str:
     place = f'x="{_n(x)}" y="{_n(y)}" width="20" height="12" rx="{radius}"'
     shape = f'<rect class="shape" {place}/>'
     if kind == "repeat":
-        shape = f'<rect class="shape" x="{_n(x + 2)}" y="{_n(y - 2)}" width="16" height="10" rx="3"/>' + (
-            shape
-        )
+        behind = f'x="{_n(x + 2)}" y="{_n(y - 2)}" width="16" height="10" rx="3"'
+        shape = f'<rect class="shape" {behind}/>{shape}'
     if kind in ("module", "repeat", "chain", "rest"):
         shape += _head(x, y, 20, 5, 3)
     return shape

@@ -33,10 +33,9 @@ _WIDEST = 64
 def to_text(view: View, *, constants: bool = True) -> str:
     """Text of a view."""
     folded = any(part.kind != "node" for part in view.parts)
-    lines = _outline(view) if folded else _tree(view.trace, constants)
-    shown = lines[:MOST_LINES]
-    if len(lines) > MOST_LINES:
-        shown.append([f"… {len(lines) - MOST_LINES} more lines"])
+    shown, count = _outline(view) if folded else _tree(view.trace, constants)
+    if count > len(shown):
+        shown.append([f"… {count - len(shown)} more lines"])
     # What the tree shows are all records, whatever the boxes show.
     words = [*notes.alarms(view.trace), *_notes(view, shown)]
     return "\n".join([*_columns(shown), *(["", *words] if words else [])]) + "\n"
@@ -55,10 +54,14 @@ def _notes(view: View, lines: list[list[str]]) -> list[str]:
 # ── Tree ────────────────────────────────────────────────────────────────────────────────
 
 
-def _tree(trace: Trace, constants: bool) -> list[list[str]]:
+def _tree(trace: Trace, constants: bool) -> tuple[list[list[str]], int]:
     """The root on top, and the inputs of each operation, in order, below it.
 
     A node that is used again is named again, but what lies below it is written only once.
+
+    Returns:
+        The first lines, and how many there are in all: one for each use, one for the root, and
+        one for each node of which some inputs are left out.
     """
     records = {r.key: r for r in trace.records}
     uses = trace.uses()
@@ -67,7 +70,7 @@ def _tree(trace: Trace, constants: bool) -> list[list[str]]:
     # Edge by which it is reached, key (negative: so many inputs that were left out), rails of
     # the line itself, rails of the lines below it.
     stack: list[tuple[Edge | None, int, str, str]] = [(None, trace.root.key, "", "")]
-    while stack:
+    while stack and len(lines) < MOST_LINES:
         edge, key, rails, below = stack.pop()
         if key < 0:
             lines.append([f"{rails}… {-key} not drawn"])
@@ -85,7 +88,8 @@ def _tree(trace: Trace, constants: bool) -> list[list[str]]:
             last = position == len(children) - 1 and not r.left_out
             turn, rail = ("└─ ", "   ") if last else ("├─ ", "│  ")
             stack.append((e, e.source, below + turn, below + rail))
-    return lines
+    count = sum(constants or bool(records[e.source].name) for e in trace.edges)
+    return lines, 1 + count + sum(bool(r.left_out) for r in trace.records)
 
 
 def _head(r: Record, edges: list[Edge], records: dict[int, Record], again: bool) -> str:
@@ -140,7 +144,7 @@ def _figures(s: Summary) -> str:
 # ── Outline ─────────────────────────────────────────────────────────────────────────────
 
 
-def _outline(view: View) -> list[list[str]]:
+def _outline(view: View) -> tuple[list[list[str]], int]:
     """Parts in order of the computation, within their frames, parameters below their modules."""
     records = {r.key: r for r in view.trace.records}
     frames = {c.key: c for c in view.clusters}
@@ -161,7 +165,7 @@ def _outline(view: View) -> list[list[str]]:
             lines.append([f"{'  ' * depth}{title}  {shorten(clean(frame.about), 60)}".rstrip()])
         opened = around
         lines += _part_lines(part, records, "  " * len(around))
-    return lines
+    return lines[:MOST_LINES], len(lines)
 
 
 def _part_lines(part: Part, records: dict[int, Record], pad: str) -> list[list[str]]:
@@ -175,7 +179,8 @@ def _part_lines(part: Part, records: dict[int, Record], pad: str) -> list[list[s
     counts = [count_words(len(inner), "node")]
     if learned:
         counts.insert(0, count_words(learned, "param"))
-    title = "  ".join(filter(None, [shorten(clean(part.title), 40), shorten(clean(part.about), 60)]))
+    words = [shorten(clean(part.title), 40), shorten(clean(part.about), 60)]
+    title = "  ".join(filter(None, words))
     lines = [[f"{pad}{title or part.kind}", "", ", ".join(counts) + _range(part)]]
     for key in part.parameters:
         r = records[key]

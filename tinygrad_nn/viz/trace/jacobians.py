@@ -88,12 +88,12 @@ def pulled(node: Node, fact: Fact, g: Any) -> list[Any]:
 def _raw(node: Node, fact: Fact, g: Any) -> Sequence[Any]:
     op, inputs, params = fact
     needs = tuple(isinstance(p, Node) for p in inputs)
-    args = [p._data if isinstance(p, Node) else p for p in inputs]
+    args: list[Any] = [p._data if isinstance(p, Node) else p for p in inputs]
     try:
         return gradients(op, g, node._data, args, needs, params or {})
     except ArithmeticError:
         # Python floats raise where arrays give infinity; NumPy's floats do as arrays do.
-        wide = [np.float64(x) if type(x) is float else x for x in (g, node._data, *args)]
+        wide: list[Any] = [np.float64(x) if type(x) is float else x for x in (g, node._data, *args)]
         return gradients(op, wide[0], wide[1], wide[2:], needs, params or {})
 
 
@@ -147,9 +147,10 @@ def _diagonal(node: Node, fact: Fact) -> tuple[Entries | None, ...]:
             found.append(None)
             continue
         payload = p._data
-        where = np.arange(np.size(payload)).reshape(np.shape(payload))
-        where = np.broadcast_to(where, shape).ravel().tolist()
-        values = np.broadcast_to(0.0 if h is None else np.asarray(h), shape).ravel().tolist()
+        places = np.arange(np.size(payload)).reshape(np.shape(payload))
+        where = np.broadcast_to(places, shape).ravel().tolist()
+        slopes: Any = 0.0 if h is None else np.asarray(h)
+        values = np.broadcast_to(slopes, shape).ravel().tolist()
         found.append(
             tuple((i, j, float(d)) for i, (j, d) in enumerate(zip(where, values, strict=True)) if d)
         )

@@ -105,16 +105,27 @@ class _Collector(Observer):
         self.gradients: dict[Node, Any] = {}
         self.uses: list[tuple[Node, int, Any, Any]] = []
         self.slots: list[int] = []
+        self.depth = 0
+
+    def begin(self, roots: Sequence[Node]) -> None:
+        """A pass within the pass, as `checkpoint` makes them, belongs to the rule that makes it."""
+        self.depth += 1
+
+    def end(self) -> None:
+        """Back to the pass around it."""
+        self.depth -= 1
 
     def gradient(self, node: Node, gradient: Any) -> None:
         """The gradient is complete; a later addition would make a new array."""
+        if self.depth > 1:
+            return
         if node in self.wanted:
             self.gradients[node] = gradient._data if isinstance(gradient, Node) else gradient
         self.slots = [i for i, p in enumerate(node.inputs) if p is self.start]
 
     def edge(self, node: Node, p: Node, contribution: Any) -> None:
         """Add up as the sweep does."""
-        if p is not self.start:
+        if p is not self.start or self.depth > 1:
             return
         h = contribution._data if isinstance(contribution, Node) else contribution
         h = h if p.fit is None else np.array(p.fit(np.asarray(h), p._data))

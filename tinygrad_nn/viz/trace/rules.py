@@ -104,17 +104,20 @@ def _derived(
     if len(inputs) > _MOST_INPUTS or sum(np.size(x) for x in payloads) > MOST_ELEMENTS:
         return None
     # Most rules take nodes for everything. Of what carries no gradient some need the array.
-    for raw in (False, True):
-        story = _Story(op, node, inputs, raw=raw)
-        try:
-            with np.errstate(all="ignore"), _recording(story):
-                found = gradients(op, story.g, story.y, story.args, story.needs, dict(params or {}))
-        except Exception:  # a user's rule may raise anything; then it has no text
-            continue
-        return tuple(
-            story.text(h) if need else "" for h, need in zip(found, story.needs, strict=True)
-        )
-    return None
+    return _told(op, node, inputs, params, raw=False) or _told(op, node, inputs, params, raw=True)
+
+
+def _told(
+    op: Op, node: Node, inputs: Sequence[Any], params: dict[str, Any] | None, *, raw: bool
+) -> tuple[str, ...] | None:
+    """What the rule says on nodes; None if it raises."""
+    story = _Story(op, node, inputs, raw=raw)
+    try:
+        with np.errstate(all="ignore"), _recording(story):
+            found = gradients(op, story.g, story.y, story.args, story.needs, dict(params or {}))
+    except Exception:  # of a user's rule any; such a rule has no text, and the pass needs none
+        return None
+    return tuple(story.text(h) if need else "" for h, need in zip(found, story.needs, strict=True))
 
 
 @contextmanager

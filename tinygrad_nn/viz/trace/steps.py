@@ -165,19 +165,23 @@ def locals_of(node: Node, g: Any = None) -> Sequence[float | None]:
         node: The number.
         g: What to multiply them by, as the rules do: its gradient.
     """
-    inputs = node.inputs
-    y = node._data
-    one = g if g is not None else 1.0 if node.fit is None else np.ones(y.shape, y.dtype)
-    with np.errstate(all="ignore"):
-        try:
-            pairs = node.op.reverse(node, one)  # type: ignore[union-attr]
-            found = iter([h for _, h in pairs])
-        except (ZeroDivisionError, OverflowError):
-            # Python floats raise where arrays give infinity.
-            found = iter([h for _, h in node.ieee_gradients(one) or ()])
-        except Exception:  # the pass itself comes to this rule, and says what is wrong
-            found = iter(())
-        return [_local(next(found, None)) if isinstance(p, Node) else None for p in inputs]
+    if node.fit is None:
+        found = _handed(node, 1.0 if g is None else g)  # floats know no warnings
+    else:
+        with np.errstate(all="ignore"):
+            found = _handed(node, np.ones(node._data.shape, node._data.dtype) if g is None else g)
+    rest = iter(found)
+    return [_local(next(rest, None)) if isinstance(p, Node) else None for p in node.inputs]
+
+
+def _handed(node: Node, g: Any) -> list[Any]:
+    try:
+        return [h for _, h in node.op.reverse(node, g)]  # type: ignore[union-attr]
+    except (ZeroDivisionError, OverflowError):
+        # Python floats raise where arrays give infinity.
+        return [h for _, h in node.ieee_gradients(g) or ()]
+    except Exception:  # the pass itself comes to this rule, and says what is wrong
+        return []
 
 
 def _local(h: Any) -> float | None:

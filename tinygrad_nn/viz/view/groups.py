@@ -18,7 +18,7 @@ from tinygrad_nn.viz.view.repeats import FEWEST, Repeats
 from tinygrad_nn.viz.view.wiring import Wiring
 from tinygrad_nn.viz.view.words import plural, row_words
 
-__all__ = ["groups"]
+__all__ = ["grouped", "groups"]
 
 
 def groups(trace: Trace) -> tuple[Group, ...]:
@@ -37,7 +37,11 @@ def groups(trace: Trace) -> tuple[Group, ...]:
         >>> [(g.kind, g.title, g.about) for g in groups(record(x))][:2]
         [('graph', '', ''), ('repeat', 'multiply → tanh', 'steps ×3')]
     """
-    wiring = Wiring(trace)
+    return grouped(Wiring(trace))
+
+
+def grouped(wiring: Wiring) -> tuple[Group, ...]:
+    """`groups` of a trace whose wiring is at hand."""
     return _numbered(_Builder(wiring).tree(), wiring)
 
 
@@ -163,11 +167,11 @@ class _Builder:
             if not waiting[k]:
                 ready.setdefault(child[k], []).append(k)
         piece: dict[int, int] = {}
-        taken: set[int] = set()
+        order: dict[int, int] = {}
         while any(ready.values()):
             now = min((c for c in ready if ready[c]), key=lambda c: w.position[ready[c][-1]])
-            number, count = (now, count) if now not in taken else (count, count + 1)
-            taken.add(now)
+            number, count = (now, count) if now not in order else (count, count + 1)
+            order[number] = len(order)
             while ready[now]:
                 k = ready[now].pop()
                 piece[k] = number
@@ -176,10 +180,17 @@ class _Builder:
                         waiting[user] -= 1
                         if not waiting[user]:
                             ready.setdefault(child[user], []).append(user)
+        apart: dict[int, int] = {}
         for k in inside:
-            if w.leaf[k]:
-                users = [u for u in w.users[k] if u in own and child[u] == child[k]]
-                piece[k] = min((piece[u] for u in users), default=child[k])
+            if not w.leaf[k]:
+                continue
+            users = [u for u in w.users[k] if u in own]
+            piece[k] = min((piece[u] for u in users), key=order.__getitem__, default=child[k])
+            if users and child[k] not in {child[u] for u in users if piece[u] == piece[k]}:
+                # Its module comes later than this use, so the leaf stands alone before both.
+                if child[k] not in apart:
+                    apart[child[k]], count = count, count + 1
+                piece[k] = apart[child[k]]
         for k, number in piece.items():
             child[k] = number
         return count

@@ -8,7 +8,7 @@ from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.trace.model import Role, Trace
 from tinygrad_nn.viz.view.clusters import framed
 from tinygrad_nn.viz.view.cut import COMFORT, Costs, cut
-from tinygrad_nn.viz.view.groups import groups as grouped
+from tinygrad_nn.viz.view.groups import grouped
 from tinygrad_nn.viz.view.model import Group, Link, Part, View
 from tinygrad_nn.viz.view.parts import Draft, drafts, folded, part
 from tinygrad_nn.viz.view.tree import PLUMBING, Tree
@@ -66,7 +66,7 @@ def view(
     if budget < 1:
         raise OptionError(f"draw: got limit={budget}, expected at least 1")
     wiring = Wiring(trace)
-    tree = Tree(wiring, grouped(trace) if groups is None else groups)
+    tree = Tree(wiring, grouped(wiring) if groups is None else groups)
     hidden = set() if constants else _unnamed(trace)
     chosen = _level(tree) if level == "auto" else level
     left, missed = _drafts(tree, chosen, budget, hidden, plumbing=plumbing, auto=level == "auto")

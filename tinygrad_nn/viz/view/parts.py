@@ -233,11 +233,11 @@ def _copies(tree: Tree, group: int) -> tuple[float, ...]:
     own = [[_norm(records[k].gradient) for k in keys if w.learned[k]] for keys in each]
     if sum(map(bool, own)) > 1:
         return _largest(own)
-    at = {k: i for i, keys in enumerate(each) for k in keys}
-    used: list[list[float | None]] = [[] for _ in each]
-    for edge in w.trace.edges:
-        if w.learned[edge.source] and edge.target in at:
-            used[at[edge.target]].append(_norm(edge.contribution))
+    uses = w.uses
+    used = [
+        [_norm(e.contribution) for k in keys for e in uses[k] if w.learned[e.source]]
+        for keys in each
+    ]
     if any(any(n is not None for n in norms) for norms in used):
         return _largest(used)
     return _largest([[_norm(records[k].gradient) for k in keys] for keys in each])

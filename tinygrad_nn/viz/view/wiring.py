@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from tinygrad_nn.viz.trace.model import Record, Role, Trace
+from tinygrad_nn.viz.trace.model import Edge, Record, Role, Trace
 
 __all__ = ["Wiring", "learns"]
 
@@ -73,6 +73,14 @@ class Wiring:
     def sorted(self, keys: Iterable[int]) -> list[int]:
         """Keys in the order of reading."""
         return sorted(keys, key=self.position.__getitem__)
+
+    @cached_property
+    def uses(self) -> list[list[Edge]]:
+        """For each record its edges."""
+        found: list[list[Edge]] = [[] for _ in self.leaf]
+        for edge in self.trace.edges:
+            found[edge.target].append(edge)
+        return found
 
     @cached_property
     def kinds(self) -> list[int]:

@@ -253,7 +253,7 @@ function makeGraph(element, model, store) {
       if (!box || !name) return;
       tabKey = name;
       for (const [other, g] of scene.focusable()) g.setAttribute("tabindex", other === name ? "0" : "-1");
-      if (box.matches(":focus-visible")) graph.reveal(name);
+      if (box.querySelector(":focus-visible")) graph.reveal(name);
     },
   });
 

@@ -44,6 +44,7 @@ function svgText(kind, words, x, middle, anchor) {
  * @typedef {object} BoxView
  * @property {BoxPlan} plan
  * @property {SVGElement} g
+ * @property {SVGElement} press  takes the focus, and has the name
  * @property {CellView[]} cells
  * @property {{key: number, text: SVGElement, words: string}[]} values
  * @property {SVGElement[]} copies
@@ -64,12 +65,13 @@ function eventsOfNodes(model, keys) {
 function buildBox(model, plan) {
   const { part, card } = plan;
   const kind = part.group ? `group ${part.group.kind}` : `node ${/** @type {TraceNode} */ (part.node).role}`;
-  const g = svgMake("g", { class: `box ${kind}`, "data-part": part.key, role: "button", tabindex: -1 });
-  if (part.group) g.setAttribute("aria-expanded", "false");
+  const press = svgMake("rect.press", { x: 0, y: 0, width: plan.width, height: plan.height, role: "button", tabindex: -1 });
+  if (part.group) press.setAttribute("aria-expanded", "false");
+  const g = svgMake("g", { class: `box ${kind}`, "data-part": part.key }, press);
   const keys = nodesOfPart(model, part);
   /** @type {BoxView} */
   const view = {
-    plan, g, cells: [], values: [], copies: [], foot: null, keys,
+    plan, g, press, cells: [], values: [], copies: [], foot: null, keys,
     events: eventsOfNodes(model, keys), painted: "",
   };
   if (plan.op) g.append(...operationMark(plan));
@@ -223,7 +225,7 @@ function paintBox(model, view, step, how) {
   if (view.foot) paintFoot(view, Math.max(0, done), known);
   const body = how === "heat" && model.seed ? normTogether(model, view.plan.rows.flatMap((r) => r.cell?.keys ?? []), step) : null;
   swapHeat(view.g, body === null ? "" : heatClass(body));
-  view.g.setAttribute("aria-label", boxLabel(model, view, step, Math.max(0, done), known));
+  view.press.setAttribute("aria-label", boxLabel(model, view, step, Math.max(0, done), known));
 }
 
 /** @param {SVGElement} element @param {string} words */
@@ -251,13 +253,20 @@ function paintCellAt(model, cell, step, how, always) {
     classes.push("odd");
   } else {
     const number = one === null || asNorm ? null : oneNumberOf(one);
-    words = number === null ? numberText(norm) : signedText(number);
+    words = number === null ? (cell.plan.copies ? normsOfEach(model, cell.plan.copies, step) : numberText(norm)) : signedText(number);
     if (always || how === "heat") classes.push(heatClass(norm));
     else if (number !== null) classes.push(signOf(number), how === "gradients" ? "tinted" : "bare");
     else if (how === "gradients") classes.push(heatClass(norm));
   }
   setText(cell.text, words);
   cell.g.setAttribute("class", classes.join(" "));
+}
+
+/** @param {Model} model @param {number[][]} copies @param {number} step @returns {string} least and largest */
+function normsOfEach(model, copies, step) {
+  const norms = copies.map((keys) => normTogether(model, keys, step)).filter((n) => n !== null);
+  const [low, high] = [Math.min(...norms), Math.max(...norms)].map((n) => numberText(n, 2));
+  return low === high ? low : `${low} to ${high}`;
 }
 
 /** @param {BoxView} view @param {number} done @param {number} known */
@@ -292,16 +301,15 @@ function boxLabel(model, view, step, done, known) {
 
 /** An open group's frame, with the header that closes it. @param {CutFrame} frame @param {[number, number, number, number]} place */
 function buildFrame(frame, [x, y, width, height]) {
-  const title = shortText(groupName(frame.group), 30);
-  const about = cleanText(frame.group.title) ? shortText(cleanText(frame.group.about), 38) : "";
+  const { title, about } = headOf(frame.group);
   const middle = y + HEAD_HEIGHT / 2;
-  const header = svgMake("g.frame-head", {
-    role: "button", tabindex: -1, "aria-expanded": "true", "data-part": frame.group.key,
+  const wide = Math.min(width, frameTitleWidth(frame.group));
+  const press = svgMake("rect.press", {
+    x: x + 3, y: y + 3, width: wide - 6, height: HEAD_HEIGHT - 3, rx: 5, role: "button", tabindex: -1, "aria-expanded": "true",
     "aria-label": `${title} ${about}, ${frame.group.kind} of ${frame.group.count} nodes, open`,
   });
-  const wide = Math.min(width, frameTitleWidth(frame.group));
-  header.append(
-    svgMake("rect.hit", { x: x + 3, y: y + 3, width: wide - 6, height: HEAD_HEIGHT - 5, rx: 5 }),
+  const header = svgMake(
+    "g.frame-head", { "data-part": frame.group.key }, press,
     svgMake("path.chevron", { d: `M${x + 10} ${middle - 2}l5 5l5 -5` }),
     svgText(".name", title, x + 26, middle, "start"),
     svgText(".muted", about, x + 34 + textWidth(title, TEXT_SIZE, true), middle, "start"),
@@ -311,7 +319,6 @@ function buildFrame(frame, [x, y, width, height]) {
 
 /** @param {TraceGroup} group @returns {number} */
 function frameTitleWidth(group) {
-  const title = shortText(groupName(group), 30);
-  const about = cleanText(group.title) ? shortText(cleanText(group.about), 38) : "";
+  const { title, about } = headOf(group);
   return evenUp(textWidth(title, TEXT_SIZE, true) + textWidth(about, TEXT_SIZE) + 48);
 }

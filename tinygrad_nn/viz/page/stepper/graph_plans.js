@@ -16,6 +16,7 @@ const NORM_CELL = 84;
  * @property {number[]} keys  nodes whose gradients it sums up; one, or many for one norm
  * @property {boolean} asNorm
  * @property {number} width
+ * @property {number[][]} [copies]  of a repeat: least and largest norm among these are told
  */
 
 /**
@@ -167,8 +168,7 @@ function planOp(node) {
 /** @param {Model} model @param {CutPart} part @param {TraceGroup} group @returns {BoxPlan} */
 function planGroup(model, part, group) {
   const plan = emptyPlan(part);
-  const title = shortText(groupName(group), 30);
-  const about = cleanText(group.title) ? shortText(cleanText(group.about), 38) : "";
+  const { title, about } = headOf(group);
   plan.head = { title, about };
   const below = nodesBelow(model, group);
   const parameters = below.filter((key) => model.nodes[key].role === "parameter");
@@ -179,7 +179,8 @@ function planGroup(model, part, group) {
       const own = inside.filter((key) => model.nodes[key].role === "parameter");
       return own.length ? own : inside;
     });
-    plan.rows.push(rowOf({ left: "‖gradient‖ of all", cell: normCell(parameters.length ? parameters : below) }));
+    const cell = { ...normCell(parameters.length ? parameters : below), copies: plan.copies, width: 128 };
+    plan.rows.push(rowOf({ left: "‖∇‖ of each", cell }));
   } else if (parameters.length && parameters.length <= MOST_ROWS) {
     for (const key of parameters) plan.rows.push(parameterRow(model, group, key));
   } else if (parameters.length) {
@@ -194,6 +195,12 @@ function planGroup(model, part, group) {
   const strip = plan.copies.length ? 16 : 0;
   const height = HEAD_HEIGHT + (about ? 18 : 0) + plan.rows.length * ROW_HEIGHT + strip + 24;
   return sized(plan, Math.max(...widths), height);
+}
+
+/** @param {TraceGroup} group @returns {{title: string, about: string}} */
+function headOf(group) {
+  const cut = (/** @type {string} */ text, /** @type {number} */ limit) => shortText(text, limit).replace(/[ →…]*…$/, "…");
+  return { title: cut(groupName(group), 30), about: cleanText(group.title) ? cut(cleanText(group.about), 38) : "" };
 }
 
 /** @param {number[]} keys @returns {CellPlan} */

@@ -125,14 +125,14 @@ function makeScene(model, world) {
   function mark(state) {
     for (const g of marked) {
       g.classList.remove("active", "selected", "flowing");
-      g.removeAttribute("aria-current");
+      g.querySelector(".press")?.removeAttribute("aria-current");
     }
     marked = [];
     for (const key of scene.activeParts(state.step)) {
       const g = drawn.get(d.cut.at.get(key) ?? -1)?.g;
       if (!g) continue;
       g.classList.add("active");
-      g.setAttribute("aria-current", "step");
+      g.querySelector(".press")?.setAttribute("aria-current", "step");
       marked.push(g);
     }
     const { phase, node } = stepInfo(model, state.step);
@@ -165,7 +165,7 @@ function makeScene(model, world) {
       overlaid = "";
       frames.replaceChildren(...d.cut.frames.map((frame) => {
         const g = buildFrame(frame, d.frames[frame.index]);
-        heads.set(frame.group.key, /** @type {SVGElement} */ (g.lastChild));
+        heads.set(frame.group.key, /** @type {SVGElement} */ (g.querySelector(".press")));
         return g;
       }));
       const many = d.cut.parts.length > MOST_BOXES;
@@ -208,7 +208,7 @@ function makeScene(model, world) {
     },
     focusable() {
       const found = new Map(heads);
-      for (const [k, view] of drawn) found.set(d.cut.parts[k].key, view.g);
+      for (const [k, view] of drawn) found.set(d.cut.parts[k].key, view.press);
       return found;
     },
     rectOf(name) {

@@ -46,7 +46,7 @@ function keyParts(model, view, most) {
   }
   if (view === "flow") return [make("span", {}, `Width of an edge: what it adds. Widest: ${numberText(most)}`)];
   if (view === "gradients") {
-    return [make("span.plus", {}, "▲ grows the result"), make("span.minus", {}, "▼ shrinks it"), make("span", {}, "as the number grows")];
+    return [make("span.plus", {}, "▲ the result grows with it"), make("span.minus", {}, "▼ the result shrinks as it grows")];
   }
   return [];
 }
@@ -64,7 +64,7 @@ function stripBars(model) {
     const events = eventsOfNodes(model, keys);
     const starts = inside.flatMap((key) => model.eventsFrom[key].slice(0, 1));
     const first = Math.min(...(starts.length ? starts : events.slice(0, 1)));
-    return { name: endOf(name, 10), full: name, keys, events, first };
+    return { name: endOf(name, 8), full: name, keys, events, first };
   };
   const isParameter = (/** @type {number} */ key) => model.nodes[key].role === "parameter";
   const layers = model.groups.filter((g) => g.kind === "module" && g.nodes.some(isParameter));
@@ -98,8 +98,12 @@ function makeStrip(element, model, store) {
     const fill = svgMake("rect.fill", { x: 0, width: 100, y: 100, height: 0 });
     const chart = svgMake("svg.bar", { viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" }, fill);
     const number = make("span.number");
-    const own = make("button.strip-bar", { type: "button", onclick: () => store.set({ step: stepOfEvent(model, bar.first) }) }, number, chart, make("span.name", {}, bar.name));
-    return { bar, fill, number, own, painted: -2 };
+    const told = make("span.unseen");
+    const own = make(
+      "button.strip-bar", { type: "button", title: shortText(bar.full, 300), onclick: () => store.set({ step: stepOfEvent(model, bar.first) }) },
+      make("span.name", {}, bar.name), make("span.unseen", {}, ": gradient norm "), number, told, chart,
+    );
+    return { bar, fill, number, told, own, painted: -2 };
   });
   const axis = make("div.strip-axis", { "aria-hidden": "true" }, make("span", {}, "1e2"), make("span", {}, "1e−3"), make("span", {}, "1e−8"));
   element.append(make(
@@ -121,8 +125,7 @@ function makeStrip(element, model, store) {
       const word = norm === null ? "" : normWord(norm);
       view.number.textContent = norm === null ? "·" : numberText(norm, 2);
       view.own.classList.toggle("odd", norm !== null && (!Number.isFinite(norm) || word !== ""));
-      view.own.setAttribute("aria-label", `${shortText(view.bar.full, 80)}: gradient norm ${norm === null ? "not known yet" : `${numberText(norm, 2)}${word ? `, ${word}` : ""}`}. Go to its first step`);
-      view.own.title = word ? `${view.bar.full}: ${word}` : view.bar.full;
+      view.told.textContent = `${norm === null ? ", not known yet" : word && `, ${word}`}. Go to its first step`;
     }
   };
   store.subscribe(paint);

@@ -3,19 +3,22 @@
 
 const FRAME_PADDING = 14;
 const FRAME_TITLE = 26;
-const WIDEST_PAD = 400;
+const WIDEST_PAD = 600;
 
 /** @typedef {[number, number | null]} FrameBorder  width of the title, and the frame around */
 /**
  * @typedef {{gaps?: [number, number], padding?: number, title?: number, spine?: number[],
  *   most?: number}} NestedOptions
  */
-/** @typedef {Placement & {frames: [number, number, number, number][]}} NestedPlacement */
+/** @typedef {Placement & {frames: FrameRect[]}} NestedPlacement */
+
+/** @typedef {[number, number, number, number]} FrameRect  left, top, width and height */
 
 /**
  * A frame laid out, measured from its own corner.
  * @typedef {object} FrameInside
- * @property {BoxSize} size
+ * @property {BoxSize} size  room that it takes, with its spine in the middle
+ * @property {FrameRect} rectangle  what of that is seen
  * @property {Map<number, Point>} at
  * @property {Map<number, Point[]>} curves
  * @property {Map<number, number>} ports
@@ -64,16 +67,46 @@ function placeNested(sizes, links, direction, more, homes, borders) {
       if (item >= w.boxes) corner.set(item - w.boxes, [left + x - size.width / 2, top + y - size.height / 2]);
     }
   }
+  const curves = links.map((_, n) => joinedCurve(w, n, corner));
+  const frames = borders.map((_, k) => {
+    const [x, y] = /** @type {Point} */ (corner.get(k));
+    const [left, top, width, height] = /** @type {FrameInside} */ (w.inside.get(k)).rectangle;
+    return /** @type {FrameRect} */ ([x + left, y + top, width, height]);
+  });
+  // Room that only kept spines in the middle is cut off at the sides.
+  const boxes = w.sizes.slice(0, w.boxes).map((size, k) => rectAround(centres[k], size));
+  const [left, right] = extentOf([...boxes, ...frames], curves, 0);
+  const [top, bottom] = extentOf([...boxes, ...frames], curves, 1);
+  const by = [-left, -top];
   return {
-    centres: centres.slice(0, w.boxes),
-    curves: links.map((_, n) => joinedCurve(w, n, corner)),
-    width: whole.size.width,
-    height: whole.size.height,
-    frames: borders.map((_, k) => {
-      const [x, y] = /** @type {Point} */ (corner.get(k));
-      return [x, y, w.sizes[w.boxes + k].width, w.sizes[w.boxes + k].height];
-    }),
+    centres: movedPoints(centres.slice(0, w.boxes), by),
+    curves: curves.map((curve) => movedPoints(curve, by)),
+    width: right - left,
+    height: bottom - top,
+    frames: frames.map(([x, y, width, height]) => [x - left, y - top, width, height]),
   };
+}
+
+/** @param {Point} centre @param {BoxSize} size @returns {FrameRect} */
+function rectAround([x, y], { width, height }) {
+  return [x - width / 2, y - height / 2, width, height];
+}
+
+/** @param {FrameRect[]} rects @param {Point[][]} curves @param {0 | 1} axis @returns {[number, number]} */
+function extentOf(rects, curves, axis) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const curve of curves) {
+    for (const point of curve) {
+      low = Math.min(low, point[axis]);
+      high = Math.max(high, point[axis]);
+    }
+  }
+  for (const rect of rects) {
+    low = Math.min(low, rect[axis]);
+    high = Math.max(high, rect[axis] + rect[axis + 2]);
+  }
+  return low <= high ? [low, high] : [0, 0];
 }
 
 /**
@@ -140,6 +173,7 @@ function insideOf(w, frame, title) {
     const p = placedOnce(sizes, links, w.direction, { spine, ports, gaps: w.more.gaps, most: w.more.most });
     return {
       size: { width: Math.floor(p.width), height: Math.floor(p.height) },
+      rectangle: [0, 0, 0, 0],
       at: new Map(items.map((item, k) => [item, p.centres[k]])),
       curves: new Map(numbers.map((n, k) => [n, p.curves[k]])),
       ports: new Map(),
@@ -190,7 +224,7 @@ function framed(w, title, items, numbers, links, spine, p) {
   const titleHeight = w.more.title ?? FRAME_TITLE;
   const [first, last] = [items.length, items.length + 1];
   const along = w.direction === "TB" ? 1 : 0;
-  const across = 1 - along;
+  const across = along ? 0 : 1;
   const curves = [...p.curves];
   let begin = 0;
   let end = along ? p.height : p.width;
@@ -204,39 +238,55 @@ function framed(w, title, items, numbers, links, spine, p) {
       curves[k] = curves[k].slice(0, -3);
     }
   });
-  const breadth = along ? p.width : p.height;
-  // The spine in the middle, so that it runs straight through the frame too.
-  const middle = spine.length ? p.centres[spine[1]][across] : breadth / 2;
-  const before = Math.max(0, Math.min(WIDEST_PAD, breadth - 2 * middle));
-  const after = Math.max(0, Math.min(WIDEST_PAD, 2 * middle - breadth));
+  const rects = items.map((item, k) => rectWithin(w, item, p.centres[k]));
+  const [low, high] = extentOf(rects, curves.slice(0, numbers.length), across);
+  const corner = [0, 0];
   const extent = [0, 0];
+  corner[along] = begin;
   extent[along] = end - begin;
-  extent[across] = breadth + before + after;
-  const spare = Math.max(0, title + 2 * padding - extent[0] - 2 * padding);
-  const move = [padding + spare / 2, titleHeight];
-  move[along] -= begin;
-  move[across] += before;
-  const size = {
-    width: evenUp(extent[0] + spare + 2 * padding),
-    height: evenUp(extent[1] + titleHeight + padding),
-  };
-  const moved = curves.map((curve) => movedPoints(curve, move));
+  corner[across] = low;
+  extent[across] = high - low;
+  const spare = Math.max(0, title - extent[0]);
+  const width = evenUp(extent[0] + spare + 2 * padding);
+  const height = evenUp(extent[1] + titleHeight + padding);
+  // The spine in the middle of the room, so that it runs straight through the frame.
+  const lead = across === 0 ? padding + spare / 2 : titleHeight;
+  const breadth = across === 0 ? width : height;
+  const middle = spine.length ? p.centres[spine[1]][across] - low + lead : breadth / 2;
+  const before = evenUp(Math.max(0, Math.min(WIDEST_PAD, breadth - 2 * middle)));
+  const after = evenUp(Math.max(0, Math.min(WIDEST_PAD, 2 * middle - breadth)));
+  const seen = [0, 0];
+  const room = [width, height];
+  seen[across] = before;
+  room[across] = Math.floor(breadth + before + after);
+  const move = [seen[0] + padding + spare / 2 - corner[0], seen[1] + titleHeight - corner[1]];
+  const centres = movedPoints(p.centres, move);
   /** @type {FrameInside} */
   const found = {
-    size,
-    at: new Map(items.map((item, k) => [item, movedPoints([p.centres[k]], move)[0]])),
+    size: { width: room[0], height: room[1] },
+    rectangle: [seen[0], seen[1], width, height],
+    at: new Map(items.map((item, k) => [item, centres[k]])),
     curves: new Map(),
     ports: new Map(),
   };
-  const half = (along ? size.width : size.height) / 2;
   numbers.forEach((n, k) => {
     const [a, b] = links[k];
+    const moved = movedPoints(curves[k], move);
+    found.curves.set(n, moved);
     if (a === first || b === last) {
-      found.ports.set(n, moved[k][a === first ? 0 : moved[k].length - 1][across] - half);
+      found.ports.set(n, moved[a === first ? 0 : moved.length - 1][across] - room[across] / 2);
     }
-    found.curves.set(n, moved[k]);
   });
   return found;
+}
+
+/** @param {NestedWork} w @param {number} item @param {Point} centre @returns {FrameRect} what is seen of an item */
+function rectWithin(w, item, centre) {
+  const whole = rectAround(centre, w.sizes[item]);
+  const inside = item < w.boxes ? undefined : w.inside.get(item - w.boxes);
+  if (!inside) return whole;
+  const [x, y, width, height] = inside.rectangle;
+  return [whole[0] + x, whole[1] + y, width, height];
 }
 
 // ── Links over several frames ───────────────────────────────────────────────────────────

@@ -72,16 +72,16 @@ function nextTheme(store) {
 }
 
 /**
- * @param {Store} store @param {Graph} graph @param {ReturnType<typeof makeTransport>} transport
+ * @param {Model} model @param {Store} store @param {Graph} graph @param {ReturnType<typeof makeTransport>} transport
  * @param {{help: () => void, find: () => void}} open
  */
-function bindKeys(store, graph, transport, open) {
+function bindKeys(model, store, graph, transport, open) {
   /** @type {Record<string, () => void>} */
   const keys = {
     ArrowRight: () => transport.beside(1), ArrowLeft: () => transport.beside(-1),
     ArrowDown: () => transport.beside(1, "node"), ArrowUp: () => transport.beside(-1, "node"),
     Home: () => transport.go(0), End: () => transport.go(Infinity), " ": transport.play,
-    c: () => store.set({ level: "module", open: new Set([...store.state.open].slice(0, 0)) }),
+    c: () => store.set({ level: "module", open: new Set([model.groups[0].key]) }),
     f: graph.fit, 0: graph.fit, "+": () => graph.zoomBy(1.25), "=": () => graph.zoomBy(1.25), "-": () => graph.zoomBy(0.8),
     p: () => store.set({ predict: !store.state.predict }), t: () => nextTheme(store), "?": open.help, "/": open.find,
   };
@@ -129,7 +129,7 @@ function start() {
   makeSaving(model, graph);
   keepHash(model, store);
   byId("fit").addEventListener("click", graph.fit);
-  bindKeys(store, graph, transport, { help: makeHelp(), find });
+  bindKeys(model, store, graph, transport, { help: makeHelp(), find });
   graph.resize();
   store.subscribe((state, before) => {
     if (state.step === before.step) return;

@@ -51,7 +51,7 @@ function makeMinimap(element, pane) {
     look(view, room) {
       const large = whole.width * whole.height * view.k * view.k > 2 * room.width * room.height
         || whole.width * view.k > 2 * room.width || whole.height * view.k > 2 * room.height;
-      svg.classList.toggle("off", !large || room.width < 380);
+      svg.classList.toggle("off", !large || room.width < 480 || room.height < 300);
       if (!large) return;
       const x = Math.max(0, (-view.x / view.k) * scale + offset(0));
       const y = Math.max(0, (-view.y / view.k) * scale + offset(1));

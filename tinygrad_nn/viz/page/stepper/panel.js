@@ -200,13 +200,13 @@ function chosenParts(model, store, node, go) {
   const into = model.eventsInto[node.key];
   const done = countBelow(into, model.seed ? step - model.seed : 0);
   return [
-    make("h3", {}, "Chosen: ", nameOf(node), ` (${ROLE_WORDS[node.role]})`),
+    make("h3.chosen", {}, "Chosen: ", nameOf(node), ` (${ROLE_WORDS[node.role]})`),
     make("div.card", {},
       make("dl", {},
-        make("dt", {}, "Value"), make("dd", {}, node.key < step ? figureText(node.value) : "not yet computed"),
+        make("dt", {}, "Value"), make("dd", {}, node.key < step ? figureText(node.value) : "comes in a later step"),
         make("dt", {}, "Gradient ", slopeOf(model.nodes[model.root], node)),
         make("dd", {}, gradient ? [signedFigure(gradient), into.length > 1 ? ` (${done} of ${into.length} contributions)` : ""] : node.missing || (model.seed ? "nothing has arrived yet" : "not yet run backward"))),
-      make("div.row", {}, button("Where it was made", () => go(node.key + 1)), into.length > 0 && button("Where its gradient comes from", () => go(stepOfEvent(model, into[0]))), button("Done", () => store.set({ selected: null })))),
+      make("div.row", {}, button("Step of its value", () => go(node.key + 1)), into.length > 0 && button("First step of its gradient", () => go(stepOfEvent(model, into[0]))), button("Done", () => store.set({ selected: null })))),
     node.op && opCard(model, node, null),
   ];
 }
@@ -232,6 +232,7 @@ function makePanel(element, model, store, go, inside) {
     ].flat(3);
     element.replaceChildren(.../** @type {any} */ (parts.filter((p) => p)));
     if (moved) element.scrollTop = 0;
+    if (before && before.selected !== state.selected) element.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
     if (held) /** @type {HTMLElement} */ (element.querySelector("[data-keep]") ?? element).focus({ preventScroll: true });
   };
   store.subscribe(show);

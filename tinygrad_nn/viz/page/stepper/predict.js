@@ -19,7 +19,7 @@ function predictBox(model, store, event) {
     if (event.key === "Enter") check();
   });
   return [
-    make("p", {}, make("label", { for: "answer" }, wanted === null ? "Your turn: what shape does the contribution have?" : "Your turn: what does this edge add?")),
+    make("p.note", {}, make("label", { for: "answer" }, wanted === null ? "Your turn: what shape does the contribution have?" : "Your turn: what does this edge add?")),
     make("div.row", {}, answer, button("Check", check), button("Show me", reveal)),
     said,
   ];

@@ -257,7 +257,8 @@ function openFor(model, level, budget = 300) {
   const wanted = (/** @type {TraceGroup} */ g) => {
     if (level === "scalar") return true;
     if (level === "op") return g.kind !== "chain" && g.kind !== "repeat";
-    return g.children.some((c) => model.groups[c].kind === "module");
+    const inside = g.children.map((c) => model.groups[c].kind);
+    return g.kind !== "repeat" && inside.some((kind) => kind === "module" || kind === "repeat");
   };
   let boxes = model.groups[0].nodes.length + model.groups[0].children.length;
   let queue = [...model.groups[0].children];
