@@ -13,6 +13,7 @@ from tests.report.runs import moons_report
 from tinygrad_nn import report
 from tinygrad_nn.cli import main
 from tinygrad_nn.errors import DataError
+from tinygrad_nn.report.schema import checked
 
 MADE = moons_report()
 
@@ -132,8 +133,6 @@ PLACES = places({**MADE.document, "trace": None})[1:]
 @settings(max_examples=60, deadline=None)
 @given(place=st.sampled_from(PLACES), junk=JUNK)
 def test_a_changed_entry_is_refused_or_harmless(place: tuple[Any, ...], junk: Any):
-    from tinygrad_nn.report.schema import checked
-
     changed = copy.deepcopy(MADE.document)
     inner = changed
     for key in place[:-1]:

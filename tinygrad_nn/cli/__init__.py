@@ -1,8 +1,9 @@
 """The command `tinygrad-nn`.
 
-`arguments.py` reads what was typed, `train.py` is `tinygrad-nn train`, `report.py` judges what
-came out, `pages.py` writes the report and is `tinygrad-nn report` and `tinygrad-nn compare`,
-`interruption.py` takes Ctrl-C at a moment that suits, `screen.py` writes the lines.
+`commands.py` is the table of the commands, and `command.py` reads by it what was typed. `train.py`
+is `tinygrad-nn train`, with its options in `arguments.py`; `report.py` judges what came out;
+`pages.py` writes the report, and is `tinygrad-nn report` and `compare`; `seeing.py` shows saved
+traces. `interruption.py` takes Ctrl-C at a moment that suits, `screen.py` writes the lines.
 
 Exit codes: 0 done, 2 refused or failed with one line on stderr, 130 interrupted.
 """
@@ -13,10 +14,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinygrad_nn.cli.arguments import Pages, parse
+from tinygrad_nn.cli.command import chosen
+from tinygrad_nn.cli.commands import COMMANDS
 from tinygrad_nn.cli.interruption import Interruption
-from tinygrad_nn.cli.pages import make_pages
-from tinygrad_nn.cli.train import train
 from tinygrad_nn.errors import TinygradError
 
 __all__ = ["main"]
@@ -33,10 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         with Interruption() as interruption:
-            options = parse(arguments)
-            if isinstance(options, Pages):
-                return make_pages(options)
-            return train(options, interruption)
+            return chosen(COMMANDS, arguments)(interruption)
     except BrokenPipeError:
         # The reader of a pipe is gone: nobody can be told, and the buffer must not be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,16 +1,13 @@
-"""What may be typed after `tinygrad-nn`, and one clear line on what is wrong with it."""
+"""What may be typed after `tinygrad-nn train`, and one clear line on what is wrong with it."""
 
 from __future__ import annotations
 
 import argparse
 import re
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-import tinygrad_nn
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.train.settings import (
     ACTIVATIONS,
@@ -22,14 +19,14 @@ from tinygrad_nn.train.settings import (
     Settings,
 )
 
-__all__ = ["Options", "Pages", "parse"]
+__all__ = ["ABOUT", "EXAMPLES", "Options", "declare", "options", "whole"]
 
-_ABOUT: Final = """\
+ABOUT: Final = """\
 Train a network that reads handwritten digits: 784-16-16-10 neurons unless told otherwise.
 It shows the nine steps of learning as they happen, and writes what was learned, and
 pictures of it, into a folder."""
 
-_EXAMPLES: Final = """\
+EXAMPLES: Final = """\
 examples:
   tinygrad-nn train                       the digits that come with the package; seconds
   tinygrad-nn train mnist --download      60,000 MNIST images; fetches 11 MB once
@@ -52,7 +49,6 @@ Ctrl-C stops after the current batch and saves: nothing learned is lost. A crash
 came after the last checkpoint: written at the start, after each epoch and every 10 seconds.
 Exit codes: 0 done, 2 refused or failed (one line says why), 130 interrupted."""
 
-_MOST_RUNS: Final = 6
 # Options that are entries of the settings, so that --resume can take them from the folder.
 _SETTINGS: Final = ("layers", "activation", "loss", "optimizer", "lr", "schedule", "batch", "seed")
 
@@ -80,55 +76,18 @@ class Options:
     save_every: float
 
 
-@dataclass(frozen=True)
-class Pages:
-    """What pages were asked for.
-
-    Attributes:
-        runs: Folders of runs, pages or JSON files.
-        out: File to write; None makes a name.
-        compares: Whether all runs go on one page.
-    """
-
-    runs: tuple[str, ...]
-    out: str | None
-    compares: bool
-
-
-def parse(arguments: Sequence[str] | None = None) -> Options | Pages:
-    """Return what was asked for.
+def options(found: argparse.Namespace) -> Options:
+    """What was asked for.
 
     Raises:
-        OptionError: an option is unknown, out of range, or does not go with another.
-        SystemExit: with code 0, after --help and --version.
+        OptionError: An option is out of range, or does not go with another.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = _parser()
-    if not arguments:
-        parser.print_help()
-        raise SystemExit(0)
-    found = parser.parse_args(arguments)
-    if found.command is None:
-        raise OptionError(
-            "got no command, expected train, report or compare; try tinygrad-nn --help"
-        )
-    if found.command != "train":
-        return _pages(found)
     if not (isfinite(found.save_every) and found.save_every >= 0):
         raise OptionError(
             f"--save-every: got {found.save_every:g}, expected seconds from 0 up; pass for "
             "instance --save-every 10"
         )
     return _resumed(found) if found.resume is not None else _new(found)
-
-
-def _pages(found: argparse.Namespace) -> Pages:
-    compares = found.command == "compare"
-    if compares and not 2 <= len(found.runs) <= _MOST_RUNS:
-        raise OptionError(
-            f"compare: got {len(found.runs)} runs, expected 2 to {_MOST_RUNS}; pass their folders"
-        )
-    return Pages(tuple(found.runs), found.out, compares)
 
 
 def _new(found: argparse.Namespace) -> Options:
@@ -184,63 +143,12 @@ def _resumed(found: argparse.Namespace) -> Options:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        message = message.removeprefix("argument ")
-        raise OptionError(f"{message}; try tinygrad-nn train --help")
-
-
-def _parser() -> argparse.ArgumentParser:
-    plain = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
-        prog="tinygrad-nn",
-        description="Networks that learn, on an autograd engine you can see through.",
-        epilog="Start with: tinygrad-nn train      (seconds, needs no files)",
-        formatter_class=plain,
-        allow_abbrev=False,
-    )
-    version = f"tinygrad-nn {tinygrad_nn.__version__}"
-    parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(
-        dest="command", metavar="command", title="commands", parser_class=_Parser
-    )
-    train = commands.add_parser(
-        "train",
-        help="train a network that reads handwritten digits",
-        description=_ABOUT,
-        epilog=_EXAMPLES,
-        formatter_class=plain,
-        allow_abbrev=False,
-    )
+def declare(train: argparse.ArgumentParser) -> None:
+    """Add the options of `tinygrad-nn train`."""
     _add_data(train)
     _add_network(train)
     _add_learning(train)
     _add_folder(train)
-    _add_pages(commands)
-    return parser
-
-
-def _add_pages(commands: Any) -> None:
-    one = commands.add_parser(
-        "report",
-        help="write the report of a run anew, also of one that is still running",
-        description="Write report.html of a run anew from what its folder holds.",
-        allow_abbrev=False,
-    )
-    one.add_argument("runs", nargs=1, metavar="RUN", help="folder of the run, or its report.html")
-    several = commands.add_parser(
-        "compare",
-        help="put two to six runs on one page",
-        description="Two to six runs on one page: curves over the same axes, what differs.",
-        allow_abbrev=False,
-    )
-    several.add_argument(
-        "runs", nargs="+", metavar="RUN", help="folder of a run, or its report.html"
-    )
-    for command, default in ((one, "report.html in its folder"), (several, "compare.html")):
-        command.add_argument(
-            "-o", "--out", metavar="FILE", help=f"page to write (default: {default})"
-        )
 
 
 def _add_data(train: argparse.ArgumentParser) -> None:
@@ -286,19 +194,19 @@ def _add_learning(train: argparse.ArgumentParser) -> None:
     _named(group, "schedule", SCHEDULES, default.schedule)
     group.add_argument(
         "--batch",
-        type=_whole,
+        type=whole,
         metavar="N",
         help=f"examples for each adjustment (default: digits {default.batch}, mnist {mnist.batch})",
     )
     group.add_argument(
         "--epochs",
-        type=_whole,
+        type=whole,
         metavar="N",
         help=f"passes over the examples (default: digits {default.epochs}, mnist {mnist.epochs})",
     )
     group.add_argument(
         "--seed",
-        type=_whole,
+        type=whole,
         metavar="N",
         help="of the first weights and the order of the examples (default: 0)",
     )
@@ -341,7 +249,8 @@ def _layers(text: str) -> tuple[int, ...]:
         ) from error
 
 
-def _whole(text: str) -> int:
+def whole(text: str) -> int:
+    """A whole number as an option."""
     try:
         return _digits(text)
     except ValueError as error:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinygrad_nn.cli.arguments import Pages
+from tinygrad_nn.cli.command import Command
+from tinygrad_nn.cli.interruption import Interruption
 from tinygrad_nn.cli.report import Report as Result
 from tinygrad_nn.cli.screen import Screen
-from tinygrad_nn.errors import DataError
+from tinygrad_nn.errors import DataError, OptionError
 from tinygrad_nn.report import Report, compare, load
 from tinygrad_nn.report.document import finished
 from tinygrad_nn.report.graph import plain_pass
@@ -19,25 +21,31 @@ from tinygrad_nn.train import Experiment, RunFolder, Settings
 from tinygrad_nn.train.experiment import IMAGE
 from tinygrad_nn.viz.tracing import Pass
 
-__all__ = ["BACKWARD", "PAGE", "make_pages", "write_report"]
+__all__ = ["BACKWARD", "PAGE", "PAGES", "write_report"]
 
 PAGE = "report.html"
 BACKWARD = "backward.html"
+_COMPARED = "compare.html"
+_MOST_RUNS = 6
 
 
-def make_pages(options: Pages) -> int:
-    """`tinygrad-nn report` and `tinygrad-nn compare`; return the exit code.
+def _report(found: argparse.Namespace, interruption: Interruption) -> int:
+    run = Path(found.run)
+    page = load(found.run)
+    _save(page, Path(found.out) if found.out else (run if run.is_dir() else run.parent) / PAGE)
+    return 0
 
-    Raises:
-        DataError: A run is missing or damaged, or the page cannot be written.
-    """
-    if options.compares:
-        page: Any = compare(options.runs)
-        out = Path(options.out or "compare.html")
-    else:
-        page = load(options.runs[0])
-        run = Path(options.runs[0])
-        out = Path(options.out) if options.out else (run if run.is_dir() else run.parent) / PAGE
+
+def _compare(found: argparse.Namespace, interruption: Interruption) -> int:
+    if not 2 <= len(found.runs) <= _MOST_RUNS:
+        raise OptionError(
+            f"compare: got {len(found.runs)} runs, expected 2 to {_MOST_RUNS}; pass their folders"
+        )
+    _save(compare(tuple(found.runs)), Path(found.out or _COMPARED))
+    return 0
+
+
+def _save(page: Any, out: Path) -> None:
     try:
         page.save(out)
     except OSError as error:
@@ -49,7 +57,38 @@ def make_pages(options: Pages) -> int:
     for sentence in page.verdict if isinstance(page, Report) else ():
         screen.say(sentence)
     screen.say(f"written: {out}")
-    return 0
+
+
+def _declare_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="folder of the run, or its report.html")
+    _declare_out(parser, f"{PAGE} in its folder")
+
+
+def _declare_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run, or its report")
+    _declare_out(parser, _COMPARED)
+
+
+def _declare_out(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("-o", "--out", metavar="FILE", help=f"page to write (default: {default})")
+
+
+PAGES = (
+    Command(
+        name="report",
+        help="write the report of a run anew, also of one that is still running",
+        about="Write report.html of a run anew from what its folder holds.",
+        declare=_declare_report,
+        run=_report,
+    ),
+    Command(
+        name="compare",
+        help="put two to six runs on one page",
+        about="Two to six runs on one page: curves over the same axes, what differs.",
+        declare=_declare_compare,
+        run=_compare,
+    ),
+)
 
 
 def write_report(

@@ -16,8 +16,8 @@ from tinygrad_nn.report.markup import element, told, told_share, words
 
 __all__ = ["Chart", "Line", "chart_figure", "column", "key", "ticks"]
 
-_WIDTH, _HEIGHT = 640, 264
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 18, 14, 40
+_WIDTH, _HEIGHT = 520, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 20, 14, 44
 _TALL: Final = 400
 """Rows that a table of data has at most."""
 _DOTS: Final = 40

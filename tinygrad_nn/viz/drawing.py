@@ -28,9 +28,9 @@ from tinygrad_nn.viz.view.model import View
 
 __all__ = ["Drawing", "DrawingWarning", "draw"]
 
-_SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text"}
-_SUFFIXES |= {".png": "png", ".pdf": "pdf"}
-_CHOICES = {
+SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text"}
+SUFFIXES |= {".png": "png", ".pdf": "pdf"}
+CHOICES = {
     "level": ("auto", "scalar", "op", "module"),
     "flow": ("forward", "backward"),
     "format": ("svg", "dot", "text", "png", "pdf"),
@@ -129,7 +129,7 @@ class Drawing:
             DrawingError: As for `content`.
         """
         path = Path(path)
-        content = self.content(_SUFFIXES.get(path.suffix.lower(), self.format))
+        content = self.content(SUFFIXES.get(path.suffix.lower(), self.format))
         try:
             write_atomic(path, content)
         except OSError as error:
@@ -257,7 +257,7 @@ def draw(
         ├─ a                         3  grad ▲ 6  [local 3, adds ▲ 3]
         └─ a                         3  grad ▲ 6  [local 3, adds ▲ 3]
         <BLANKLINE>
-        Arrows: “local” is the derivative of the result by this input; “adds” is ...
+        Arrows run forward: “local” is the derivative of the result by this input; “adds” is ...
     """
     chosen = _format(format, path)
     for name, value in (("direction", direction), ("theme", theme), ("engine", engine),
@@ -299,12 +299,12 @@ def _recorded(x: Any, *, backward: bool, model: Any) -> Trace:
 
 def _format(format: str | None, path: str | Path | None) -> str:
     suffix = None if path is None else Path(path).suffix.lower()
-    implied = _SUFFIXES.get(suffix or "")
+    implied = SUFFIXES.get(suffix or "")
     if format is None:
         if suffix and implied is None:
             raise OptionError(
                 f"draw: got a path ending in {suffix!r}, expected one of "
-                f"{', '.join(_SUFFIXES)}, or format= beside it"
+                f"{', '.join(SUFFIXES)}, or format= beside it"
             )
         return implied or "svg"
     _checked("format", format)
@@ -316,9 +316,9 @@ def _format(format: str | None, path: str | Path | None) -> str:
 
 
 def _checked(name: str, value: str) -> str:
-    if value not in _CHOICES[name]:
+    if value not in CHOICES[name]:
         raise OptionError(
-            f"draw: got {name}={value!r}, expected one of {', '.join(map(repr, _CHOICES[name]))}"
+            f"draw: got {name}={value!r}, expected one of {', '.join(map(repr, CHOICES[name]))}"
         )
     return value
 

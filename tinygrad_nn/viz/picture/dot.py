@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from math import ceil
 
 from tinygrad_nn.viz.picture.layers import straight
 from tinygrad_nn.viz.picture.measure import FONT, wrapped
@@ -18,6 +19,7 @@ __all__ = ["POINTS_PER_INCH", "quoted", "to_dot"]
 
 POINTS_PER_INCH = 72
 _NOTE_WIDTH = 480
+_SIDES = 16
 _FACE = FONT.split(",", maxsplit=1)[0]
 
 _P = LIGHT
@@ -120,21 +122,20 @@ def _texts(box: Box) -> list[str]:
 
 
 def _table(box: Box) -> str:
-    """HTML-like label, as wide as the box, in three columns."""
+    """HTML-like label, as wide as the box, in up to three columns."""
     colours = _ON_RESULT if box.kind == "result" else _COLOURS
-    width = box.width - 12
     rows = []
     for k, line in enumerate(box.lines):
         if box.head == k and k:
             rows.append("<HR/>")
-        rows.append(f"<TR>{_cells(line, colours)}</TR>")
+        rows.append(f"<TR>{_cells(line, box, colours)}</TR>")
     return (
-        f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" WIDTH="{width}">'
+        f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">'
         f"{''.join(rows)}</TABLE>>"
     )
 
 
-def _cells(line: Line, colours: dict[str, str]) -> str:
+def _cells(line: Line, box: Box, colours: dict[str, str]) -> str:
     if line.strip:
         size = f'FIXEDSIZE="TRUE" HEIGHT="14" WIDTH="{max(2, round(line.strip_cell))}"'
         cells = "".join(f'<TD {size} BGCOLOR="{_fill(h)}"></TD>' for h in line.strip)
@@ -149,12 +150,16 @@ def _cells(line: Line, colours: dict[str, str]) -> str:
         return f'<TD COLSPAN="3" ALIGN="LEFT">{left}</TD>'
     right = _words(line.right, colours) if line.right else ""
     heat = line.right.heat if line.right else None
+    # Graphviz does not stretch the columns of a wide table: here they are told how wide to be.
+    ending = box.column or ceil(line.right.width if line.right else 0)
+    middle = ceil(line.column.width) if line.column else 0
+    room = f'WIDTH="{max(1, box.width - _SIDES - ending - middle)}"'
     fill = "" if heat is None else f' BGCOLOR="{_fill(heat)}"'
-    end = f'<TD ALIGN="RIGHT"{fill}>{right}</TD>'
+    end = f'<TD ALIGN="RIGHT" WIDTH="{ending}"{fill}>{right}</TD>'
     if line.column is None:
-        return f'<TD COLSPAN="2" ALIGN="LEFT">{left}</TD>{end}'
+        return f'<TD COLSPAN="2" ALIGN="LEFT" {room}>{left}</TD>{end}'
     column = _words(line.column, colours)
-    return f'<TD ALIGN="LEFT">{left}</TD><TD ALIGN="RIGHT">{column}</TD>{end}'
+    return f'<TD ALIGN="LEFT" {room}>{left}</TD><TD ALIGN="RIGHT">{column}</TD>{end}'
 
 
 def _fill(heat: int) -> str:

@@ -157,7 +157,8 @@ def label_box(e: Edge, r: Record, source: Record, *, back: bool) -> Box | None:
     operand = _operand(e, r)
     lines: list[Line] = []
     if back:
-        if e.rule:
+        # The letters of a rule are those of its operation; a graph of numbers has its own names.
+        if e.rule and isinstance(e.contribution, Summary):
             lines.append(Line(middle=Text(shorten(clean(e.rule), 36), "small")))
     elif e.local is not None:
         words = f"{operand}{': ' if operand else ''}local {number(e.local)}"

@@ -104,7 +104,7 @@ def notes(view: View, boxes: Sequence[Box], *, back: bool) -> Iterator[str]:
     if back:
         yield (
             "Dashed arrows are the backward pass; “adds” is the local derivative times the "
-            "gradient of the result, this arrow's share of the gradient it points to."
+            "gradient g of the result, this arrow's share of the gradient it points to."
         )
     elif any(e.local is not None for e in trace.edges) and view.level == "scalar":
         note = "Arrows run forward: “local” is the derivative of the result by this input"

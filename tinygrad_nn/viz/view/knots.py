@@ -90,9 +90,11 @@ def repeat(units: Sequence[Unit], period: int) -> Knot:
     first, last = _heads(copies[0]), _heads(copies[-1])
     words = [u.word if u.knot is None else u.knot.word or u.knot.about or u.word for u in copies[0]]
     title = span_words(first[0].title, last[-1].title) if first else row_words(words)
-    about = row_words(words) if period == 1 or not first else f"({row_words(words)})"
-    if not first:
-        about = "steps" if period > 1 else "operations"
+    about = "steps" if period > 1 else "operations"
+    if first:
+        # Sizes stay away where several things are named: the number of copies has to be seen.
+        short = [word.partition(" (")[0] for word in words]
+        about = words[0] if period == 1 else f"({row_words(short, 3)})"
     return Knot("repeat", title, f"{about} ×{len(copies)}".strip(), items=items)
 
 

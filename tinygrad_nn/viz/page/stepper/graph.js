@@ -5,7 +5,7 @@ const MOST_BOXES = 300;
 const FAR_ZOOM = 0.42;
 const VIEW_MARGIN = 36;
 /** Items of a layout up to which it is made with all care. */
-const CAREFUL_ITEMS = 6000;
+const CAREFUL_ITEMS = 2500;
 /** Room between layers holds the label of an edge: its breadth to the right, its height down. */
 const PAGE_LAYOUT = {
   LR: { gaps: /** @type {[number, number]} */ ([108, 136]), padding: 16, title: 38, most: CAREFUL_ITEMS },

@@ -157,7 +157,7 @@ function straightenRuns(t, x, offsets, next) {
   });
   const masses = Float64Array.from(pulls, (pull) => Math.max(pull.length, 0.01));
   let at = Float64Array.from(runs, (run) => run.reduce((sum, i) => sum + x[i], 0) / run.length);
-  const pressing = lefts.map((map) => [...map]);
+  const pressing = packedDistances(lefts);
   for (let turn = runs.length < 200 ? 160 : 16; turn > 0; turn--) {
     const wish = at.map((here, k) => {
       if (!pulls[k].length) return here;
@@ -223,11 +223,33 @@ function splitRun(t, runs, done) {
 }
 
 /**
+ * For each variable the distances from others that it has to keep, one after the other.
+ * @typedef {{start: Int32Array, left: Int32Array, distance: Float64Array}} Distances
+ */
+
+/** @param {Map<number, number>[]} lefts @returns {Distances} */
+function packedDistances(lefts) {
+  const start = new Int32Array(lefts.length + 1);
+  lefts.forEach((map, k) => { start[k + 1] = start[k] + map.size; });
+  const left = new Int32Array(start[lefts.length]);
+  const distance = new Float64Array(left.length);
+  let n = 0;
+  for (const map of lefts) {
+    for (const [u, d] of map) {
+      left[n] = u;
+      distance[n++] = d;
+    }
+  }
+  return { start, left, distance };
+}
+
+/**
  * Positions near `wish`, each at least the given distances from those on its left.
- * @param {Float64Array} wish @param {Float64Array} masses @param {[number, number][][]} lefts
+ * @param {Float64Array} wish @param {Float64Array} masses @param {Distances} lefts
  * @returns {Float64Array<ArrayBuffer>}
  */
 function keptApart(wish, masses, lefts) {
+  const { start, left, distance } = lefts;
   const group = Int32Array.from(wish, (_, k) => k);
   const members = Array.from(wish, (_, k) => [k]);
   const position = Float64Array.from(wish);
@@ -236,27 +258,31 @@ function keptApart(wish, masses, lefts) {
   for (let k = 0; k < wish.length; k++) {
     for (;;) {
       const own = group[k];
+      const at = position[own];
+      const list = members[own];
       let worst = 1e-9;
       let other = -1;
       let gap = 0;
-      for (const v of members[own]) {
-        const here = position[own] + offset[v];
-        for (const [u, distance] of lefts[v]) {
+      for (let m = 0; m < list.length; m++) {
+        const v = list[m];
+        const here = at + offset[v];
+        for (let n = start[v]; n < start[v + 1]; n++) {
+          const u = left[n];
           if (group[u] === own) continue;
-          const overlap = position[group[u]] + offset[u] + distance - here;
+          const overlap = position[group[u]] + offset[u] + distance[n] - here;
           if (overlap > worst) {
             worst = overlap;
             other = group[u];
-            gap = offset[u] + distance - offset[v];
+            gap = offset[u] + distance[n] - offset[v];
           }
         }
       }
       if (other < 0) break;
       // Members of `own` move by `gap` in the frame of `other`.
       const total = mass[other] + mass[own];
-      position[other] = (position[other] * mass[other] + (position[own] - gap) * mass[own]) / total;
+      position[other] = (position[other] * mass[other] + (at - gap) * mass[own]) / total;
       mass[other] = total;
-      for (const v of members[own]) {
+      for (const v of list) {
         group[v] = other;
         offset[v] += gap;
         members[other].push(v);
