@@ -102,30 +102,45 @@ def _network(model: nn.Module, x: Any, classes: int) -> Any:
     return watched.trace(loss)
 
 
-def digits() -> Any:
+def digits(level: str = "auto") -> Any:
     """The 784-16-16-10 network on eight random images."""
     images = np.random.default_rng(0).random((8, 784))
-    return _network(Digits(), images, 10).draw(engine="own")
+    return _network(Digits(), images, 10).draw(engine="own", direction="TB", level=level)
+
+
+def digits_operations() -> Any:
+    """The same with a box for each operation."""
+    return digits("op")
 
 
 def lenet() -> Any:
     """LeNet on eight random images."""
     images = np.random.default_rng(0).random((8, 1, 28, 28))
-    return _network(LeNet(), images, 10).draw(engine="own")
+    return _network(LeNet(), images, 10).draw(engine="own", direction="TB")
 
 
 def transformer() -> Any:
     """A transformer of twelve blocks on two lines of sixteen letters."""
     letters = np.random.default_rng(0).integers(0, 64, (2, 16))
-    return _network(Transformer(), letters, 64).draw(engine="own")
+    return _network(Transformer(), letters, 64).draw(engine="own", direction="TB")
+
+
+def not_a_number() -> Any:
+    """The distance of a point from where it is: a value of 0, and gradients of NaN."""
+    x, y = tg.Value(0.0, name="x"), tg.Value(0.0, name="y")
+    distance = tg.sqrt(x * x + y * y)
+    distance.name = "distance"
+    return tg.trace(distance).draw(engine="own")
 
 
 DRAWINGS: dict[str, Callable[[], Any]] = {
     "value": value,
     "chain-rule": chain_rule,
     "digits-784-16-16-10": digits,
+    "digits-operations": digits_operations,
     "lenet": lenet,
     "transformer-12-blocks": transformer,
+    "not-a-number": not_a_number,
 }
 """File name, without the suffix, of each drawing in docs/images."""
 

@@ -15,6 +15,7 @@ from tinygrad_nn.viz.page.stepper import stepper_page
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 from drawings import DRAWINGS, PAGES  # noqa: E402  (beside this file, which is no package)
+from trace_file import trace_file  # noqa: E402
 
 
 def operations_table() -> str:
@@ -78,6 +79,7 @@ def pages() -> dict[Path, str]:
     return {
         HERE / "reference" / "operations.md": operations_table(),
         HERE / "reference" / "findings.md": findings_table(),
+        HERE / "reference" / "trace-file.md": trace_file(),
         **{HERE / "images" / f"{name}.svg": made().svg for name, made in DRAWINGS.items()},
         **{HERE / "pages" / f"{name}.html": stepper_page(made()) for name, made in PAGES.items()},
     }

@@ -141,6 +141,13 @@ def test_values_have_a_ledger_too():
     assert ledger.total > 0
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_python_number_among_the_inputs_stays_one(dtype: str):
+    """The exponent 2 of `x**2`, which its rule compares with 0."""
+    x = tg.tensor(np.ones((8, 1), dtype), requires_grad=True, name="x")
+    assert "read by pow_1 for x" in str(tg.ledger((x**2).mean()))
+
+
 def test_what_is_no_graph_is_refused():
     with pytest.raises(tg.errors.OperandError, match="ledger: got list"):
         tg.ledger([1.0])

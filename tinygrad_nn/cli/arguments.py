@@ -19,7 +19,7 @@ from tinygrad_nn.train.settings import (
     Settings,
 )
 
-__all__ = ["ABOUT", "EXAMPLES", "Options", "declare", "options", "whole"]
+__all__ = ["ABOUT", "EXAMPLES", "Options", "declare", "options", "real", "whole"]
 
 ABOUT: Final = """\
 Train a network that reads handwritten digits: 784-16-16-10 neurons unless told otherwise.
@@ -189,7 +189,7 @@ def _add_learning(train: argparse.ArgumentParser) -> None:
         for loss, rates in RATES.items()
     )
     group.add_argument(
-        "--lr", type=_real, metavar="X", help=f"learning rate at the start (default for {rates})"
+        "--lr", type=real, metavar="X", help=f"learning rate at the start (default for {rates})"
     )
     _named(group, "schedule", SCHEDULES, default.schedule)
     group.add_argument(
@@ -225,7 +225,7 @@ def _add_folder(train: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--save-every",
-        type=_real,
+        type=real,
         default=10.0,
         metavar="S",
         help="seconds between two checkpoints within an epoch (default: 10)",
@@ -267,10 +267,11 @@ def _digits(text: str) -> int:
     return int(text)
 
 
-def _real(text: str) -> float:
+def real(text: str) -> float:
+    """A number as an option."""
     try:
         return float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"got {text[:60]!r}, expected a number; pass for instance --lr 0.005"
+            f"got {text[:60]!r}, expected a number; pass for instance 0.005"
         ) from error

@@ -1,4 +1,4 @@
-"""The commands that show saved traces: `tinygrad-nn draw`, `step` and `explain`.
+"""The commands that show saved traces: `tinygrad-nn draw`, `step`, `explain`, `diff`, `movie`.
 
 A trace is a JSON file that `trace.save(path)` wrote. It may come from anyone: it is checked in
 full, and nothing in it is run.
@@ -12,24 +12,30 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from tinygrad_nn.cli.arguments import whole
+from tinygrad_nn.cli.arguments import real, whole
 from tinygrad_nn.cli.command import Command
 from tinygrad_nn.cli.interruption import Interruption
 from tinygrad_nn.cli.screen import Screen
 from tinygrad_nn.errors import DataError, DrawingError, OptionError
+from tinygrad_nn.viz.diff import compare
 from tinygrad_nn.viz.drawing import CHOICES, LIMIT, SUFFIXES
+from tinygrad_nn.viz.movie import Movie
 from tinygrad_nn.viz.page.stepper import CHOICES as PAGE_CHOICES
 from tinygrad_nn.viz.tracing import Pass
 from tinygrad_nn.viz.wording import clean, shorten
 
 __all__ = ["SEEING"]
 
+T = TypeVar("T")
+
 _PAGE = (".html", ".htm")
 _EXPLAINED = (*_PAGE, ".tex", ".mml", ".txt")
 _TRACE = "a file that trace.save(path) wrote"
+_MOVIE = "a file that movie.save(path) wrote"
 # What the functions advise, in the words of the command.
 _AS_OPTIONS = {"timeout=": "--timeout", "limit=": "--limit", "top=": "--top "}
 _LONGEST = 300
@@ -38,26 +44,26 @@ _LONGEST = 300
 # ── Files ───────────────────────────────────────────────────────────────────────────────
 
 
-def _load(name: str) -> Pass:
-    """The trace in a file.
+def _load(name: str, load: Callable[[Path], T] = Pass.load, expected: str = _TRACE) -> T:
+    """What `load` makes of a file.
 
     Raises:
-        DataError: There is no such file, it is no trace, or it is damaged.
+        DataError: There is no such file, it is of another kind, or it is damaged.
     """
     path, shown = Path(name), _shown(name)
     try:
         if path.is_file():
-            return Pass.load(path)
+            return load(path)
         what = "a folder or device" if path.exists() else "the name of no file"
-        raise DataError(f"{shown}: got {what}, expected {_TRACE}")
+        raise DataError(f"{shown}: got {what}, expected {expected}")
     except OSError as error:
-        raise DataError(f"{shown}: {error.strerror or error}; expected {_TRACE}") from error
+        raise DataError(f"{shown}: {error.strerror or error}; expected {expected}") from error
     except ValueError as error:
-        words = str(error).removeprefix("trace file: ")
+        words = str(error).removeprefix("trace file: ").removeprefix("movie file: ")
         raise DataError(words if words.startswith(shown) else f"{shown}: {words}") from error
 
 
-def _checked(name: str, trace: str, endings: Sequence[str]) -> Path:
+def _checked(name: str, traces: Sequence[str], endings: Sequence[str]) -> Path:
     """Name of the file to write, before anything is computed for it."""
     path = Path(name)
     if path.suffix.lower() not in endings:
@@ -65,8 +71,8 @@ def _checked(name: str, trace: str, endings: Sequence[str]) -> Path:
             f"--out: got {_shown(name)!r}, expected a name that ends in "
             f"{', '.join(endings[:-1])} or {endings[-1]}"
         )
-    if path.exists() and path.samefile(trace):
-        raise OptionError(f"--out: got {_shown(name)!r}, which is the trace; choose another name")
+    if path.exists() and any(map(path.samefile, traces)):
+        raise OptionError(f"--out: got {_shown(name)!r}, which is a trace; choose another name")
     return path
 
 
@@ -106,8 +112,11 @@ def _in_words() -> Iterator[None]:
         print(f"tinygrad-nn: warning: {' '.join(str(warning.message).split())}", file=sys.stderr)
 
 
-def _declare_files(parser: argparse.ArgumentParser, out: str, *, needed: bool = False) -> None:
-    parser.add_argument("trace", metavar="TRACE", help=f"JSON: {_TRACE}")
+def _declare_files(
+    parser: argparse.ArgumentParser, out: str, *names: str, needed: bool = False
+) -> None:
+    for name in names or ("trace",):
+        parser.add_argument(name, metavar=name.upper(), help=f"JSON: {_TRACE}")
     parser.add_argument("-o", "--out", metavar="FILE", required=needed, help=out)
 
 
@@ -116,7 +125,7 @@ def _declare_files(parser: argparse.ArgumentParser, out: str, *, needed: bool = 
 
 def _draw(found: argparse.Namespace, interruption: Interruption) -> int:
     trace = _load(found.trace)
-    out = None if found.out is None else _checked(found.out, found.trace, tuple(SUFFIXES))
+    out = None if found.out is None else _checked(found.out, [found.trace], tuple(SUFFIXES))
     format = "text" if out is None else SUFFIXES[out.suffix.lower()]
     with _in_words():
         drawing = trace.draw(
@@ -157,7 +166,7 @@ def _declare_draw(parser: argparse.ArgumentParser) -> None:
 
 def _step(found: argparse.Namespace, interruption: Interruption) -> int:
     trace = _load(found.trace)
-    out = _checked(found.out, found.trace, _PAGE)
+    out = _checked(found.out, [found.trace], _PAGE)
     title = None if found.title is None else clean(found.title)
     with _in_words():
         _write(out, lambda path: trace.save_html(
@@ -183,7 +192,7 @@ def _declare_step(parser: argparse.ArgumentParser) -> None:
 
 def _explain(found: argparse.Namespace, interruption: Interruption) -> int:
     trace = _load(found.trace)
-    out = None if found.out is None else _checked(found.out, found.trace, _EXPLAINED)
+    out = None if found.out is None else _checked(found.out, [found.trace], _EXPLAINED)
     with _in_words():
         answer = trace.explain(found.name, found.index, top=found.top)
         if out is not None:
@@ -216,6 +225,55 @@ def _index(text: str) -> tuple[int, ...]:
         ) from error
 
 
+# ── diff ────────────────────────────────────────────────────────────────────────────────
+
+
+def _diff(found: argparse.Namespace, interruption: Interruption) -> int:
+    names = [found.before, found.after]
+    before, after = map(_load, names)
+    out = None
+    if found.out is not None:
+        out = _checked(found.out, names, (*_PAGE, *SUFFIXES))
+    with _in_words():
+        answer = compare(before, after, rtol=found.rtol, atol=found.atol)
+        if out is not None:
+            is_page = out.suffix.lower() in _PAGE
+            _write(out, answer.save_html if is_page else lambda path: answer.draw(path=path))
+    if out is None:
+        _say(str(answer))
+    return 0
+
+
+def _declare_diff(parser: argparse.ArgumentParser) -> None:
+    endings = f"page ({', '.join(_PAGE)}) or picture ({', '.join(SUFFIXES)})"
+    _declare_files(parser, f"{endings} to write; a table on the terminal without", "before",
+                   "after")  # fmt: skip
+    for name, of in (("rtol", "as a share of the largest element of an array"), ("atol", "at all")):
+        parser.add_argument(
+            f"--{name}", type=real, default=0.0, metavar="X",
+            help=f"differences up to X, {of}, count as none (default: 0)",
+        )  # fmt: skip
+
+
+# ── movie ───────────────────────────────────────────────────────────────────────────────
+
+
+def _movie(found: argparse.Namespace, interruption: Interruption) -> int:
+    film = _load(found.movie, Movie.load, _MOVIE)
+    out = _checked(found.out, [found.movie], _PAGE)
+    with _in_words():
+        _write(out, lambda path: film.save_html(path, theme=found.theme))
+    return 0
+
+
+def _declare_movie(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("movie", metavar="MOVIE", help=f"JSON: {_MOVIE}")
+    parser.add_argument("-o", "--out", metavar="FILE", required=True, help="page to write")
+    known = PAGE_CHOICES["theme"]
+    parser.add_argument("--theme", choices=known, default=known[0], help=f"colours "
+                        f"(default: {known[0]})")  # fmt: skip
+
+
 SEEING = (
     Command(
         name="draw",
@@ -244,5 +302,23 @@ SEEING = (
         examples="examples:\n"
         "  tinygrad-nn explain pass.json a\n"
         "  tinygrad-nn explain pass.json 0.weight --index 3,4",
+    ),
+    Command(
+        name="diff",
+        help="compare two saved traces: values, gradients, new and absent nodes",
+        about="Say what differs between two passes: values, gradients, new and absent nodes.",
+        declare=_declare_diff,
+        run=_diff,
+        examples="examples:\n"
+        "  tinygrad-nn diff before.json after.json\n"
+        "  tinygrad-nn diff before.json after.json -o diff.html",
+    ),
+    Command(
+        name="movie",
+        help="write a page that plays the passes of a training run",
+        about="Write one HTML file that plays the passes of a training run, frame by frame.",
+        declare=_declare_movie,
+        run=_movie,
+        examples="example:\n  tinygrad-nn movie film.json -o film.html",
     ),
 )

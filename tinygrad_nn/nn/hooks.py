@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from math import prod
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_nn.core.handle import RemovableHandle
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Hooked", "Hooks"]
 
 _NUMBERS = count()
+
+_CHANGING = Lock()
+"""Held while hooks come or go: threads may hook into one module, as two traces of it do."""
 
 
 class _Hook(NamedTuple):
@@ -67,19 +71,25 @@ class Hooked:
     ) -> RemovableHandle:
         if not callable(hook):
             raise OperandError(f"register hook: got {type(hook).__name__}, expected a function")
-        if self._hooks is None:
-            self._hooks = Hooks()
         number = next(_NUMBERS)
-        held, entry = getattr(self._hooks, kind), {number: _Hook(hook, with_kwargs, always)}
-        setattr(self._hooks, kind, {**entry, **held} if prepend else {**held, **entry})
+        entry = {number: _Hook(hook, with_kwargs, always)}
+        with _CHANGING:
+            hooks = self._hooks or Hooks()
+            held = getattr(hooks, kind)
+            setattr(hooks, kind, {**entry, **held} if prepend else {**held, **entry})
+            self._hooks = hooks
         return RemovableHandle(lambda: self._unhook(kind, number), number)
 
     def _unhook(self, kind: str, number: int) -> None:
         """Remove a hook; without any a module is called faster."""
-        if self._hooks is not None:
-            getattr(self._hooks, kind).pop(number, None)
-            if not any(getattr(self._hooks, other) for other in Hooks.KINDS):
-                self._hooks = None
+        with _CHANGING:
+            hooks = self._hooks
+            if hooks is not None:
+                # A new dict: another thread may go through the old one.
+                held = getattr(hooks, kind)
+                setattr(hooks, kind, {n: h for n, h in held.items() if n != number})
+                if not any(getattr(hooks, other) for other in Hooks.KINDS):
+                    self._hooks = None
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False

@@ -60,9 +60,10 @@ class Module(Tree, Hooked, Stateful, Convertible):
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """`forward(*inputs, **options)`, with the hooks before and after it."""
         try:
-            if self._hooks is None:
+            hooks = self._hooks
+            if hooks is None:
                 return self.forward(*inputs, **options)
-            return call_hooked(self, self._hooks, inputs, options)
+            return call_hooked(self, hooks, inputs, options)
         except (AttributeError, TypeError, ValueError) as error:
             add_note(self, error, (*inputs, *options.values()))
             raise

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tinygrad_nn.report.figures import figure, number_of, percent
 from tinygrad_nn.report.markup import element, told, told_count, told_share, words
-from tinygrad_nn.report.verdict import counted
+from tinygrad_nn.viz.wording import counted
 
 __all__ = ["answers_section"]
 

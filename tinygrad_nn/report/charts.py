@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tinygrad_nn.report.figures import figure, number_of, percent
 from tinygrad_nn.report.markup import element, told, told_share, words
+from tinygrad_nn.viz.strict import strict
 
 __all__ = ["Chart", "Line", "chart_figure", "column", "key", "ticks"]
 
@@ -325,7 +326,7 @@ def _table(chart: Chart, rows: Rows) -> str:
         for row in known:
             y, at = row.get(x, (math.nan, ""))
             value = None if not at or math.isnan(y) else y
-            text = tell(_as_json(value), at) if value is not None else "NaN" if at else "–"
+            text = tell(strict(value), at) if value is not None else "NaN" if at else "–"
             cells.append(element("td", text))
         body.append(element("tr", cells))
     left_out = f", every {every}th row" if every > 1 else ""
@@ -340,9 +341,3 @@ def _table(chart: Chart, rows: Rows) -> str:
     )
     held = element("div", table, class_="scroll", tabindex="0", role="region", aria_label=title)
     return element("details", [element("summary", "Data"), held], class_="data")
-
-
-def _as_json(y: float) -> Any:
-    if math.isinf(y):
-        return "Infinity" if y > 0 else "-Infinity"
-    return y

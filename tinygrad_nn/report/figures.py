@@ -5,28 +5,39 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from tinygrad_nn.viz.strict import WORDS, strict
 from tinygrad_nn.viz.wording import number
 
-__all__ = ["figure", "number_of", "percent", "plain", "times"]
+__all__ = ["figure", "noted", "number_of", "percent", "plain", "rounded", "times"]
 
-_WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _DIGITS: Final = 4
+_KEPT_DIGITS: Final = 6
 
 
 def number_of(x: Any) -> float:
     """The number that JSON holds; the three that are none there stand as words."""
-    return _WORDS[x] if isinstance(x, str) else math.nan if x is None else float(x)
+    return WORDS[x] if isinstance(x, str) else math.nan if x is None else float(x)
 
 
 def plain(x: Any) -> Any:
     """A tree of plain things with every float as strict JSON has it."""
-    if isinstance(x, float) and not math.isfinite(x):
-        return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
+    if isinstance(x, float):
+        return strict(x)
     if isinstance(x, dict):
         return {str(key): plain(value) for key, value in x.items()}
     if isinstance(x, (list, tuple)):
         return [plain(value) for value in x]
     return x
+
+
+def rounded(x: float) -> Any:
+    """Six digits, which is more than any page shows, as JSON has them; None for NaN."""
+    return None if math.isnan(x) else noted(x)
+
+
+def noted(x: float) -> Any:
+    """The same of what was measured: NaN is a result there too, and not the lack of one."""
+    return plain(float(f"{x:.{_KEPT_DIGITS}g}"))
 
 
 def figure(x: float, digits: int = _DIGITS) -> str:

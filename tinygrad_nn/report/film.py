@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_nn.data import Dataset
-from tinygrad_nn.report.layers import rounded
+from tinygrad_nn.report.figures import rounded
+from tinygrad_nn.report.shares import are_shares, softmax
 from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.train import Context, predict
 from tinygrad_nn.train.png import png
@@ -114,8 +115,7 @@ def _colours(outputs: Array) -> NDArray[np.uint8]:
         signed = 2 * y[:, 0] - 1 if is_share else y[:, 0] / limit
         classes, sure = (signed < 0).astype(int), np.abs(signed)
     else:
-        is_share = y.min() >= 0 and np.allclose(y.sum(axis=1), 1, atol=1e-3)
-        p = y if is_share else _softmax(y)
+        p = y if are_shares(y) else softmax(y)
         classes, best = p.argmax(axis=1), p.max(axis=1)
         chance = 1 / y.shape[1]
         sure = (best - chance) / (1 - chance)
@@ -125,9 +125,3 @@ def _colours(outputs: Array) -> NDArray[np.uint8]:
         np.uint8
     )
     return mixed
-
-
-def _softmax(y: Array) -> Array:
-    powers = np.exp(y - y.max(axis=1, keepdims=True))
-    shares: Array = powers / powers.sum(axis=1, keepdims=True)
-    return shares

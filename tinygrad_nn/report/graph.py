@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from tinygrad_nn.train.modes import modes_kept
 from tinygrad_nn.train.probing import array_of
 from tinygrad_nn.viz.drawing import draw
 from tinygrad_nn.viz.page.assemble import json_text
+from tinygrad_nn.viz.page.inline import inline
 from tinygrad_nn.viz.trace.file import from_json, to_json
 from tinygrad_nn.viz.tracing import Pass, trace
 
@@ -22,7 +22,6 @@ __all__ = ["graph_section", "pass_of", "plain_pass", "traced"]
 
 _LARGEST: Final = 400_000
 """Characters of a trace in a page."""
-_DARK: Final = re.compile(r"@media \(prefers-color-scheme: dark\) \{\n(.*?\n)\}\n", re.DOTALL)
 
 
 def traced(context: Context) -> dict[str, Any] | None:
@@ -63,7 +62,7 @@ def graph_section(document: Mapping[str, Any]) -> tuple[str, list[str]]:
     if found is None:
         return "", []
     svg = draw(found, "svg", level="module", engine="own").svg
-    picture, style = _parted(svg)
+    picture, style = inline(svg)
     words = "The backward pass of one example after the training: gradients are shaded by size."
     parts = [element("p", words, class_="note")]
     if document["backward"]:
@@ -77,19 +76,3 @@ def graph_section(document: Mapping[str, Any]) -> tuple[str, list[str]]:
     )  # fmt: skip
     title = element("h2", "Graph", id="graph-title")
     return element("section", [title, *parts], id="graph", aria_labelledby="graph-title"), [style]
-
-
-def _parted(svg: str) -> tuple[str, str]:
-    """A drawing without style sheet and attribute, which a page may not hold, and that sheet.
-
-    The sheet follows the theme of the page, not only that of the reader.
-    """
-    style = "".join(re.findall(r"<style>\n?(.*?)</style>", svg, re.DOTALL))
-    picture = re.sub(r"<style>.*?</style>\n?", "", svg, flags=re.DOTALL)
-    picture = re.sub(r'(<svg [^>]*?) style="[^"]*"', r"\1", picture, count=1)
-    dark = "".join(_DARK.findall(style))
-    light = _DARK.sub("", style)
-    auto = re.sub(r"(?m)^#", ':root:not([data-theme="light"]) #', dark)
-    chosen = re.sub(r"(?m)^#", ':root[data-theme="dark"] #', dark)
-    followed = f"@media screen and (prefers-color-scheme: dark) {{\n{auto}}}\n"
-    return picture, f"{light}{followed}@media screen {{\n{chosen}}}\n"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from tinygrad_nn.core.node import WATCH, Node, mode_bit
 from tinygrad_nn.core.watch import watching
 from tinygrad_nn.nn import Module
+from tinygrad_nn.report.figures import rounded
 from tinygrad_nn.train.batches import answer
 from tinygrad_nn.train.doctor.thresholds import SIGMOID_END, TANH_END
 from tinygrad_nn.train.modes import evaluating
 from tinygrad_nn.viz.wording import clean, shorten
 
-__all__ = ["Layer", "Layers", "rounded"]
+__all__ = ["Layer", "Layers"]
 
 Array = NDArray[Any]
 
 _MOST: Final = 64
 """Layers that are told apart; of deeper trees whole branches are one layer."""
 _BINS: Final = 32
-_DIGITS: Final = 6
 _ENDS: Final = {"sigmoid": (SIGMOID_END, 1 - SIGMOID_END), "tanh": (-TANH_END, TANH_END)}
 _OFF_AT_0: Final = ("relu", "relu6")
 _ACTIVATIONS: Final = {
@@ -137,15 +137,16 @@ class _Look:
         self.names = [""] * len(modules)
         self._last: int | None = None
 
-    def looking(self) -> Any:
-        """The context in which it sees."""
-        return _entered(self)
-
-    def hooks(self) -> Iterator[Any]:
-        """Hooks on every layer, to be removed."""
-        for place, module in enumerate(self._modules):
-            yield module.register_forward_pre_hook(self._enter)
-            yield module.register_forward_hook(self._leaver(place))
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Hooks on every layer, and every result is seen."""
+        with ExitStack() as stack:
+            for place, module in enumerate(self._modules):
+                stack.callback(module.register_forward_pre_hook(self._enter).remove)
+                stack.callback(module.register_forward_hook(self._leaver(place)).remove)
+            stack.enter_context(mode_bit(WATCH))
+            stack.enter_context(watching(self.result))
+            yield
 
     def _enter(self, *_: Any) -> None:
         self._last = None
@@ -165,25 +166,6 @@ class _Look:
             self.found[self._last] = _numbers(node)
             self.names[self._last] = op.name
             self._last = None
-
-
-class _entered:  # noqa: N801 - a context, read as a verb
-    """`with`: hooks are there, and results are seen."""
-
-    def __init__(self, look: _Look) -> None:
-        self._look = look
-
-    def __enter__(self) -> None:
-        self._hooks = list(self._look.hooks())
-        self._mode, self._watch = mode_bit(WATCH), watching(self._look.result)
-        self._mode.__enter__()
-        self._watch.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self._watch.__exit__(None, None, None)
-        self._mode.__exit__(None, None, None)
-        for hook in self._hooks:
-            hook.remove()
 
 
 def _described(y: Array, name: str, kind: str) -> dict[str, Any]:
@@ -250,14 +232,3 @@ def _norm(arrays: Any) -> float:
             flat = np.asarray(x, np.float64).reshape(-1)
             total += float(np.dot(flat, flat))
     return float(np.sqrt(total))
-
-
-def rounded(x: float | Mapping[str, Any] | None) -> Any:
-    """Six digits, which is more than any page shows; words for what is no number in JSON."""
-    if x is None or isinstance(x, Mapping):
-        return x
-    if math.isnan(x):
-        return None
-    if math.isinf(x):
-        return "Infinity" if x > 0 else "-Infinity"
-    return float(f"{x:.{_DIGITS}g}")

@@ -13,8 +13,9 @@ import numpy as np
 from tinygrad_nn.data.arguments import whole_number
 from tinygrad_nn.errors import AnomalyError
 from tinygrad_nn.nn import Module
+from tinygrad_nn.report.figures import noted, rounded
 from tinygrad_nn.report.film import Film, film_of
-from tinygrad_nn.report.layers import Layers, rounded
+from tinygrad_nn.report.layers import Layers
 from tinygrad_nn.report.schema import checked_record
 from tinygrad_nn.train import Callback, Context
 from tinygrad_nn.train.batches import pair
@@ -215,7 +216,7 @@ class Recorder(Callback):
             "step": context.step + 1,
             "epoch": context.epoch,
             "batch": context.batch,
-            "loss": "NaN" if math.isnan(loss) else rounded(loss),
+            "loss": noted(loss),
         }
 
     @contextmanager
@@ -238,7 +239,7 @@ class Recorder(Callback):
             "epochs": self._rows,
             "histograms": self._histograms,
             "film": None if self._film is None else self._film.plain(),
-            "losses": ["NaN" if math.isnan(x) else rounded(x) for x in self._losses],
+            "losses": [noted(x) for x in self._losses],
             "stride": self._stride,
             "batches": self._batches,
             "first_loss": None if self._first_loss is None else rounded(self._first_loss),

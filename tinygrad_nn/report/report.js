@@ -3,37 +3,94 @@
 
 /** @typedef {{name: string, x: string, y: string, step: number, hue: number | null}} Line */
 /** @typedef {{id: string, title: string, along: string, lines: Line[], share: boolean, log: boolean, mark: null | [number, number, string]}} Chart */
+/**
+ * What JSON may hold.
+ * @typedef {null | boolean | number | string | Holder | Held[]} Held
+ * @typedef {{[name: string]: Held}} Holder
+ */
+/** A number, or none where a row has none. @typedef {number | null} Entry */
+/** @typedef {[number[], ...Entry[][]]} Table */
+
+// What is used here of the charts' library, which has no types of its own.
+/** @typedef {(plot: Plot, splits: number[]) => (number | null)[]} Filter */
+/** @typedef {(plot: Plot, low: Entry, high: Entry) => [number, number]} Extent */
+/** @typedef {{stroke?: string, grid?: object, ticks?: object, font?: string, size?: number, space?: number, filter?: Filter, values: (plot: Plot, splits: Entry[]) => string[]}} Axis */
+/** @typedef {{label?: string, stroke?: string, width?: number, dash?: number[], spanGaps?: boolean, points?: object}} Series */
+/** @typedef {{setCursor: ((plot: Plot) => void)[], draw: ((plot: Plot) => void)[]}} Hooks */
+/** @typedef {{width: number, height: number, legend: object, cursor: object, scales: {[name: string]: {time?: boolean, distr?: number, range?: Extent}}, axes: Axis[], series: Series[], hooks: Hooks}} Options */
+/**
+ * @typedef {object} Plot
+ * @property {HTMLElement} root
+ * @property {CanvasRenderingContext2D} ctx
+ * @property {{left: number, top: number, width: number, height: number}} bbox
+ * @property {Table} data
+ * @property {{idx?: number | null}} cursor
+ * @property {number} width
+ * @property {number} height
+ * @property {() => void} destroy
+ * @property {(size: {width: number, height: number}) => void} setSize
+ * @property {(at: {left: number, top: number}, tell?: boolean, publish?: boolean) => void} setCursor
+ * @property {(x: number, scale: string, inCanvas?: boolean) => number} valToPos
+ */
+const library = /** @type {typeof globalThis & {uPlot: new (options: Options, data: Table, place: HTMLElement) => Plot}} */ (globalThis);
 
 const DASHES = [[], [7, 4], [2, 4], [10, 3, 2, 3], [4, 3], [12, 5]];
-const WORDS = { NaN: null, Infinity: null, "-Infinity": null };
+/** @param {string} id */
 const held = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
+/** @type {Held} */
 const report = held("report");
 /** @type {Chart[]} */
 const charts = held("charts");
+/** @type {(() => void)[]} */
 const plots = [];
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** The entries of a column such as history, epochs, each, loss. */
+/**
+ * What a holder has by this name, if it is one and has it.
+ * @param {Held} holder
+ * @param {string} name
+ */
+function entry(holder, name) {
+  if (holder === null || typeof holder !== "object") return null;
+  if (Array.isArray(holder)) return holder[Number(name)] ?? null;
+  return holder[name] ?? null;
+}
+
+/**
+ * The entries of a column such as history, epochs, each, loss; none for NaN and infinities.
+ * @param {string} path
+ */
 function column(path) {
   let found = [report];
   for (const part of path.split("/")) {
     const name = part.replaceAll("~2", "*").replaceAll("~1", "/").replaceAll("~0", "~");
-    found = part === "*" ? found.flat() : found.map((holder) => holder?.[name] ?? null);
+    found = found.flatMap((holder) => {
+      if (part !== "*") return [entry(holder, name)];
+      return Array.isArray(holder) ? holder : [holder];
+    });
   }
-  return found.map((x) => (typeof x === "string" ? WORDS[x] ?? null : x));
+  return found.map((x) => (typeof x === "number" ? x : null));
 }
 
-/** All x of all lines in order, and for each line its y there or null. */
+/**
+ * All x of all lines in order, and for each line its y there or null.
+ * @param {Chart} chart
+ * @returns {Table}
+ */
 function table(chart) {
   const rows = chart.lines.map((line) => {
     const ys = column(line.y);
     const xs = line.step ? ys.map((_, i) => 1 + i * line.step) : column(line.x);
-    return new Map(xs.map((x, i) => [x, ys[i]]));
+    /** @type {Map<number, Entry>} */
+    const row = new Map();
+    xs.forEach((x, i) => { if (x !== null) row.set(x, ys[i] ?? null); });
+    return row;
   });
   const xs = [...new Set(rows.flatMap((row) => [...row.keys()]))].sort((a, b) => a - b);
   return [xs, ...rows.map((row) => xs.map((x) => row.get(x) ?? null))];
 }
 
+/** @param {string} name Of a class. */
 function colour(name) {
   // A colour of `light-dark()` is resolved only where it is used.
   const probe = document.createElement("span");
@@ -44,6 +101,7 @@ function colour(name) {
   return found;
 }
 
+/** @param {string} name Of a custom property. */
 function variable(name) {
   const probe = document.createElement("span");
   probe.style.color = `var(--${name})`;
@@ -53,7 +111,11 @@ function variable(name) {
   return found;
 }
 
-/** Four digits, as the tables print them. */
+/**
+ * Four digits, as the tables print them.
+ * @param {Entry | undefined} x
+ * @param {boolean} share
+ */
 function figure(x, share) {
   if (x === null || x === undefined) return "no number";
   if (share) return `${(100 * x).toFixed(1)} %`;
@@ -66,20 +128,34 @@ function figure(x, share) {
   return String(Number(x.toFixed(Math.max(0, 3 - Math.floor(Math.log10(size)))))).replaceAll("-", "−");
 }
 
+/**
+ * @param {number} x
+ * @param {boolean} share
+ */
 function tick(x, share) {
   return share ? `${Number((100 * x).toPrecision(6))} %` : figure(x, false);
 }
 
-/** Marks of a logarithmic axis: whole powers, with 2 and 5 where there are few. */
+/**
+ * Marks of a logarithmic axis: whole powers, with 2 and 5 where there are few.
+ * @param {number[]} values
+ */
 function logTicks(values) {
   const powers = values.filter((x) => Number.isInteger(Math.round(Math.log10(x) * 1e9) / 1e9));
   if (powers.length >= 3) return values.map((x) => (powers.includes(x) ? x : null));
   return values.map((x) => (/^[125]/.test(x.toExponential()) ? x : null));
 }
 
+/**
+ * @param {Chart} chart
+ * @param {boolean} log
+ * @param {number} width
+ * @returns {Options}
+ */
 function options(chart, log, width) {
   const muted = variable("muted");
   const rule = variable("rule");
+  /** @type {Filter} */
   const filter = log ? (_u, splits) => logTicks(splits) : (_u, splits) => splits;
   const axis = { stroke: muted, grid: { stroke: rule, width: 1, filter }, ticks: { show: false }, font: '12px system-ui, "DejaVu Sans", sans-serif' };
   const few = table(chart)[0].length <= 40;
@@ -88,14 +164,15 @@ function options(chart, log, width) {
     const stroke = colour(`s${hue}`);
     return { label: line.name, stroke, width: 2, dash: DASHES[hue], spanGaps: false, points: { show: few, size: 5, fill: stroke } };
   });
-  const whole = (_u, splits) => splits.map((x) => (Number.isInteger(x) ? x.toLocaleString("en") : ""));
+  /** @type {Axis["values"]} */
+  const whole = (_u, splits) => splits.map((x) => (x !== null && Number.isInteger(x) ? x.toLocaleString("en") : ""));
   return {
     width,
     height: Math.max(210, Math.min(270, Math.round(width * 0.5))),
     legend: { show: false },
     cursor: { sync: { key: chart.along }, drag: { x: true, y: false }, points: { size: 8 } },
     scales: {
-      x: { time: false, range: (_u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
+      x: { time: false, range: wholeRange },
       y: log ? { distr: 3 } : { range: linearRange },
     },
     axes: [
@@ -107,6 +184,13 @@ function options(chart, log, width) {
   };
 }
 
+/** @type {Extent} */
+function wholeRange(_u, low, high) {
+  if (low === null || high === null) return [0, 1];
+  return low === high ? [low - 1, high + 1] : [low, high];
+}
+
+/** @type {Extent} */
 function linearRange(_u, low, high) {
   if (low === null || high === null) return [0, 1];
   if (low === high) return [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
@@ -114,12 +198,16 @@ function linearRange(_u, low, high) {
   return [low > 0 && low < 0.6 * high ? 0 : low - room, high + room];
 }
 
-/** The best epoch, as a ring with a word. */
+/**
+ * The best epoch, as a ring; its word is in the legend.
+ * @param {Chart} chart
+ * @param {Plot} u
+ */
 function mark(chart, u) {
   if (!chart.mark) return;
   const [line, x] = chart.mark;
   const i = u.data[0].indexOf(x);
-  const y = u.data[line + 1][i];
+  const y = u.data[line + 1]?.[i];
   if (y === null || y === undefined) return;
   const [a, b] = [u.valToPos(x, "x", true), u.valToPos(y, "y", true)];
   const { left, width } = u.bbox;
@@ -135,6 +223,11 @@ function mark(chart, u) {
   ctx.restore();
 }
 
+/**
+ * Tells what is below the cursor.
+ * @param {Chart} chart
+ * @param {Plot} u
+ */
 function read(chart, u) {
   const out = u.root.closest("figure")?.querySelector(".readout");
   if (!out) return;
@@ -143,22 +236,26 @@ function read(chart, u) {
     out.textContent = "";
     return;
   }
-  const parts = chart.lines.map((line, k) => `${line.name} ${figure(u.data[k + 1][i], chart.share)}`);
+  const parts = chart.lines.map((line, k) => `${line.name} ${figure(u.data[k + 1]?.[i], chart.share)}`);
   out.textContent = `${chart.along} ${u.data[0][i].toLocaleString("en")}: ${parts.join(" · ")}`;
 }
 
+/** @param {Chart} chart */
 function build(chart) {
   const place = document.getElementById(chart.id);
   if (!place) return;
   const data = table(chart);
   const button = place.closest("figure")?.querySelector(".log");
   let log = chart.log;
+  /** @type {Plot | null} */
   let plot = null;
   const draw = () => {
     plot?.destroy();
     // What has no logarithm is left out of the line.
-    const shown = log ? [data[0], ...data.slice(1).map((ys) => ys.map((y) => (y > 0 ? y : null)))] : data;
-    plot = new uPlot(options(chart, log, place.clientWidth || 600), shown, place);
+    const [xs, ...rows] = data;
+    /** @type {Table} */
+    const shown = log ? [xs, ...rows.map((ys) => ys.map((y) => (y !== null && y > 0 ? y : null)))] : data;
+    plot = new library.uPlot(options(chart, log, place.clientWidth || 600), shown, place);
   };
   button?.addEventListener("click", () => {
     log = !log;
@@ -168,6 +265,7 @@ function build(chart) {
   // By keyboard: the arrows move the cursor that the pointer moves otherwise.
   place.tabIndex = 0;
   place.addEventListener("keydown", (event) => {
+    /** @type {{[key: string]: number}} */
     const steps = { ArrowRight: 1, ArrowLeft: -1, Home: -data[0].length, End: data[0].length };
     const step = steps[event.key];
     if (!step || !plot) return;
@@ -189,6 +287,7 @@ function build(chart) {
 // ── Theme ──────────────────────────────────────────────────────────────────────────────
 const THEMES = ["auto", "light", "dark"];
 
+/** @param {string} [value] To be kept. */
 function stored(value) {
   // A page in a frame without an origin may store nothing.
   try {
@@ -199,6 +298,7 @@ function stored(value) {
   }
 }
 
+/** @param {string} theme */
 function setTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
@@ -206,25 +306,27 @@ function setTheme(theme) {
   if (button) button.textContent = `Theme: ${theme}`;
 }
 
+/** @param {HTMLElement} button */
 function copy(button) {
-  const text = document.getElementById(button.dataset.of)?.textContent ?? "";
+  const from = document.getElementById(button.dataset.of ?? "");
   const said = document.getElementById("said");
+  /** @param {string} words */
   const tell = (words) => {
     if (said) said.textContent = words;
     button.textContent = words;
     setTimeout(() => { button.textContent = "Copy"; }, 1600);
   };
   if (!navigator.clipboard) {
-    getSelection()?.selectAllChildren(document.getElementById(button.dataset.of));
+    if (from) getSelection()?.selectAllChildren(from);
     tell("Selected");
     return;
   }
-  navigator.clipboard.writeText(text).then(() => tell("Copied"), () => tell("Not allowed"));
+  navigator.clipboard.writeText(from?.textContent ?? "").then(() => tell("Copied"), () => tell("Not allowed"));
 }
 
 document.documentElement.classList.add("scripted");
 const before = stored();
-setTheme(THEMES.includes(before) ? before : "auto");
+setTheme(before && THEMES.includes(before) ? before : "auto");
 charts.forEach(build);
 document.getElementById("theme")?.addEventListener("click", () => {
   const now = document.documentElement.dataset.theme ?? "auto";
@@ -234,5 +336,5 @@ document.getElementById("theme")?.addEventListener("click", () => {
   plots.forEach((draw) => draw());
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plots.forEach((draw) => draw()));
-document.querySelectorAll(".copy").forEach((button) => button.addEventListener("click", () => copy(button)));
+document.querySelectorAll(".copy").forEach((button) => button instanceof HTMLElement && button.addEventListener("click", () => copy(button)));
 document.documentElement.classList.toggle("reduced", reduced.matches);

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tinygrad_nn.data import Dataset
 from tinygrad_nn.errors import DataError, ShapeError
-from tinygrad_nn.report.layers import rounded
+from tinygrad_nn.report.figures import rounded
+from tinygrad_nn.report.shares import are_shares, sigmoid, softmax
 from tinygrad_nn.train import confusion_matrix, predict, worst_mistakes
 from tinygrad_nn.train.batches import as_batches, pair
 from tinygrad_nn.train.png import png
@@ -141,31 +142,15 @@ def _given(outputs: Array, targets: Array, kind: str | None, classes: int) -> Ar
     if is_wide:
         if not is_label or (kind == "mse" and not classes):
             return None
-        if kind in ("cross-entropy", None) and not _are_shares(outputs):
-            return _softmax(outputs)
+        if kind in ("cross-entropy", None) and not are_shares(outputs):
+            return softmax(outputs)
         return np.exp(outputs) if kind == "nll" else outputs
     is_binary = kind in ("bce", "bce-logits") or (is_label and classes == 2)
     if not is_binary or outputs.size != len(outputs) or targets.size != len(targets):
         return None
     y = outputs.reshape(-1)
-    share = _sigmoid(y) if kind == "bce-logits" else y
+    share = sigmoid(y) if kind == "bce-logits" else y
     return np.stack([1 - share, share], axis=1)
-
-
-def _are_shares(y: Array) -> bool:
-    return bool(y.min() >= 0 and np.allclose(y.sum(axis=1), 1, atol=1e-3))
-
-
-def _softmax(y: Array) -> Array:
-    with np.errstate(all="ignore"):
-        powers = np.exp(y - y.max(axis=1, keepdims=True))
-        shares: Array = powers / powers.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _sigmoid(y: Array) -> Array:
-    shares: Array = 0.5 * (1 + np.tanh(0.5 * y))
-    return shares
 
 
 def _images(inputs: Array, shape: tuple[int, ...] | None) -> Array | None:

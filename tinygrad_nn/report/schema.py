@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from tinygrad_nn.errors import DataError
 from tinygrad_nn.report.figures import plain
+from tinygrad_nn.viz.strict import WORDS
+from tinygrad_nn.viz.trace.file import from_json
 
 __all__ = ["FORMAT", "STATUSES", "VERSION", "checked", "checked_record", "empty_record"]
 
@@ -19,7 +21,6 @@ STATUSES: Final = ("finished", "stopped", "interrupted", "running", "failed")
 _LEVELS: Final = ("good", "info", "warn", "bad")
 _LONGEST: Final = 200_000
 _MANY: Final = 100_000
-_WORDS: Final = ("NaN", "Infinity", "-Infinity")
 
 Check = Callable[[str, Any], Any]
 
@@ -45,7 +46,7 @@ def _whole(at: str, x: Any) -> int:
 
 
 def _real(at: str, x: Any) -> Any:
-    if isinstance(x, str) and x in _WORDS:
+    if isinstance(x, str) and x in WORDS:
         return x
     is_number = isinstance(x, (int, float)) and not isinstance(x, bool)
     if not is_number or not math.isfinite(x):
@@ -160,7 +161,11 @@ def _result(at: str, x: Any) -> Any:
     return (_numbers if is_numbers else _classes)(at, x)
 
 
-def _anything(at: str, x: Any) -> Any:
+def _trace(at: str, x: Any) -> Any:
+    try:
+        from_json(x)
+    except DataError as error:
+        raise _UnfitError(f"{at}: {error}") from error
     return x
 
 
@@ -180,7 +185,7 @@ _document = _object(
     history=_object(epochs=_list(_epoch), steps=_whole, batches=_whole),
     record=_record,
     result=_maybe(_result),
-    trace=_maybe(_anything),
+    trace=_maybe(_trace),
     backward=_among("", "backward.html"),
     command=_text,
     script=_text,

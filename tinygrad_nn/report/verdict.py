@@ -15,8 +15,9 @@ from tinygrad_nn.train.doctor.thresholds import (
     UPDATE_LOW,
     VANISHING_RATIO,
 )
+from tinygrad_nn.viz.wording import counted
 
-__all__ = ["best_epoch", "counted", "goal_of", "kind_of_score", "scores_of", "verdict"]
+__all__ = ["best_epoch", "goal_of", "kind_of_score", "named", "scores_of", "verdict"]
 
 Document = Mapping[str, Any]
 
@@ -173,11 +174,11 @@ def _finite(document: Document) -> Found:
         yield "bad", "Some losses were NaN or infinite"
 
 
-def flow_of(document: Document) -> tuple[int, int, float] | None:
-    """Layers with the smallest gradient of the first half and the largest, and their ratio.
+def _flow_of(document: Document) -> tuple[int, int, float] | None:
+    """Positions of the first and the last layer that have weights, and how their gradients compare.
 
-    Of the first and the last layer that have weights: positions, and the norm of the first
-    layer's gradient over that of the last one's in the last epoch recorded.
+    The third is the norm of the first layer's gradient over that of the last one's, in the last
+    epoch that knows both; None where none does.
     """
     rows, layers = document["record"]["epochs"], document["record"]["layers"]
     for row in reversed(rows):
@@ -194,7 +195,7 @@ def flow_of(document: Document) -> tuple[int, int, float] | None:
 
 
 def _flow(document: Document) -> Found:
-    flow = flow_of(document)
+    flow = _flow_of(document)
     if flow is None:
         return
     layers = document["record"]["layers"]
@@ -266,8 +267,3 @@ def _overfit(document: Document) -> Found:
 def _layers(paths: Sequence[str]) -> str:
     shown = ", ".join(paths[:4]) + (" …" if len(paths) > 4 else "")
     return f"layer {shown}" if len(paths) == 1 else f"layers {shown}"
-
-
-def counted(number: int, one: str) -> str:
-    """`1 epoch`, `12 epochs`."""
-    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"

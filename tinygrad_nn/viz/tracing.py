@@ -180,7 +180,7 @@ def trace(x: Any, /, *args: Any, model: Any = None, on_error: str = "raise", **o
         return Pass.of(_recorded(x, Sources(names=model_names(model)), on_error))
     if callable(x) and not isinstance(x, Node):
         return _called(x, args, options, model, on_error)
-    if hasattr(x, "shape"):
+    if getattr(x, "ndim", 0) > 1:
         return ops.trace(x, *args, **options)
     raise OperandError(
         f"trace: got {type(x).__name__}, expected a Value or Tensor, such as a loss, or a "

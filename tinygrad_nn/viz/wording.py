@@ -1,4 +1,4 @@
-"""Numbers, arrays and names as the words that a drawing shows.
+"""Numbers, shapes and names as the words that drawings and pages show.
 
 A name comes from the user and may hold anything. What leaves this module is one line of
 printable characters; each renderer then escapes what is special in its own language.
@@ -10,13 +10,9 @@ import math
 import unicodedata
 from collections.abc import Iterable
 
-from tinygrad_nn.viz.trace.model import Summary
+__all__ = ["arguments", "clean", "counted", "norm_words", "number", "shape_text", "shorten",
+           "signed", "times"]  # fmt: skip
 
-__all__ = ["arguments", "array_line", "clean", "few", "norm_words", "number", "shape_text",
-           "shorten", "signed", "times"]  # fmt: skip
-
-SMALL = 4
-"""Arrays up to this many elements are shown in full."""
 NAME_WIDTH = 24
 """Longest name in a box; the tooltip has the rest."""
 
@@ -68,9 +64,10 @@ def times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-def few(summary: Summary) -> bool:
-    """Whether it is short enough to be shown in full."""
-    return summary.elements is not None and summary.size <= SMALL
+def counted(count: int, thing: str) -> str:
+    """`1 node`, `12,560 nodes`, `3 classes`."""
+    ending = "" if count == 1 else "es" if thing.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{count:,} {thing}{ending}"
 
 
 def norm_words(norm: float) -> str:
@@ -79,35 +76,6 @@ def norm_words(norm: float) -> str:
         return number(norm)
     word = " vanishing" if norm < VANISHING else " exploding" if norm > EXPLODING else ""
     return number(norm) + word
-
-
-def array_line(summary: Summary) -> str:
-    """A small array in full; of a larger one the mean, deviation and range."""
-    if summary.elements is not None and summary.size <= SMALL:
-        return _nested(list(summary.elements), summary.shape)
-    if not summary.size:
-        return "empty"
-    odd = [
-        f"{count} {word}" for word, count in (("NaN", summary.nans), ("Inf", summary.infs)) if count
-    ]
-    if summary.low == summary.high and summary.is_finite:
-        return f"all {number(summary.low)}"
-    if summary.nans + summary.infs < summary.size:
-        odd.append(
-            f"≈{number(summary.mean, 2)} ±{number(summary.deviation, 2)} "
-            f"[{number(summary.low, 2)}, {number(summary.high, 2)}]"
-        )
-    return ", ".join(odd)
-
-
-def _nested(elements: list[float], shape: tuple[int, ...]) -> str:
-    if not shape:
-        return number(elements[0])
-    if 0 in shape:
-        return "empty"
-    step = len(elements) // shape[0]
-    rows = (elements[i : i + step] for i in range(0, len(elements), step))
-    return "[" + ", ".join(_nested(row, shape[1:]) for row in rows) + "]"
 
 
 def arguments(params: Iterable[tuple[str, str]]) -> str:

@@ -9,6 +9,7 @@ from tests.speed.workloads.lstm import LSTM
 from tests.speed.workloads.moons import MOONS
 from tests.speed.workloads.network import NETWORK
 from tests.speed.workloads.scalars import SCALARS
+from tests.speed.workloads.traces import TRACES
 from tests.speed.workloads.transformer import TRANSFORMER
 from tests.speed.workloads.wide import WIDE
 
@@ -23,6 +24,7 @@ WORKLOADS: dict[str, Workload] = {
         LSTM,
         MOONS,
         SCALARS,
+        TRACES,
         IMPORTS,
         HESSIAN,
         HVP,

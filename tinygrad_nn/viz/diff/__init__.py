@@ -128,11 +128,12 @@ def compare(
     part.
 
     Args:
-        before, after: Traces, or Values and Tensors, usually losses, which are traced. Trace the
-            first loss before the weights change.
+        before: Trace, or a Value or Tensor, usually a loss, which is traced. Trace the first loss
+            before the weights change.
+        after: The same of the other pass.
         model: Module, or a list of several, whose paths the parameters bear as names.
-        rtol, atol: Differences up to `atol` plus `rtol` times the largest element of an array
-            count as none.
+        rtol: Differences of an array up to this times its largest element count as none.
+        atol: Differences up to this count as none.
 
     Returns:
         A `Diff`, with `changed`, `unchanged`, `new`, `absent`, `rewired` and `is_same`.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from tinygrad_nn.viz.diff.figures import change_of
 from tinygrad_nn.viz.diff.matching import matched
 from tinygrad_nn.viz.diff.model import Comparison, Pair, Rewired
-from tinygrad_nn.viz.diff.words import counted
 from tinygrad_nn.viz.trace.model import Edge, Trace
-from tinygrad_nn.viz.wording import clean, shorten
+from tinygrad_nn.viz.wording import clean, counted, shorten
 
 __all__ = ["compared"]
 

@@ -10,13 +10,14 @@ from functools import cached_property
 from typing import Any
 
 from tinygrad_nn.viz.diff.model import MARKS, Comparison
-from tinygrad_nn.viz.diff.words import counted, share, table, verdict
+from tinygrad_nn.viz.diff.words import share, table, verdict
 from tinygrad_nn.viz.drawing import Drawing
 from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.scene import Arrow, Box, Frame, Line, Scene, Text, boxed
 from tinygrad_nn.viz.picture.style import DARK, LIGHT, Palette
 from tinygrad_nn.viz.view.levels import view
 from tinygrad_nn.viz.view.model import Part, View
+from tinygrad_nn.viz.wording import counted
 
 __all__ = ["DiffDrawing", "Side", "marked", "views"]
 
@@ -47,27 +48,33 @@ class Side:
                 self.shares[key].append(("rewired", math.nan, True))
 
     def mark(self, nodes: Iterable[int]) -> str:
-        """Class of a box: of its nodes if they agree, else "changed"."""
-        found = {self.marks[key] for key in nodes}
-        return found.pop() if len(found) == 1 else "changed"
+        """Class of a box: that of most of its nodes if it is new or absent, else "changed"."""
+        found = [self.marks[key] for key in nodes]
+        for mark in ("new", "absent", "same"):
+            count = found.count(mark)
+            if count == len(found) or (mark != "same" and 2 * count > len(found)):
+                return mark
+        return "changed"
 
     def lines(self, part: Part) -> list[Line]:
         """What a box says of it; nothing if all is the same."""
         mark = self.mark(part.nodes)
         if mark == "same":
             return []
-        words, said = MARKS[mark], ""
-        if mark == "changed":
-            said = self._largest(part.nodes)
         many = [k for k in part.nodes if self.marks[k] != "same"]
-        if len(part.nodes) > 1 and len(many) < len(part.nodes):
-            words = f"± {len(many)} of {len(part.nodes)} changed"
-        line = Line(Text(words, "name"), Text(said, "muted") if said else None)
         lone = [k for k in many if self.marks[k] in ("new", "absent")]
-        if mark == "changed" and lone:
+        words = MARKS[mark]
+        if mark != "changed":
+            some = f"{words}: {len(lone)} of {len(part.nodes)}"
+            return [Line(Text(words if len(lone) == len(part.nodes) else some, "name"))]
+        if 1 < len(part.nodes) != len(many):
+            words = f"± {len(many)} of {len(part.nodes)} changed"
+        said = self._largest(part.nodes)
+        lines = [Line(Text(words, "name"), Text(said, "muted") if said else None)]
+        if lone:
             sign = MARKS[self.marks[lone[0]]]
-            return [line, Line(Text(f"{sign}: {counted(len(lone), 'node')}", "muted"))]
-        return [line]
+            lines.append(Line(Text(f"{sign}: {counted(len(lone), 'node')}", "muted")))
+        return lines
 
     def _largest(self, nodes: Iterable[int]) -> str:
         most: dict[str, tuple[float, bool]] = {}
@@ -75,11 +82,11 @@ class Side:
             for what, relative, exact in self.shares.get(key, ()):
                 if what not in most or relative > most[what][0]:
                     most[what] = (relative, exact)
-        words = [
-            what if what == "rewired" else f"{what} {share(relative, exact=exact)}"
-            for what, (relative, exact) in most.items()
-        ]
-        return "  ".join(words)
+        words = []
+        for what in ("value", "∇"):
+            if what in most:
+                words.append(f"{what} {share(most[what][0], exact=most[what][1])}")
+        return ", ".join([*words, *(["rewired"] if "rewired" in most else [])])
 
 
 def views(d: Comparison, level: str, limit: int) -> tuple[View, View]:

@@ -20,7 +20,7 @@ from tinygrad_nn.viz.picture.scene import Scene
 from tinygrad_nn.viz.picture.svg import to_svg
 from tinygrad_nn.viz.trace.model import Record, Trace
 from tinygrad_nn.viz.view.model import View
-from tinygrad_nn.viz.wording import clean, shorten
+from tinygrad_nn.viz.wording import clean, counted, shorten
 
 __all__ = ["THEMES", "diff_page", "drawn", "one_svg"]
 
@@ -64,7 +64,7 @@ def diff_page(
         scripts=[source("stepper", "dom.js"), _text("diff.js")],
         data={"diff": {
             "rows": _rows(d, boxes), "theme": theme,
-            "marks": {mark: words for mark, words in MARKS.items()},
+            "marks": MARKS,
         }},
     )  # fmt: skip
 
@@ -171,7 +171,10 @@ def _cells(c: Change | None) -> list[Any] | None:
     if c is None:
         return None
     size = 1e300 if math.isinf(c.relative) else c.relative
-    return [figure_words(c.before), figure_words(c.after), change_words(c), size]
+    after = figure_words(c.after)
+    if figure_words(c.before)[:1] == "‖" and not c.is_same:
+        after = after.removeprefix("‖·‖ ")
+    return [figure_words(c.before), after, change_words(c), size]
 
 
 # ── The page ────────────────────────────────────────────────────────────────────────────
@@ -190,6 +193,7 @@ def _body(d: Comparison, heading: str, names: list[str], pictures: list[str]) ->
     chips = "".join(
         f'<li class="chip m-{mark}"><strong>{n:,}</strong> {MARKS[mark]}</li>'
         for mark, n in counts.items()
+        if n
     )
     notes = "".join(f"<p>{escape(note)}</p>" for note in [*_parting(d), *d.notes])
     panes = "".join(
@@ -203,8 +207,7 @@ def _body(d: Comparison, heading: str, names: list[str], pictures: list[str]) ->
         f'<header><h1>{escape(heading)}</h1><p class="verdict">{escape(first[0].upper())}'
         f'{escape(first[1:])}.</p><ul class="chips">{chips}</ul><div class="notes">{notes}</div>'
         f'</header>\n<main><div class="passes">{panes}</div>\n'
-        f"{_text('diff.html').replace('BEFORE', escape(names[0])).replace('AFTER', escape(names[1]))}"
-        "</main>"
+        f"{_text('diff.html')}</main>"
     )
 
 
@@ -222,6 +225,5 @@ def _parting(d: Comparison) -> list[str]:
 
 def _size(trace: Trace) -> str:
     steps = sum(e.step is not None for e in trace.edges)
-    return (
-        f"{trace.kept:,} nodes, {steps:,} backward steps, result {figure_words(trace.root.value)}"
-    )
+    words = f"{counted(trace.kept, 'node')}, {counted(steps, 'backward step')}"
+    return f"{words}, result {figure_words(trace.root.value)}"

@@ -7,28 +7,21 @@ import math
 from tinygrad_nn.viz.diff.figures import Change
 from tinygrad_nn.viz.diff.model import MARKS, Comparison, Pair
 from tinygrad_nn.viz.trace.model import Record, Summary
-from tinygrad_nn.viz.wording import array_line, clean, few, number, shape_text, shorten, signed
+from tinygrad_nn.viz.trace.words import array_line, few, only
+from tinygrad_nn.viz.wording import clean, counted, number, shape_text, shorten, signed
 
-__all__ = ["change_words", "counted", "figure_words", "label", "share", "table", "verdict"]
+__all__ = ["change_words", "figure_words", "label", "share", "table", "verdict"]
 
 _ROWS = 20
 _DIGITS = 6
-
-
-def counted(count: int, thing: str) -> str:
-    """`1 node`, `2 nodes`."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+_LEAST = 1e-8
 
 
 def label(r: Record, width: int = 40) -> str:
     """Name of a node, or what it is where it has none."""
     if r.name:
         return shorten(clean(r.name), width)
-    return f"constant {number(_only(r.value)) if r.value.is_scalar else shape_text(r.value.shape)}"
-
-
-def _only(s: Summary) -> float:
-    return s.elements[0] if s.elements else s.mean
+    return f"constant {number(only(r.value)) if r.value.is_scalar else shape_text(r.value.shape)}"
 
 
 def figure_words(s: Summary | None) -> str:
@@ -36,7 +29,7 @@ def figure_words(s: Summary | None) -> str:
     if s is None:
         return "none"
     if s.is_scalar:
-        return number(_only(s), _DIGITS)
+        return number(only(s), _DIGITS)
     if few(s) or not s.size:
         return array_line(s)
     odd = [f"{n} {word}" for n, word in ((s.nans, "NaN"), (s.infs, "Inf")) if n]
@@ -48,25 +41,27 @@ def share(relative: float, *, exact: bool = True) -> str:
     if math.isinf(relative):
         return "all"
     percent = 100 * relative
-    words = "less than 1e−8 %" if 0 < percent < 1e-8 else f"{number(percent, 3)} %"
+    words = f"{number(percent, 3)} %" if not 0 < percent < _LEAST else "under 1e−8 %"
     return words if exact or not percent else f"> {words}"
 
 
 def change_words(c: Change | None) -> str:
     """By how much, and which share that is."""
-    if c is None:
-        return "none in either"
-    if c.before is None or c.after is None:
-        return "only after" if c.before is None else "only before"
+    if c is None or c.before is None or c.after is None:
+        return "only before" if c is not None and c.after is None else "only after" if c else ""
     if c.before.shape != c.after.shape:
         one, other = (shape_text(s.shape) or "one number" for s in (c.before, c.after))
         return f"shape {one} → {other}"
     if c.is_same:
         return "same"
+    if c.before.is_scalar and c.exact and math.isfinite(c.absolute):
+        return f"{signed(only(c.after) - only(c.before))} ({share(c.relative)})"
+    return _length(c)
+
+
+def _length(c: Change) -> str:
     if math.isinf(c.absolute):
-        return "NaN or Inf on one side" if c.after.is_finite != c.before.is_finite else "not finite"
-    if c.before.is_scalar and c.exact:
-        return f"{signed(_only(c.after) - _only(c.before))} ({share(c.relative)})"
+        return "NaN or Inf came, went or moved"
     least = "" if c.exact else "> "
     return f"{least}{number(c.norm)} ({share(c.relative, exact=c.exact)})"
 

@@ -56,8 +56,12 @@ def _reads(op: Op, node: Node) -> tuple[frozenset[int], ...]:
     everything = frozenset(range(RESULT, len(inputs)))
     g = cls.wrap(cls.one(node._data), LEAF)
     y = cls.wrap(node._data, LEAF)
-    args = [type(node).wrap(value, LEAF) for value in node.values]
-    place = {y: RESULT, **{arg: slot for slot, arg in enumerate(args)}}
+    # A plain Python number, such as the exponent of x**2, stays one.
+    args = [
+        cls.wrap(value, LEAF) if isinstance(p, Node) or type(value) is type(node._data) else value
+        for p, value in zip(inputs, node.values, strict=True)
+    ]
+    place = {y: RESULT, **{arg: slot for slot, arg in enumerate(args) if isinstance(arg, Node)}}
     found: list[frozenset[int]] = []
     for slot, p in enumerate(inputs):
         if not isinstance(p, Node):

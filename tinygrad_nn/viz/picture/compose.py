@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinygrad_nn.viz.picture import notes
-from tinygrad_nn.viz.picture.modules import count_words, part_box
+from tinygrad_nn.viz.picture.modules import part_box
 from tinygrad_nn.viz.picture.nodes import (
     adds_lines,
     compact_box,
@@ -17,7 +17,7 @@ from tinygrad_nn.viz.picture.nodes import (
 from tinygrad_nn.viz.picture.scene import Arrow, Box, Frame, Line, Scene, Text, boxed
 from tinygrad_nn.viz.trace.model import Record, Role
 from tinygrad_nn.viz.view.model import Cluster, Link, Part, View
-from tinygrad_nn.viz.wording import clean, shorten
+from tinygrad_nn.viz.wording import clean, counted, shorten
 
 __all__ = ["compose"]
 
@@ -109,7 +109,7 @@ class _Composer:
         name = Text(shorten(clean(cluster.title), 40), "name")
         about = clean(cluster.about)
         if learned := self.learned.get(cluster.key):
-            about = f"{shorten(about, 60)}  {count_words(learned, 'param')}".strip()
+            about = f"{shorten(about, 60)}  {counted(learned, 'param')}".strip()
         words = f"{clean(cluster.title)} {about}".strip()
         line = Line(name if name.words else None, Text(about, "muted") if about else None)
         return Frame(cluster.key, line, cluster.parent, words)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinygrad_nn.viz.picture.nodes import gradient_cell, only
+from tinygrad_nn.viz.picture.nodes import gradient_cell
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
 from tinygrad_nn.viz.trace.model import Record, Role, Trace
+from tinygrad_nn.viz.trace.words import only
 from tinygrad_nn.viz.view.model import Part
-from tinygrad_nn.viz.wording import clean, norm_words, number, shorten, signed, times
+from tinygrad_nn.viz.wording import clean, counted, norm_words, number, shorten, signed, times
 
-__all__ = ["count_words", "part_box", "within"]
+__all__ = ["part_box", "within"]
 
 _MOST_ROWS = 8
 _MOST_CELLS = 96
@@ -49,18 +50,13 @@ def _finite(r: Record) -> bool:
 def _head(part: Part, inner: Sequence[Record]) -> list[Line]:
     title, about = clean(part.title), shorten(clean(part.about), 44)
     learned = sum(r.value.size for r in inner if r.role is Role.PARAMETER)
-    count = Text(count_words(learned, "param"), "muted") if learned else None
+    count = Text(counted(learned, "param"), "muted") if learned else None
     if not title:
         return [Line(Text(about or part.kind, "name"), count)]
     name = Text(shorten(title, 32), "name")
     if not about:
         return [Line(name, count)]
     return [Line(name, count), Line(Text(about, "muted"))]
-
-
-def count_words(count: int, thing: str) -> str:
-    """`1 param`, `12,560 params`."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 # ── Parameters ──────────────────────────────────────────────────────────────────────────
@@ -146,5 +142,5 @@ def _about(part: Part, inner: Sequence[Record]) -> str:
         if r.op:
             operations[clean(r.op)] = operations.get(clean(r.op), 0) + 1
     words = ", ".join(f"{op} ×{n}" if n > 1 else op for op, n in list(operations.items())[:12])
-    parts = [clean(part.title), clean(part.about), count_words(len(inner), "node"), words]
+    parts = [clean(part.title), clean(part.about), counted(len(inner), "node"), words]
     return "; ".join(filter(None, parts))[:600]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
-from tinygrad_nn.viz.trace.model import Edge, Record, Role, Summary, Trace
+from tinygrad_nn.viz.trace.model import Edge, Record, Summary, Trace
+from tinygrad_nn.viz.trace.words import array_line, few, only
 from tinygrad_nn.viz.wording import (
     arguments,
-    array_line,
     clean,
-    few,
     norm_words,
     number,
     shape_text,
@@ -19,7 +18,7 @@ from tinygrad_nn.viz.wording import (
 )
 
 __all__ = ["SYMBOLS", "about", "adds_lines", "compact_box", "gradient_cell", "label_box",
-           "left_out_box", "node_box", "only", "operation_box"]  # fmt: skip
+           "left_out_box", "node_box", "operation_box"]  # fmt: skip
 
 SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "pow": "^", "negative": "−",
            "matmul": "@"}  # fmt: skip
@@ -29,11 +28,6 @@ _STOPPED = {
     "forward": "the next operation failed",
     "backward": "the backward pass stopped here",
 }
-
-
-def only(summary: Summary) -> float:
-    """The number of a scalar."""
-    return summary.elements[0] if summary.elements else summary.mean
 
 
 # ── Nodes ───────────────────────────────────────────────────────────────────────────────
@@ -231,8 +225,3 @@ def _figures(what: str, s: Summary) -> str:
         f"from {number(s.low)} to {number(s.high)}, norm {number(s.norm)}, "
         f"{s.nans} NaN, {s.infs} infinite{zeros}"
     )
-
-
-def is_constant(r: Record) -> bool:
-    """Whether it is a number or array that an operation used, without a name."""
-    return r.role is Role.CONSTANT and not r.name

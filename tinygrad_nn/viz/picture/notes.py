@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from tinygrad_nn.viz.picture.nodes import only
 from tinygrad_nn.viz.picture.scene import Box
 from tinygrad_nn.viz.trace.model import Record, Role, Summary, Trace
+from tinygrad_nn.viz.trace.words import array_line, few, only
 from tinygrad_nn.viz.view.model import View
-from tinygrad_nn.viz.wording import array_line, clean, few, number, shape_text, shorten
+from tinygrad_nn.viz.wording import clean, number, shape_text, shorten
 
 __all__ = ["alarms", "in_words", "notes", "title"]
 

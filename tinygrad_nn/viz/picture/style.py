@@ -175,7 +175,7 @@ def _colours(scope: str, p: Palette, heats: frozenset[int]) -> str:
         ".alarm .shape": f"stroke: {p.alarm}; stroke-width: 1.5",
         ".stripe": f"stroke: {p.alarm}",
         ".odd": f"fill: {p.alarm_fill}; stroke: {p.alarm}",
-        "text.odd-text": f"fill: {p.alarm}; font-weight: bold",
+        "text.odd-text": f"fill: {p.text}; font-weight: bold",
     }
     for step in sorted(heats - {-1}):
         fill, text = heat_colours(step, p)

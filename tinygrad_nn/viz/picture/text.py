@@ -6,15 +6,14 @@ A tree of the nodes, or an outline of the modules; long ones are cut, and say so
 from __future__ import annotations
 
 from tinygrad_nn.viz.picture import notes
-from tinygrad_nn.viz.picture.modules import count_words, within
-from tinygrad_nn.viz.picture.nodes import only
+from tinygrad_nn.viz.picture.modules import within
 from tinygrad_nn.viz.trace.model import Edge, Record, Role, Summary, Trace
+from tinygrad_nn.viz.trace.words import array_line, few, only
 from tinygrad_nn.viz.view.model import Part, View
 from tinygrad_nn.viz.wording import (
     arguments,
-    array_line,
     clean,
-    few,
+    counted,
     norm_words,
     number,
     shape_text,
@@ -176,9 +175,9 @@ def _part_lines(part: Part, records: dict[int, Record], pad: str) -> list[list[s
                  _gradient(r) if r.name else array_line(r.value)]]  # fmt: skip
     inner = [records[key] for key in part.nodes]
     learned = sum(r.value.size for r in inner if r.role is Role.PARAMETER)
-    counts = [count_words(len(inner), "node")]
+    counts = [counted(len(inner), "node")]
     if learned:
-        counts.insert(0, count_words(learned, "param"))
+        counts.insert(0, counted(learned, "param"))
     words = [shorten(clean(part.title), 40), shorten(clean(part.about), 60)]
     title = "  ".join(filter(None, words))
     lines = [[f"{pad}{title or part.kind}", "", ", ".join(counts) + _range(part)]]

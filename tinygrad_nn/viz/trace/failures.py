@@ -27,10 +27,17 @@ def failure_of(error: BaseException) -> Failure:
     frames = list(_frames(error))
     passing = any(frame.f_code in _PASSES for frame, _ in frames)
     phase = "freed" if isinstance(error, FreedGraphError) else "backward" if passing else "forward"
-    text = " ".join(str(error).split())
+    text = " ".join(_text(error).split())
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     op = "" if passing else next((o.name for o, _ in _calls(frames)), "")
     return Failure(phase, message[:_LONGEST], op, _line(frames))
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an exception of the user's, which cannot say what it is
+        return ""
 
 
 def failed_operands(error: BaseException) -> list[Node]:

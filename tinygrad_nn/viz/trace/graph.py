@@ -92,10 +92,11 @@ def models(model: Any) -> list[tuple[str, Any]]:
         return []
     several = isinstance(model, (list, tuple))
     for one in model if several else (model,):
-        if not hasattr(one, "named_parameters") or not hasattr(one, "named_buffers"):
+        a_class = isinstance(one, type)
+        if a_class or not hasattr(one, "named_parameters") or not hasattr(one, "named_buffers"):
+            got = f"the class {one.__name__}" if a_class else f"type {type(one).__name__}"
             raise OperandError(
-                f"draw: got a model of type {type(one).__name__}, expected a Module, or a list of "
-                "them"
+                f"draw: got a model of {got}, expected a Module, or a list of them"
             )
     return [(f"{i}.", one) for i, one in enumerate(model)] if several else [("", model)]
 

@@ -9,6 +9,7 @@ from math import isfinite, prod
 from typing import Any, TypeVar
 
 from tinygrad_nn.errors import DataError
+from tinygrad_nn.viz.strict import WORDS
 from tinygrad_nn.viz.trace.figures import SIDE, number
 from tinygrad_nn.viz.trace.model import (
     Edge,
@@ -27,7 +28,6 @@ __all__ = ["from_json"]
 T = TypeVar("T")
 
 _ROLES = {word: role for role, word in ROLES.items()}
-_WORDS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _PHASES = ("forward", "backward", "freed")
 _MOST = 2**63
 """No array has more elements, and no whole number here is larger."""
@@ -147,7 +147,9 @@ class _Reader:
         last = -1
         for pair in _list(x.get("inputs", []), "inputs"):
             match pair:
-                case [int(source), int(slot)] if 0 <= source < key and last < slot < _MOST:
+                case [source, slot] if (
+                    type(source) is type(slot) is int and 0 <= source < key and last < slot < _MOST
+                ):
                     self.uses[key, slot] = Edge(source, key, slot, None, None)
                     last = slot
                 case _:
@@ -190,7 +192,9 @@ class _Reader:
         entries = []
         for entry in _list(x.get("entries", []), "entries"):
             match entry:
-                case [int(i), int(j), d] if 0 <= i < rows and 0 <= j < columns:
+                case [i, j, d] if (
+                    type(i) is type(j) is int and 0 <= i < rows and 0 <= j < columns
+                ):
                     entries.append((i, j, _number(d, "entries")))
                 case _:
                     raise _BadError(
@@ -342,12 +346,12 @@ def _place(x: dict[str, Any], entry: str, table: Sequence[T]) -> T | None:
 def _number(x: Any, entry: str) -> float:
     if type(x) is float and isfinite(x):
         return x
-    if isinstance(x, str) and x in _WORDS:
-        return _WORDS[x]
+    if isinstance(x, str) and x in WORDS:
+        return WORDS[x]
     if type(x) is int and abs(x) <= _LARGEST:
         return float(x)
     raise _BadError(
-        f"{entry}: got {_short(x)}, expected a finite number, or one of {', '.join(_WORDS)}"
+        f"{entry}: got {_short(x)}, expected a finite number, or one of {', '.join(WORDS)}"
     )
 
 

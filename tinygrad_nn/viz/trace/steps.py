@@ -187,7 +187,12 @@ def _handed(node: Node, g: Any) -> list[Any]:
 def _local(h: Any) -> float | None:
     if type(h) is float:
         return h
-    return None if h is None or np.size(h) != 1 else _plain(payload_of(h))
+    if h is None or np.size(h) != 1:
+        return None
+    try:
+        return _plain(payload_of(h))
+    except (TypeError, ValueError):  # a rule gave no number; the pass says so
+        return None
 
 
 def _plain(x: Any) -> float:

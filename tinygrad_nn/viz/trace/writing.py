@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from math import isnan
 from typing import Any
 
 from tinygrad_nn.core.op import OPS
+from tinygrad_nn.viz.strict import strict
 from tinygrad_nn.viz.trace.model import Edge, Failure, Record, Role, Summary, Trace
 
 __all__ = ["FORMAT", "ROLES", "VERSION", "to_json"]
@@ -53,7 +53,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "steps": steps,
         "jacobians": [
             {"from": j.target, "slot": j.slot,
-             "entries": [[row, column, _number(d)] for row, column, d in j.entries]}
+             "entries": [[row, column, strict(d)] for row, column, d in j.entries]}
             for j in trace.jacobians
         ],
     }  # fmt: skip
@@ -115,7 +115,7 @@ def _step(edge: Edge, rules: _Table) -> dict[str, Any]:
 def _edge(edge: Edge, rules: _Table) -> dict[str, Any]:
     found: dict[str, Any] = {"from": edge.target, "to": edge.source, "slot": edge.slot}
     if edge.local is not None:
-        found["local"] = _number(edge.local)
+        found["local"] = strict(edge.local)
     if edge.contribution is not None:
         found["adds"] = _figure(edge.contribution)
     if edge.rule:
@@ -140,29 +140,23 @@ def _op(name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
     return {"name": name, "arguments": list(arguments), "doc": doc}
 
 
-def _number(x: float) -> float | str:
-    if x - x == 0:
-        return x
-    return "NaN" if isnan(x) else "Infinity" if x > 0 else "-Infinity"
-
-
 def _figure(x: float | Summary | None) -> Any:
     """A bare number for one Python float, else every figure by its name."""
     if x is None or not isinstance(x, Summary):
-        return None if x is None else _number(x)
+        return None if x is None else strict(x)
     if x.dtype == "float" and x.elements is not None:
-        return _number(x.elements[0])
+        return strict(x.elements[0])
     found: dict[str, Any] = {
-        "shape": list(x.shape), "dtype": x.dtype, "mean": _number(x.mean),
-        "deviation": _number(x.deviation), "low": _number(x.low), "high": _number(x.high),
-        "norm": _number(x.norm), "nans": x.nans, "infs": x.infs, "zeros": x.zeros,
+        "shape": list(x.shape), "dtype": x.dtype, "mean": strict(x.mean),
+        "deviation": strict(x.deviation), "low": strict(x.low), "high": strict(x.high),
+        "norm": strict(x.norm), "nans": x.nans, "infs": x.infs, "zeros": x.zeros,
     }  # fmt: skip
     if x.elements is not None:
-        found["elements"] = [_number(e) for e in x.elements]
+        found["elements"] = [strict(e) for e in x.elements]
     if x.picture is not None:
         found["picture"] = {
             "rows": x.picture.rows, "columns": x.picture.columns,
-            "limit": _number(x.picture.limit),
+            "limit": strict(x.picture.limit),
             "cells": base64.b64encode(x.picture.cells).decode("ascii"),
         }  # fmt: skip
     return found

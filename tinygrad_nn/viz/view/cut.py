@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from tinygrad_nn.viz.view.links import LinkCount, allowed
 from tinygrad_nn.viz.view.model import Group
 from tinygrad_nn.viz.view.tree import PLUMBING, Tree
 
-__all__ = ["COMFORT", "MODULES", "Costs", "cut"]
+__all__ = ["COMFORT", "MODULES", "Costs", "Opened", "cut"]
 
 COMFORT = 100
 """Boxes of operations that can be read in one picture; beyond, repeats are folded."""
 
 MODULES = 40
 """Boxes of modules that can be read in one picture; beyond, modules within others are folded."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """A cut.
+
+    Attributes:
+        opened: For each group whether it is open.
+        too_many_boxes, too_many_links: How many of those wanted open had to stay closed.
+    """
+
+    opened: list[bool]
+    too_many_boxes: int = 0
+    too_many_links: int = 0
 
 
 class Costs:
@@ -29,12 +45,14 @@ class Costs:
         self, tree: Tree, level: str, hidden: set[int], *, plumbing: bool, all: bool
     ) -> None:
         self._tree = tree
+        self.free: list[bool] = []
         of = []
         for r in tree.wiring.trace.records:
             made = level == "scalar" and r.op is not None
             folds = level != "scalar" and not plumbing and r.op in PLUMBING
             folds |= level == "module" and r.key in tree.folding
             free = r.key in hidden or (folds and not all)
+            self.free.append(free)
             of.append(0 if free else 1 + made + (r.left_out > 0))
         self.direct = [sum(of[k] for k in g.nodes) for g in tree.groups]
         follow = tree.followers if level == "module" and not all else set()
@@ -50,11 +68,11 @@ class Costs:
 
 
 def cut(
-    tree: Tree, level: str, budget: int, costs: Costs, *, fold_repeats: bool
-) -> tuple[list[bool], int]:
-    """For each group whether it is open, and how many of those wanted open had to stay closed."""
+    tree: Tree, level: str, budget: int, costs: Costs, *, fold_repeats: bool, tight: bool
+) -> Opened:
+    """Which groups are open: as many of those wanted as fit the budget of boxes and of links."""
     wanted = _wanted(tree, level, costs, fold_repeats=fold_repeats)
-    return _opened(tree, wanted, budget, costs)
+    return _opened(tree, wanted, budget, costs, tight=tight)
 
 
 def _wanted(tree: Tree, level: str, costs: Costs, *, fold_repeats: bool) -> Callable[[Group], bool]:
@@ -91,16 +109,17 @@ def _drawn(tree: Tree, wanted: Callable[[Group], bool], costs: Costs) -> int:
 
 
 def _opened(
-    tree: Tree, wanted: Callable[[Group], bool], budget: int, costs: Costs
-) -> tuple[list[bool], int]:
+    tree: Tree, wanted: Callable[[Group], bool], budget: int, costs: Costs, *, tight: bool
+) -> Opened:
     """Open groups while there is room: first those around the root, then outer ones first."""
-    opened = [False] * len(tree.groups)
+    found = Opened([False] * len(tree.groups))
+    links = LinkCount(tree, costs.free)
     drawn = costs.inside(0)
-    if drawn > budget:
-        return opened, 1
-    opened[0] = True
+    if drawn > budget or not links.open(0, allowed(drawn, tight=tight)):
+        found.too_many_boxes, found.too_many_links = int(drawn > budget), int(drawn <= budget)
+        return found
+    found.opened[0] = True
     heap: list[tuple[int, int, int, int]] = []
-    missed = 0
 
     def offer(parent: int) -> None:
         for i in tree.children[parent]:
@@ -113,9 +132,11 @@ def _opened(
         *_, i = heappop(heap)
         more = costs.opening(i)
         if drawn + more > budget:
-            missed += 1
-            continue
-        opened[i] = True
-        drawn += more
-        offer(i)
-    return opened, missed
+            found.too_many_boxes += 1
+        elif not links.open(i, allowed(drawn + more, tight=tight)):
+            found.too_many_links += 1
+        else:
+            found.opened[i] = True
+            drawn += more
+            offer(i)
+    return found

@@ -16,7 +16,8 @@ from tinygrad_nn.viz.view.model import Group
 from tinygrad_nn.viz.view.order import cycles, onward
 from tinygrad_nn.viz.view.repeats import FEWEST, Repeats
 from tinygrad_nn.viz.view.wiring import Wiring
-from tinygrad_nn.viz.view.words import plural, row_words
+from tinygrad_nn.viz.view.words import row_words
+from tinygrad_nn.viz.wording import counted
 
 __all__ = ["grouped", "groups"]
 
@@ -300,7 +301,7 @@ def _numbered(root: Knot, wiring: Wiring) -> tuple[Group, ...]:
             key=f"g{at}",
             kind=knot.kind,
             title=knot.title or ("nodes" if knot.kind == "rest" else ""),
-            about=knot.about or (plural(counts[at], "node") if knot.kind == "rest" else ""),
+            about=knot.about or (counted(counts[at], "node") if knot.kind == "rest" else ""),
             parent=parent,
             scope=knot.scope,
             nodes=tuple(item for item in knot.items if not isinstance(item, Knot)),

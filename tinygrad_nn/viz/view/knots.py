@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from tinygrad_nn.viz.view.words import plural, row_words, span_words
+from tinygrad_nn.viz.view.words import row_words, span_words
+from tinygrad_nn.viz.wording import counted
 
 __all__ = ["WIDEST", "Knot", "Unit", "bundled", "chain", "repeat"]
 
@@ -72,7 +73,7 @@ def flat(units: Sequence[Unit]) -> Iterator[int | Knot]:
 def chain(units: Sequence[Unit]) -> Knot:
     """Operations in a row as one knot."""
     words = row_words([u.word for u in units])
-    return Knot("chain", words, plural(len(units), "operation"), items=list(flat(units)))
+    return Knot("chain", words, counted(len(units), "operation"), items=list(flat(units)))
 
 
 def repeat(units: Sequence[Unit], period: int) -> Knot:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.trace.model import Role, Trace
 from tinygrad_nn.viz.view.clusters import framed
 from tinygrad_nn.viz.view.cut import COMFORT, Costs, cut
 from tinygrad_nn.viz.view.groups import grouped
+from tinygrad_nn.viz.view.links import allowed, crossing
 from tinygrad_nn.viz.view.model import Group, Link, Part, View
 from tinygrad_nn.viz.view.parts import Draft, drafts, folded, part
 from tinygrad_nn.viz.view.tree import PLUMBING, Tree
 from tinygrad_nn.viz.view.wiring import Wiring
-from tinygrad_nn.viz.view.words import plural
-from tinygrad_nn.viz.wording import clean, shape_text, shorten
+from tinygrad_nn.viz.wording import clean, counted, shape_text, shorten
 
 __all__ = ["BUDGET", "LEVELS", "drawn", "view"]
 
@@ -26,6 +30,10 @@ BUDGET = 300
 _SCALAR = 40
 _NAMED = 3
 _LONGEST = 48
+_FEWEST = 24
+"""Boxes that a picture is folded to, at least, so that it is not too high."""
+_SCREENS = 28
+"""Boxes one below the other that stand on about two screens."""
 
 
 def view(
@@ -69,13 +77,14 @@ def view(
     tree = Tree(wiring, grouped(wiring) if groups is None else groups)
     hidden = set() if constants else _unnamed(trace)
     chosen = _level(tree) if level == "auto" else level
-    left, missed = _drafts(tree, chosen, budget, hidden, plumbing=plumbing, auto=level == "auto")
+    best = _best(tree, chosen, budget, hidden, plumbing=plumbing, auto=level == "auto")
+    left = best.parts
     homes = [tree.modules_around(d.group if d.main is not None else tree.groups[d.group].parent)
              for d in left]  # fmt: skip
     clusters, around = framed(tree, homes, chosen)
     parts = tuple(part(tree, d, around[i]) for d, i in zip(left, homes, strict=True))
-    links = _links(trace, wiring, parts, chosen)
-    notes = _notes(tree, parts, missed, chosen, budget, plumbing, hidden)
+    links = _links(tree, left, parts, chosen)
+    notes = _notes(tree, parts, best.missed, chosen, budget, plumbing, hidden)
     return View(trace, chosen, parts, links, clusters, _spine(parts, links, trace), tuple(notes))
 
 
@@ -93,30 +102,74 @@ def _boxes(trace: Trace, level: str, shown: Sequence[int | None]) -> int:
     return count
 
 
-def _drafts(
+@dataclass(slots=True)
+class _Cut:
+    """The parts of one cut, and why it is not a finer one.
+
+    Attributes:
+        parts: Drafts of them.
+        missed: Groups that had to stay closed for boxes, and for links.
+        boxes, links: How many there are.
+    """
+
+    parts: list[Draft]
+    missed: tuple[int, int]
+    boxes: int
+    links: int
+
+
+def _best(
     tree: Tree, level: str, budget: int, hidden: set[int], *, plumbing: bool, auto: bool
-) -> tuple[list[Draft], int]:
-    """The parts of the best cut within the budget, and how many groups had to stay closed."""
+) -> _Cut:
+    """The best cut within the budgets of boxes and links.
+
+    Where nobody asked for a level, a graph that does not fit is shown in fewer boxes, so that
+    the picture is one or two screens high, and with fewer links for each.
+    """
     trace = tree.wiring.trace
 
-    def tried(room: int, *, fold_repeats: bool, all: bool) -> tuple[list[Draft], int, int]:
+    def tried(room: int, *, fold: bool = False, all: bool = False, tight: bool = False) -> _Cut:
         costs = Costs(tree, level, hidden, plumbing=plumbing, all=all)
-        opened, missed = cut(tree, level, room, costs, fold_repeats=fold_repeats)
-        left = folded(tree, drafts(tree, opened, hidden), level, plumbing=plumbing)
-        return left, missed, _boxes(trace, level, [d.main for d in left])
+        found = cut(tree, level, room, costs, fold_repeats=fold, tight=tight)
+        left = folded(tree, drafts(tree, found.opened, hidden), level, plumbing=plumbing)
+        boxes = _boxes(trace, level, [d.main for d in left])
+        missed = (found.too_many_boxes, found.too_many_links)
+        return _Cut(left, missed, boxes, _wires(tree, left)[-1])
 
-    comfort = min(budget, COMFORT)
-    room, fold_repeats = budget, False
-    left, missed, count = tried(room, fold_repeats=False, all=False)
-    if auto and (missed or (level == "op" and count > COMFORT)):
-        fold_repeats = True
-        left, missed, count = tried(room, fold_repeats=True, all=False)
-        if missed:
-            room = comfort
-            left, missed, count = tried(room, fold_repeats=True, all=False)
-    if count > budget:
-        left, missed, count = tried(room, fold_repeats=fold_repeats, all=True)
-    return left, missed
+    def fits(found: _Cut) -> bool:
+        return found.boxes <= budget and found.links <= allowed(found.boxes)
+
+    best = tried(budget)
+    if auto and (any(best.missed) or (level == "op" and best.boxes > COMFORT)):
+        best = tried(budget, fold=True, tight=True)
+        room = min(budget, COMFORT)
+        if any(best.missed) or best.boxes > room:
+            best = tried(room, fold=True, tight=True)
+            while room > _FEWEST and _layers(tree, best.parts) > _SCREENS:
+                room = room * 2 // 3
+                best = tried(room, fold=True, tight=True)
+    return best if fits(best) else tried(budget, fold=auto, all=True)
+
+
+def _wires(tree: Tree, left: Sequence[Draft]) -> tuple[Any, Any, Any, int]:
+    """Positions of the edges between parts, the parts at their ends, and the number of links."""
+    part_of = np.full(len(tree.wiring.leaf), -1, np.int64)
+    for i, draft in enumerate(left):
+        part_of[draft.nodes] = i
+    single = np.array([d.main is not None for d in left], bool)
+    edges, links = crossing(tree, part_of, single)
+    source, target = tree.wiring.ends
+    return edges, part_of[source[edges]], part_of[target[edges]], links
+
+
+def _layers(tree: Tree, left: Sequence[Draft]) -> int:
+    """Parts on the longest way through the picture."""
+    _, one, other, _ = _wires(tree, left)
+    depth = [1] * len(left)
+    for key in np.unique(other * len(left) + one).tolist():
+        b, a = divmod(key, len(left))
+        depth[b] = max(depth[b], depth[a] + 1)
+    return max(depth, default=0)
 
 
 def _unnamed(trace: Trace) -> set[int]:
@@ -138,20 +191,21 @@ def _level(tree: Tree) -> str:
 # ── Around the parts ────────────────────────────────────────────────────────────────────
 
 
-def _links(trace: Trace, wiring: Wiring, parts: Sequence[Part], level: str) -> tuple[Link, ...]:
+def _links(
+    tree: Tree, left: Sequence[Draft], parts: Sequence[Part], level: str
+) -> tuple[Link, ...]:
     """Between two nodes one link for each use, else one for each pair of parts."""
-    of = {key: i for i, p in enumerate(parts) for key in p.nodes}
+    trace, wiring = tree.wiring.trace, tree.wiring
     pairs: dict[tuple[int, int], list[int]] = {}
-    for k, edge in enumerate(trace.edges):
-        a, b = of.get(edge.source, -1), of.get(edge.target, -1)
-        if a != b and a >= 0 and b >= 0:
-            pairs.setdefault((a, b), []).append(k)
+    edges, one_end, other_end, _ = _wires(tree, left)
+    for k, a, b in zip(edges.tolist(), one_end.tolist(), other_end.tolist(), strict=True):
+        pairs.setdefault((a, b), []).append(k)
     found = []
     for a, b in sorted(pairs, key=lambda pair: (pair[1], pairs[pair][0])):
-        one, other, edges = parts[a], parts[b], pairs[a, b]
+        one, other, uses = parts[a], parts[b], pairs[a, b]
         nodes = one.kind == other.kind == "node"
-        label = _flow(trace, wiring, edges, one) if level == "module" or not nodes else ""
-        for some in [(k,) for k in edges] if nodes else [tuple(edges)]:
+        label = _flow(trace, wiring, uses, one) if level == "module" or not nodes else ""
+        for some in [(k,) for k in uses] if nodes else [tuple(uses)]:
             found.append(Link(one.key, other.key, some, label))
     return tuple(found)
 
@@ -162,10 +216,10 @@ def _flow(trace: Trace, wiring: Wiring, edges: Sequence[int], source: Part) -> s
     values = [trace.records[s].value for s in sources]
     if all(wiring.learned[s] for s in sources):
         # Its own box has the figures already.
-        return "" if source.kind == "node" else f"shares {plural(len(values), 'parameter')}"
+        return "" if source.kind == "node" else f"shares {counted(len(values), 'parameter')}"
     if len(values) == 1:
         return shape_text(values[0].shape)
-    return plural(len(values), "number" if all(v.is_scalar for v in values) else "array")
+    return counted(len(values), "number" if all(v.is_scalar for v in values) else "array")
 
 
 def _spine(parts: Sequence[Part], links: Sequence[Link], trace: Trace) -> tuple[str, ...]:
@@ -194,17 +248,24 @@ def _spine(parts: Sequence[Part], links: Sequence[Link], trace: Trace) -> tuple[
 
 
 def _notes(
-    tree: Tree, parts: Sequence[Part], missed: int, level: str,
+    tree: Tree, parts: Sequence[Part], missed: tuple[int, int], level: str,
     budget: int, plumbing: bool, hidden: set[int],
 ) -> Iterator[str]:  # fmt: skip
     count = sum(len(p.nodes) for p in parts)
     closed = [p for p in parts if p.kind != "node"]
     if closed:
-        yield f"{count} nodes in {plural(len(parts), 'box')}: {_folded_words(closed)}."
-    if missed:
+        yield f"{count} nodes in {counted(len(parts), 'box')}: {_folded_words(closed)}."
+    boxes, links = missed
+    if boxes:
         yield (
-            f"All of it at level {level!r} would be too many boxes (at most {budget}): what is "
-            "nearest to the result is open."
+            f"Everything at level {level!r} would be too much to read: level= and limit= open more "
+            f"(here up to {budget} boxes), a page of save_html any part."
+        )
+    if links:
+        yield (
+            f"{counted(links, 'part')} closed though there is room: what is in "
+            f"{'it' if links == 1 else 'them'} is used all over, by more lines than can be told "
+            "apart."
         )
     records = tree.wiring.trace.records
     if level != "scalar" and not plumbing:
@@ -212,11 +273,11 @@ def _notes(
         names = [records[k].op or "" for k in inner if records[k].op in PLUMBING]
         if names:
             words = ", ".join(dict.fromkeys(names))
-            yield f"{plural(len(names), 'operation')} folded into neighbours: {words}."
+            yield f"{counted(len(names), 'operation')} folded into neighbours: {words}."
     if hidden:
         shown = {k for p in parts for k in p.nodes}
         if gone := len(hidden - shown):
-            yield f"{plural(gone, 'constant')} not shown."
+            yield f"{counted(gone, 'constant')} not shown."
 
 
 def _folded_words(closed: Sequence[Part]) -> str:
@@ -228,5 +289,5 @@ def _folded_words(closed: Sequence[Part]) -> str:
             continue
         names = [shorten(clean(f"{p.title} {p.about}".strip()), _LONGEST) for p in some]
         more = " …" if len(names) > _NAMED else ""
-        words.append(f"{plural(len(some), what)} folded ({', '.join(names[:_NAMED])}{more})")
+        words.append(f"{counted(len(some), what)} folded ({', '.join(names[:_NAMED])}{more})")
     return "; ".join(words)

@@ -9,7 +9,7 @@ from tinygrad_nn.viz.trace.model import Role, Summary
 from tinygrad_nn.viz.view.model import Part
 from tinygrad_nn.viz.view.order import onward
 from tinygrad_nn.viz.view.tree import PLUMBING, Tree
-from tinygrad_nn.viz.view.words import plural
+from tinygrad_nn.viz.wording import counted
 
 __all__ = ["Draft", "drafts", "folded", "in_order", "part"]
 
@@ -195,7 +195,7 @@ def part(tree: Tree, draft: Draft, cluster: str | None) -> Part:
     shared = g.kind == "repeat" and not _copied(tree, draft.group)
     rows = own if g.kind == "module" or shared else ()
     if g.kind == "graph":
-        return Part(g.key, "rest", "graph", plural(len(nodes), "node"), nodes)
+        return Part(g.key, "rest", "graph", counted(len(nodes), "node"), nodes)
     return Part(g.key, g.kind, g.title, about, nodes, rows, copies, cluster)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Any
+
+import numpy as np
 
 from tinygrad_nn.viz.trace.model import Edge, Record, Role, Trace
 
@@ -73,6 +76,16 @@ class Wiring:
     def sorted(self, keys: Iterable[int]) -> list[int]:
         """Keys in the order of reading."""
         return sorted(keys, key=self.position.__getitem__)
+
+    @cached_property
+    def ends(self) -> tuple[Any, Any]:
+        """Sources and targets of all edges, as arrays."""
+        edges = self.trace.edges
+        count = len(edges)
+        return (
+            np.fromiter((e.source for e in edges), np.int64, count),
+            np.fromiter((e.target for e in edges), np.int64, count),
+        )
 
     @cached_property
     def uses(self) -> list[list[Edge]]:

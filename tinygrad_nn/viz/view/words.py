@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["module_words", "plural", "row_words", "span_words"]
+__all__ = ["module_words", "row_words", "span_words"]
 
 _LONGEST = 28
 
@@ -35,8 +35,3 @@ def span_words(first: str, last: str) -> str:
         i = odd[0]
         return ".".join([*one[:i], f"{one[i]}…{other[i]}", *one[i + 1 :]])
     return f"{first} … {last}"
-
-
-def plural(count: int, word: str) -> str:
-    """`1 node`, `3 nodes`."""
-    return f"{count} {word}" + ("" if count == 1 else "es" if word.endswith("x") else "s")

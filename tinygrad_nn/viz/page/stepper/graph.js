@@ -80,7 +80,7 @@ function groupsOfStep(model, step) {
  */
 function makeGraph(element, model, store) {
   const world = svgMake("g.world");
-  const svg = svgMake("svg.graph", { role: "group" }, svgMake("defs", {}, ...arrowTips(), hatchPattern()), world);
+  const svg = svgMake("svg.graph", { role: "group", tabindex: -1 }, svgMake("defs", {}, ...arrowTips(), hatchPattern()), world);
   element.append(svg);
   const pane = makePane(svg, (view) => shown(view));
   const scene = makeScene(model, world);
@@ -90,7 +90,9 @@ function makeGraph(element, model, store) {
   /** Groups that the reader closed against "follow". @type {Set<string>} */
   const shut = new Set();
   let opened = openNow();
-  let drawing = drawingOf(model, isOpen, directionNow());
+  /** Those of the last cuts: steps go to and fro between groups. @type {Map<string, Drawing>} */
+  const drawings = new Map();
+  let drawing = drawingNow();
   let tabKey = drawing.order[0] ?? "";
   /** Key of the group that is being opened or closed by hand. */
   let pressed = "";
@@ -99,6 +101,17 @@ function makeGraph(element, model, store) {
   /** @returns {"TB" | "LR"} */
   function directionNow() {
     return pane.size().width < 640 ? "TB" : "LR";
+  }
+
+  /** @returns {Drawing} */
+  function drawingNow() {
+    const direction = directionNow();
+    const name = `${direction} ${[...opened].sort().join(" ")}`;
+    const found = drawings.get(name) ?? drawingOf(model, isOpen, direction);
+    drawings.delete(name);
+    drawings.set(name, found);
+    if (drawings.size > 16) drawings.delete(/** @type {string} */ (drawings.keys().next().value));
+    return found;
   }
 
   /** @returns {Set<string>} keys of the groups that are frames now */
@@ -143,7 +156,7 @@ function makeGraph(element, model, store) {
   function rebuild(anchor) {
     const held = anchor === null ? null : spotOf(anchor);
     const focus = svg.contains(document.activeElement);
-    drawing = drawingOf(model, isOpen, directionNow());
+    drawing = drawingNow();
     scene.draw(drawing);
     if (!drawing.order.includes(tabKey)) tabKey = drawing.order[0] ?? "";
     if (held && anchor !== null) {
@@ -161,7 +174,7 @@ function makeGraph(element, model, store) {
 
   /** @param {boolean} smoothly */
   function bringIntoView(smoothly) {
-    const rect = scene.activeRect(store.state);
+    const rect = scene.activeRect(store.state, pane.size());
     if (rect) pane.show(viewWith(pane.view, pane.size(), rect, VIEW_MARGIN), smoothly);
   }
 

@@ -50,6 +50,7 @@ function svgText(kind, words, x, middle, anchor) {
  * @property {SVGElement[]} copies
  * @property {{bar: SVGElement, text: SVGElement, full: number} | null} foot
  * @property {number[]} keys  of its nodes
+ * @property {boolean} hatched  whether something in it is not finite at the end
  * @property {number[]} events  backward events that add to one of them
  * @property {string} painted  what it was painted for last
  */
@@ -72,6 +73,7 @@ function buildBox(model, plan) {
   /** @type {BoxView} */
   const view = {
     plan, g, press, cells: [], values: [], copies: [], foot: null, keys,
+    hatched: keys.some((key) => isOddAt(model, key, model.steps)),
     events: eventsOfNodes(model, keys), painted: "",
   };
   if (plan.op) g.append(...operationMark(plan));
@@ -79,7 +81,7 @@ function buildBox(model, plan) {
   const round = part.node ? CORNERS[part.node.role] : 7;
   if (part.group?.kind === "repeat") g.append(svgMake("rect.shape.under", { ...place, x: card.x + 5, y: card.y - 5, rx: round }));
   g.append(svgMake("rect.shape", { ...place, rx: round }));
-  if (keys.some((key) => isOdd(model.nodes[key]))) g.append(svgMake("rect.hatch", { ...place, rx: round }));
+  if (view.hatched) g.append(svgMake("rect.hatch", { ...place, rx: round }));
   g.append(svgMake("rect.ring", { x: -5, y: -5, width: plan.width + 10, height: plan.height + 10, rx: plan.op ? 18 : round + 5 }));
   let y = card.y + 5;
   if (plan.head) y = groupHead(plan, g);
@@ -95,9 +97,10 @@ function buildBox(model, plan) {
   return view;
 }
 
-/** @param {TraceNode} node */
-function isOdd(node) {
-  return !isFiniteFigure(node.value) || (node.gradient !== null && !isFiniteFigure(node.gradient));
+/** @param {Model} model @param {number} key @param {number} step @returns {boolean} whether a NaN or infinity is known in it */
+function isOddAt(model, key, step) {
+  const known = [valueAt(model, key, step), gradientAt(model, key, step)];
+  return known.some((f) => f !== null && !isFiniteFigure(f));
 }
 
 /** @param {BoxPlan} plan @returns {SVGElement[]} */
@@ -223,6 +226,7 @@ function paintBox(model, view, step, how) {
     rect.setAttribute("class", norm === null ? "copy" : `copy ${heatClass(norm)}`);
   });
   if (view.foot) paintFoot(view, Math.max(0, done), known);
+  if (view.hatched) view.g.classList.toggle("odd-now", view.keys.some((key) => isOddAt(model, key, step)));
   const body = how === "heat" && model.seed ? normTogether(model, view.plan.rows.flatMap((r) => r.cell?.keys ?? []), step) : null;
   swapHeat(view.g, body === null ? "" : heatClass(body));
   view.press.setAttribute("aria-label", boxLabel(model, view, step, Math.max(0, done), known));
@@ -286,7 +290,7 @@ function boxLabel(model, view, step, done, known) {
     const head = /** @type {NonNullable<BoxPlan["head"]>} */ (view.plan.head);
     const cells = view.plan.rows.map((row, k) => (row.cell ? `${row.left}: ${view.cells[k].text.textContent || "gradient not known yet"}` : row.left));
     const told = done ? `${done} of ${view.events.length} backward steps` : `${known} of ${count} values known`;
-    return `${head.title} ${head.about}, ${kind} of ${count} nodes, collapsed. ${cells.join(", ")}. ${told}`;
+    return `${[head.title, head.about].filter(Boolean).join(" ")}, ${kind} of ${count} nodes, collapsed. ${cells.join(", ")}. ${told}`;
   }
   const node = /** @type {TraceNode} */ (part.node);
   const value = valueAt(model, node.key, step);
@@ -306,7 +310,7 @@ function buildFrame(frame, [x, y, width, height]) {
   const wide = Math.min(width, frameTitleWidth(frame.group));
   const press = svgMake("rect.press", {
     x: x + 3, y: y + 3, width: wide - 6, height: HEAD_HEIGHT - 3, rx: 5, role: "button", tabindex: -1, "aria-expanded": "true",
-    "aria-label": `${title} ${about}, ${frame.group.kind} of ${frame.group.count} nodes, open`,
+    "aria-label": `${[title, about].filter(Boolean).join(" ")}, ${frame.group.kind} of ${frame.group.count} nodes, open`,
   });
   const header = svgMake(
     "g.frame-head", { "data-part": frame.group.key }, press,

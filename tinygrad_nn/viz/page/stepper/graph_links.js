@@ -92,11 +92,10 @@ function paintLink(model, cut, view, step, how, most) {
   if (view.painted === name) return;
   view.painted = name;
   view.g.classList.toggle("done", done > 0);
+  view.g.classList.toggle("flow", how === "flow" && done > 0);
   if (how === "flow" && done) {
     const part = most > 0 ? normOfEvents(model, view.events.slice(0, done)) / most : 0;
-    view.path.setAttribute("stroke-width", String(Math.round((1.2 + 10 * Math.min(1, part)) * 100) / 100));
-  } else {
-    view.path.removeAttribute("stroke-width");
+    view.path.style.setProperty("--flow", String(Math.round((1.2 + 10 * Math.min(1, part)) * 100) / 100));
   }
   view.g.setAttribute("aria-label", linkLabel(model, cut, view, done));
 }

@@ -109,7 +109,11 @@ function makePane(element, changed) {
       pane.panBy(dx / 2, dy / 2);
       pane.zoomBy(Math.hypot(now[0] - qx, now[1] - qy) / before, [(now[0] + qx) / 2, (now[1] + qy) / 2]);
     },
-    pointerup: (/** @type {PointerEvent} */ event) => pointers.delete(event.pointerId),
+    pointerup(/** @type {PointerEvent} */ event) {
+      pointers.delete(event.pointerId);
+      // The click that ends a drag is no choice; one that comes by itself later is.
+      setTimeout(() => { dragged = false; });
+    },
     pointercancel: (/** @type {PointerEvent} */ event) => pointers.delete(event.pointerId),
     lostpointercapture: (/** @type {PointerEvent} */ event) => pointers.delete(event.pointerId),
     pointerleave: (/** @type {PointerEvent} */ event) => dragged || pointers.delete(event.pointerId),

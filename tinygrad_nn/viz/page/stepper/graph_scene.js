@@ -8,7 +8,8 @@
  * @property {(state: PageState) => void} paint
  * @property {() => Map<string, SVGElement>} focusable  by the keys of parts and frames
  * @property {(name: string) => [number, number, number, number] | null} rectOf
- * @property {(state: PageState) => [number, number, number, number] | null} activeRect
+ * @property {(state: PageState, room: {width: number, height: number}) => [number, number, number, number] | null} activeRect
+ *   of both ends of the present edge; of the one that gets the gradient, if both cannot be read
  * @property {(step: number) => string[]} activeParts
  * @property {(link: number) => number[]} eventsOfLink
  * @property {() => number} most  largest norm that is added along one link
@@ -219,13 +220,15 @@ function makeScene(model, world) {
       const [x, y, width] = d.frames[frame];
       return [x, y, x + Math.min(width, 260), y + HEAD_HEIGHT];
     },
-    activeRect(state) {
+    activeRect(state, room) {
       const rects = scene.activeParts(state.step).map((key) => d.rects[d.cut.at.get(key) ?? 0]);
       if (!rects.length) return null;
-      return [
+      const both = /** @type {[number, number, number, number]} */ ([
         Math.min(...rects.map((r) => r[0])), Math.min(...rects.map((r) => r[1])),
         Math.max(...rects.map((r) => r[2])), Math.max(...rects.map((r) => r[3])),
-      ];
+      ]);
+      const most = [room.width, room.height].map((side) => (side - 2 * VIEW_MARGIN) / READABLE);
+      return both[2] - both[0] > most[0] || both[3] - both[1] > most[1] ? rects[0] : both;
     },
     activeParts(step) {
       const { phase, node, event } = stepInfo(model, step);

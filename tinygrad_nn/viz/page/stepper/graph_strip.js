@@ -150,7 +150,7 @@ function exportedSvg(svg, drawing) {
       if (style.markerStart !== "none") element.setAttribute("marker-start", idOnly(style.markerStart));
       if (style.markerEnd !== "none") element.setAttribute("marker-end", idOnly(style.markerEnd));
     }
-    for (const name of ["role", "tabindex", "aria-label", "aria-expanded", "aria-current", "aria-hidden", "class"]) element.removeAttribute(name);
+    for (const name of ["role", "tabindex", "aria-label", "aria-expanded", "aria-current", "aria-hidden", "class", "style"]) element.removeAttribute(name);
   });
   for (const element of gone) element.remove();
   const room = 20;

@@ -11,6 +11,7 @@ const KEYS = [
   ["+  −  0", "zoom in, out, to the whole"],
   ["Shift + arrows", "move the graph"],
   ["Enter", "on a box: open or close a module, choose a node"],
+  ["PageDown  PageUp", "in the graph: next box, previous box"],
   ["c", "close all modules"],
   ["p", "predict: you work out each product"],
   ["t", "theme: auto, light, dark"],
