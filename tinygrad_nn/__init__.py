@@ -57,9 +57,11 @@ if _typing.TYPE_CHECKING:
     from tinygrad_nn import viz as viz
     from tinygrad_nn.serialize import load as load
     from tinygrad_nn.serialize import save as save
+    from tinygrad_nn.viz.diff import compare as compare
     from tinygrad_nn.viz.drawing import draw as draw
     from tinygrad_nn.viz.explain import explain as explain
     from tinygrad_nn.viz.ledger import ledger as ledger
+    from tinygrad_nn.viz.movie import movie as movie
     from tinygrad_nn.viz.trace.names import name_locals as name_locals
     from tinygrad_nn.viz.tracing import trace as trace
     from tinygrad_nn.viz.tracing import tracing as tracing
@@ -75,11 +77,13 @@ if _typing.TYPE_CHECKING:
 
 # Loaded when first used: who only differentiates should not wait for networks and drawings.
 _LATER = {
+    "compare": "tinygrad_nn.viz.diff:compare",
     "data": "tinygrad_nn.data",
     "draw": "tinygrad_nn.viz:draw",
     "explain": "tinygrad_nn.viz.explain:explain",
     "ledger": "tinygrad_nn.viz.ledger:ledger",
     "load": "tinygrad_nn.serialize:load",
+    "movie": "tinygrad_nn.viz.movie:movie",
     "name_locals": "tinygrad_nn.viz.trace.names:name_locals",
     "nn": "tinygrad_nn.nn",
     "optim": "tinygrad_nn.optim",

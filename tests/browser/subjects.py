@@ -8,6 +8,8 @@ import numpy as np
 import tinygrad_nn as tg
 from tests.browser.pages import page, shell
 from tinygrad_nn import data, nn, optim, report, train
+from tinygrad_nn.viz.diff import Diff
+from tinygrad_nn.viz.movie import Movie
 from tinygrad_nn.viz.page.stepper import stepper_page
 
 # The first series of a chart; further ones differ by their dashes.
@@ -205,3 +207,57 @@ def _() -> str:
 @page("report-compared", slow=True, colours=SERIES)
 def _() -> str:
     return report.compare([training(lr) for lr in (0.1, 0.3, 0.9)], names=["a", "b", "c"]).html
+
+
+# ── Several passes ──────────────────────────────────────────────────────────────────────
+
+
+def two_passes() -> Diff:
+    """A network with and without batch norm."""
+    rng = np.random.default_rng(3)
+    x, targets = rng.normal(size=(8, 12)), np.arange(8) % 3
+
+    def passed(*between: nn.Module) -> object:
+        first, last = nn.Linear(12, 16, rng=0), nn.Linear(16, 3, rng=1)
+        model = nn.Sequential(first, *between, nn.Tanh(), last)
+        model.to("float64")
+
+        def loss() -> tg.Tensor:
+            found = nn.functional.cross_entropy(model(tg.tensor(x, name="x")), tg.tensor(targets))
+            found.name = "loss"
+            return found
+
+        return tg.trace(loss, model=model)
+
+    return tg.compare(passed(), passed(nn.BatchNorm1d(16)))
+
+
+def walk(frames: int = 12) -> Movie:
+    """Some steps of a small network."""
+    model, _ = network(6, 5, 4, 3)
+    model.to("float64")
+    sgd, run = optim.SGD(model.parameters(), lr=0.5), tg.movie(model)
+    x = np.random.default_rng(1).normal(size=(8, 6))
+    for _ in range(frames):
+        loss = nn.functional.cross_entropy(model(tg.tensor(x)), tg.tensor(np.arange(8) % 3))
+        loss.name = "loss"
+        run.add(loss)
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+    return run
+
+
+@page("two-passes", panes=".drawing, .scroll")
+def _() -> str:
+    return two_passes().html()
+
+
+@page("movie", panes="#graph, .scroll")
+def _() -> str:
+    return walk().html(frame=3)
+
+
+@page("movie-values", panes="#graph, .scroll", slow=True)
+def _() -> str:
+    return tg.movie(traces=[tg.trace(chain())] * 3).html()

@@ -1,7 +1,9 @@
-"""`tinygrad-nn draw`, `step`, `explain`: saved traces shown, and refused in one line."""
+"""`tinygrad-nn draw`, `step`, `explain`, `diff`, `movie`: saved files shown, or refused."""
 
 import copy
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,12 +15,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
+from tests.architecture.paths import ROOT
+from tests.architecture.snippets import python_blocks, run_blocks
 from tests.cli.process import COMMAND, ENVIRONMENT, run
 from tests.viz.test_trace_file import sample
 from tinygrad_nn.cli import main
 from tinygrad_nn.cli.commands import COMMANDS
+from tinygrad_nn.cli.seeing import SEEING
 
-SEEN = ("draw", "step", "explain")
+# What each command needs behind the name of a file.
+SEEN = {
+    "draw": [],
+    "step": ["-o", "page.html"],
+    "explain": ["a"],
+    "diff": ["pass.json"],
+    "movie": ["-o", "page.html"],
+}
+HOW_TO = ROOT / "docs" / "how-to" / "see-a-backward-pass.md"
 
 
 def chain_rule() -> tg.viz.Pass:
@@ -115,6 +128,41 @@ def test_explanations(trace, capsys):
     assert Path("why.tex").read_text("utf-8") == trace.explain("a").latex + "\n"
 
 
+def test_what_differs(trace, capsys):
+    assert main(["diff", "pass.json", "pass.json"]) == 0
+    assert capsys.readouterr().out == f"{tg.viz.diff.compare(trace, trace)}\n"
+    a = tg.Value(5.0, name="a")
+    other = tg.trace(a**2)
+    other.save("other.json")
+    found = tg.viz.diff.compare(trace, other)
+    assert main(["diff", "pass.json", "other.json"]) == 0
+    assert capsys.readouterr().out == f"{found}\n"
+    for ending in (".html", ".svg"):
+        assert main(["diff", "pass.json", "other.json", "-o", f"diff{ending}"]) == 0
+    found.save_html("expected.html")
+    assert Path("diff.html").read_bytes() == Path("expected.html").read_bytes()
+    assert ElementTree.parse("diff.svg")
+    assert main(["diff", "pass.json", "other.json", "--rtol", "1e9"]) == 0
+
+
+def test_a_movie(trace, capsys):
+    film = tg.viz.movie.movie(traces=[trace, trace])
+    film.save("film.json")
+    assert main(["movie", "film.json", "-o", "film.html", "--theme", "dark"]) == 0
+    film.save_html("expected.html", theme="dark")
+    assert Path("film.html").read_bytes() == Path("expected.html").read_bytes()
+
+
+def test_the_commands_of_the_how_to_page_run(capsys):
+    """And it shows all of them."""
+    text = HOW_TO.read_text("utf-8")
+    run_blocks(list(python_blocks(text)), HOW_TO)
+    lines = re.findall(r"^tinygrad-nn (.+)$", text, re.MULTILINE)
+    for line in lines:
+        assert main(shlex.split(line)) == 0, line
+    assert {line.split()[0] for line in lines} == set(SEEN)
+
+
 def test_the_command_as_a_process(tmp_path: Path):
     done = run("draw", "pass.json", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "") and "tanh_1" in done.stdout
@@ -129,7 +177,7 @@ def test_every_command_has_help_that_fits_a_terminal(capsys, monkeypatch):
             main([command.name, "--help"])
         text = capsys.readouterr().out
         assert max(map(len, text.splitlines())) <= 100 and "-h, --help" in text
-    assert set(SEEN) <= {command.name for command in COMMANDS}
+    assert {command.name for command in SEEING} == set(SEEN)
 
 
 # ── What they refuse ────────────────────────────────────────────────────────────────────
@@ -163,6 +211,13 @@ def test_every_command_has_help_that_fits_a_terminal(capsys, monkeypatch):
         ("explain pass.json a --index x", ["--index", "'x'", "3,4"]),
         ("explain pass.json a --top 0", ["--top", "at least 1"]),
         ("explain pass.json a -o why.png", ["--out", ".html", ".tex"]),
+        ("diff pass.json", ["AFTER", "tinygrad-nn diff --help"]),
+        ("diff pass.json absent.json", ["absent.json", "no file"]),
+        ("diff pass.json pass.json -o page.md", ["--out", ".html", ".svg"]),
+        ("diff pass.json pass.json --rtol -1", ["rtol", "-1"]),
+        ("diff pass.json pass.json --atol nan", ["atol", "nan"]),
+        ("movie pass.json -o film.html", ["pass.json", "movie.save"]),
+        ("movie absent.json -o film.html", ["absent.json", "movie.save"]),
         ("drow pass.json", ["'drow'", "draw"]),
     ],
 )
@@ -193,7 +248,7 @@ def test_names_that_would_steer_a_terminal(capsys):
 
 @pytest.mark.parametrize("command", SEEN)
 def test_other_files_and_files_cut_off(command: str, capsys):
-    rest = {"draw": [], "step": ["-o", "page.html"], "explain": ["a"]}[command]
+    rest = SEEN[command]
     whole = Path("pass.json").read_bytes()
     cut = [whole[: len(whole) * k // 7] for k in range(7)]
     for content in (*cut, b"\0" * 99, b"\xff\xfe", b"{}", b"[" * 10**5, whole + b"x", b"PK\3\4"):
@@ -280,6 +335,8 @@ def test_a_file_with_anything_in_it_is_shown_or_refused(data, written, capsys):
         ["draw", "hostile.json", "-o", "hostile.gv", "--level", "module", "--limit", "3"],
         ["step", "hostile.json", "-o", "hostile.html"],
         ["explain", "hostile.json", "a"],
+        ["diff", "hostile.json", "pass.json"],
+        ["diff", "hostile.json", "hostile.json", "-o", "diff.html"],
     ]
     for arguments in commands:
         code = main(arguments)

@@ -47,7 +47,7 @@ def read(svg: str) -> Picture:
             assert key not in p.texts
             p.texts[key] = [t.text or "" for t in g.iter(SPACE + "text")]
             p.kinds[key] = g.attrib["class"]
-            p.nodes[key] = int(g.get("data-nodes", "0" if key[0] in "oem" else "1"))
+            p.nodes[key] = int(g.get("data-nodes", "0" if key[0] in "oemr" else "1"))
             shapes = [s for s in g if s.get("class") == "shape"]
             if shapes:
                 p.boxes[key] = around([corners(s) for s in shapes])

@@ -33,7 +33,7 @@ const answers = cases.map((c) => {
   if (c.homes) return placeNested(sizes, c.links, c.direction, { spine }, c.homes, c.borders);
   const turned = c.direction === "TB" ? sizes
     : sizes.map((s) => ({ width: s.height, height: s.width, isRound: s.isRound }));
-  const table = layersOf(turned, c.links, spine);
+  const table = layersOf(turned, c.links, { spine });
   const placed = placeBoxes(sizes, c.links, c.direction, { spine });
   return { rows: table.rows, layer: table.layer, ...placed };
 });

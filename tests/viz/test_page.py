@@ -17,7 +17,7 @@ from tests.viz.graphs import names, values
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.page.assemble import assemble, framed, json_text, security_hashes
 from tinygrad_nn.viz.page.packing import packed_script, packed_style
-from tinygrad_nn.viz.page.stepper import save_html, stepper_page
+from tinygrad_nn.viz.page.stepper import stepper_page
 from tinygrad_nn.viz.trace.file import to_json
 
 SHELL_LIMIT = 170_000
@@ -134,7 +134,7 @@ def test_json_has_no_number_that_is_none(x):
 
 def test_the_same_trace_gives_the_same_page(lesson, page, tmp_path):
     assert stepper_page(lesson) == page
-    path = save_html(lesson, tmp_path / "pass.html")
+    path = tg.viz.Pass.of(lesson).save_html(tmp_path / "pass.html")
     assert path.read_text("utf-8") == page
 
 

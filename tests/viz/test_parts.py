@@ -45,7 +45,7 @@ each_trace = pytest.mark.parametrize("trace", samples.traces().values(), ids=sam
 def test_every_node_is_in_one_box(d: Drawing):
     """G1."""
     p = read(d.svg)
-    assert {part.key for part in d.view.parts} == {key for key in p.texts if key[0] not in "oem"}
+    assert {part.key for part in d.view.parts} == {key for key in p.texts if key[0] not in "oemr"}
     assert all(p.nodes[part.key] == len(part.nodes) for part in d.view.parts)
     everything = [key for part in d.view.parts for key in part.nodes]
     assert sorted(everything) == sorted({r.key for r in d.trace.records})
@@ -75,7 +75,9 @@ def test_boxes_do_not_overlap_and_frames_hold_their_own(d: Drawing):
 
     homes = {part.key: set(around(part.cluster)) for part in d.view.parts}
     for key, box in p.boxes.items():
-        home = homes.get(key) or homes.get("n" + key[1:], set())
+        # A name in place of a line stands beside what it leads to.
+        own = re.sub(r"^(?:[om]|r-e|r-o)(\d+).*", r"n\1", key).removeprefix("r-")
+        home = homes.get(own, set())
         for frame, rectangle in p.frames.items():
             if frame in home:
                 assert within(box, rectangle), (key, frame)

@@ -44,7 +44,11 @@ _LONGEST = 300
 # ── Files ───────────────────────────────────────────────────────────────────────────────
 
 
-def _load(name: str, load: Callable[[Path], T] = Pass.load, expected: str = _TRACE) -> T:
+def _load(name: str) -> Pass:
+    return _read(name, Pass.load, _TRACE)
+
+
+def _read(name: str, load: Callable[[Path], T], expected: str) -> T:
     """What `load` makes of a file.
 
     Raises:
@@ -259,7 +263,7 @@ def _declare_diff(parser: argparse.ArgumentParser) -> None:
 
 
 def _movie(found: argparse.Namespace, interruption: Interruption) -> int:
-    film = _load(found.movie, Movie.load, _MOVIE)
+    film = _read(found.movie, Movie.load, _MOVIE)
     out = _checked(found.out, [found.movie], _PAGE)
     with _in_words():
         _write(out, lambda path: film.save_html(path, theme=found.theme))

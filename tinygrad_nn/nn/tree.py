@@ -177,12 +177,19 @@ class Tree:
             yield from walk(self, prefix)
             return
         memo = set() if memo is None else memo
-        if id(self) in memo:
-            return
-        memo.add(id(self))
-        yield prefix, cast("Module", self)
-        for name, module in named_parts(self, Tree):
-            yield from module.named_modules(memo, dotted(prefix, name))
+        # A stack of our own: modules may be nested deeper than Python's calls.
+        stack = [(prefix, iter([("", cast("Module", self))]))]
+        while stack:
+            above, parts = stack[-1]
+            for name, module in parts:
+                if id(module) not in memo:
+                    memo.add(id(module))
+                    path = dotted(above, name) if name else above
+                    yield path, module
+                    stack.append((path, named_parts(module, Tree)))
+                    break
+            else:
+                stack.pop()
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """This module and all below it, each once."""

@@ -7,12 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tinygrad_nn.report.figures import figure, number_of, percent
-from tinygrad_nn.report.markup import element, told, told_count, told_share, words
+from tinygrad_nn.report.markup import (
+    data_table,
+    element,
+    scrolled,
+    section,
+    told,
+    told_count,
+    told_share,
+    words,
+)
+from tinygrad_nn.train.sheet import shade
 from tinygrad_nn.viz.wording import counted
 
 __all__ = ["answers_section"]
 
-_LEVELS: Final = 8
 _TWO_LINES: Final = 14
 """Classes up to which a cell has room for the count and the percentage."""
 
@@ -23,8 +32,7 @@ def answers_section(document: Mapping[str, Any]) -> str:
     if result is None:
         return ""
     parts = _of_numbers(result) if result["kind"] == "numbers" else _of_classes(result)
-    title = element("h2", "Answers to the test examples", id="answers-title")
-    return element("section", [title, *parts], id="answers", aria_labelledby="answers-title")
+    return section("answers", "Answers to the test examples", parts)
 
 
 def _of_classes(result: Mapping[str, Any]) -> list[str]:
@@ -64,19 +72,7 @@ def _confusion(result: Mapping[str, Any]) -> str:
         body.append(element("tr", [element("th", words(name), scope="row"), *cells]))
     kind = "confusion" if is_roomy else "confusion dense"
     caption = "How often each true class (row) was answered as each class (column)"
-    table = element(
-        "table",
-        [
-            element("caption", caption, class_="unseen"),
-            element("thead", head),
-            element("tbody", body),
-        ],
-        class_=kind,
-    )
-    return element(
-        "div", table, class_="scroll wide", tabindex="0", role="region",
-        aria_label="Confusion matrix",
-    )  # fmt: skip
+    return scrolled(data_table(caption, head, body, class_=kind), "Confusion matrix")
 
 
 def _cell(result: Mapping[str, Any], i: int, j: int, whole: int, is_roomy: bool) -> str:
@@ -84,9 +80,7 @@ def _cell(result: Mapping[str, Any], i: int, j: int, whole: int, is_roomy: bool)
     if not count:
         return element("td", '<span aria-hidden="true">·</span><span class="unseen">0</span>')
     is_right = i == j
-    # The darkest blue is the whole row, the darkest orange a tenth of it: mistakes are few.
-    share = count / (whole if is_right else whole / 10)
-    level = min(math.ceil(_LEVELS * math.sqrt(min(share, 1.0))), _LEVELS)
+    level = shade(count, whole, is_right=is_right)
     text = told_count(count, f"result/confusion/{i}/{j}")
     if is_roomy:
         text += element("small", percent(count / whole))
@@ -124,9 +118,8 @@ def _tile(m: Mapping[str, Any], i: int, classes: Sequence[str]) -> str:
 
 
 def _listed(mistakes: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> str:
-    head = "".join(
-        element("th", name, scope="col") for name in ("example", "is", "given", "said", "given")
-    )
+    names = ("example", "is", "given", "said", "given")
+    head = element("tr", [element("th", name, scope="col") for name in names])
     rows = []
     for i, m in enumerate(mistakes):
         at = f"result/mistakes/{i}"
@@ -138,10 +131,7 @@ def _listed(mistakes: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> st
             element("td", told_share(m["confidence"], f"{at}/confidence")),
         ]
         rows.append(element("tr", cells))
-    table = element("table", [element("thead", element("tr", head)), element("tbody", rows)])
-    return element(
-        "div", table, class_="scroll", tabindex="0", role="region", aria_label="Worst mistakes"
-    )
+    return scrolled(data_table("Worst mistakes", head, rows), "Worst mistakes", kind="scroll")
 
 
 # ── Numbers ─────────────────────────────────────────────────────────────────────────────

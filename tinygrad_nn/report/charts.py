@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from tinygrad_nn.report.figures import figure, number_of, percent
-from tinygrad_nn.report.markup import element, told, told_share, words
+from tinygrad_nn.report.markup import data_table, element, scrolled, told, told_share, words
 from tinygrad_nn.viz.strict import strict
 
-__all__ = ["Chart", "Line", "chart_figure", "column", "key", "ticks"]
+__all__ = ["Chart", "Line", "chart_data", "chart_figure", "key", "swatch"]
 
 _WIDTH, _HEIGHT = 520, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 20, 14, 44
@@ -169,14 +169,14 @@ def _shown(chart: Chart, y: float) -> str:
 
 def _legend(chart: Chart) -> str:
     items = (
-        element("li", [_swatch(_hue(line, i)), element("span", words(line.name))])
+        element("li", [swatch(_hue(line, i)), element("span", words(line.name))])
         for i, line in enumerate(chart.lines)
     )
     marked = []
     if chart.mark:
         ring = '<circle cx="14" cy="6" r="4.6" class="best"/>'
-        swatch = f'<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{ring}</svg>'
-        marked = [element("li", [swatch, element("span", words(chart.mark[2]))])]
+        picture = f'<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{ring}</svg>'
+        marked = [element("li", [picture, element("span", words(chart.mark[2]))])]
     return element("ul", [*items, *marked], class_="legend")
 
 
@@ -184,7 +184,8 @@ def _hue(line: Line, place: int) -> int:
     return place if line.hue is None else line.hue
 
 
-def _swatch(hue: int) -> str:
+def swatch(hue: int) -> str:
+    """How a line is drawn, for a legend."""
     line = f'<line x1="1" y1="6" x2="27" y2="6" class="line s{hue % 6}"/>'
     return f'<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{line}</svg>'
 
@@ -331,13 +332,5 @@ def _table(chart: Chart, rows: Rows) -> str:
         body.append(element("tr", cells))
     left_out = f", every {every}th row" if every > 1 else ""
     title = f"{chart.title}{left_out}"
-    table = element(
-        "table",
-        [
-            element("caption", words(title), class_="unseen"),
-            element("thead", head),
-            element("tbody", body),
-        ],
-    )
-    held = element("div", table, class_="scroll", tabindex="0", role="region", aria_label=title)
+    held = scrolled(data_table(title, head, body), title, kind="scroll")
     return element("details", [element("summary", "Data"), held], class_="data")

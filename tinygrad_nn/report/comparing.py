@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+from tinygrad_nn.report.charts import swatch
 from tinygrad_nn.report.curves import compared_charts
 from tinygrad_nn.report.figures import figure, number_of, percent
 from tinygrad_nn.report.layer_sections import heat_table, scale
-from tinygrad_nn.report.markup import element, told, words
-from tinygrad_nn.report.page import assembled, chart_section, headed
+from tinygrad_nn.report.markup import data_table, element, scrolled, section, told, words
+from tinygrad_nn.report.page import assembled, chart_section, headed, navigation
 from tinygrad_nn.report.verdict import best_epoch, goal_of, kind_of_score, named
 from tinygrad_nn.viz.wording import clean, shorten
 
 __all__ = ["compared_page"]
 
 Documents = Sequence[Mapping[str, Any]]
+
+_LINKS: Final = (
+    ("overview", "Runs"), ("curves", "Curves"), ("settings", "Settings"), ("flows", "Gradients"),
+)  # fmt: skip
 
 
 def compared_page(documents: Documents, names: Sequence[str]) -> str:
@@ -25,23 +30,11 @@ def compared_page(documents: Documents, names: Sequence[str]) -> str:
     charts = compared_charts(documents, unique)
     sections = [
         _overview(documents, unique),
-        chart_section(held, charts, "Curves"),
+        chart_section(held, charts),
         _settings(documents, unique),
         _flows(documents, unique),
     ]
-    links = [
-        ("overview", "Runs"),
-        ("curves", "Curves"),
-        ("settings", "Settings"),
-        ("flows", "Gradients"),
-    ]
-    text = "".join(sections)
-    items = (
-        element("li", element("a", word, href=f"#{id}"))
-        for id, word in links
-        if f'id="{id}"' in text
-    )
-    nav = element("nav", element("ul", items), aria_label="Parts of the page")
+    nav = navigation(sections, _LINKS, "Parts of the page")
     title = " and ".join(unique) if len(unique) == 2 else f"{len(unique)} runs"
     body = headed(title, f"{len(unique)} runs compared", sections, nav)
     return assembled(title, body, held, charts)
@@ -52,25 +45,12 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _swatched(i: int, name: str) -> str:
-    line = f'<line x1="1" y1="6" x2="27" y2="6" class="line s{i % 6}"/>'
-    swatch = f'<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{line}</svg>'
-    return swatch + element("b", words(name))
+    return swatch(i) + element("b", words(name))
 
 
-def _table(caption: str, head: Sequence[str], rows: Sequence[str], style: str = "") -> str:
-    cells = "".join(element("th", name, scope="col") for name in head)
-    table = element(
-        "table",
-        [
-            element("caption", caption, class_="unseen"),
-            element("thead", element("tr", cells)),
-            element("tbody", rows),
-        ],
-        class_=style or None,
-    )
-    return element(
-        "div", table, class_="scroll wide", tabindex="0", role="region", aria_label=caption
-    )
+def _table(caption: str, head: Sequence[str], rows: Sequence[str], style: str) -> str:
+    cells = element("tr", [element("th", name, scope="col") for name in head])
+    return scrolled(data_table(caption, cells, rows, class_=style), caption)
 
 
 def _overview(documents: Documents, names: Sequence[str]) -> str:
@@ -98,9 +78,7 @@ def _overview(documents: Documents, names: Sequence[str]) -> str:
         ]
         rows.append(element("tr", cells))
     head = ("run", "best", "final loss", "epochs", "learning", "parameters", "verdict")
-    title = element("h2", "Runs", id="overview-title")
-    table = _table("The runs in numbers", head, rows, "runs")
-    return element("section", [title, table], id="overview", aria_labelledby="overview-title")
+    return section("overview", "Runs", [_table("The runs in numbers", head, rows, "runs")])
 
 
 def _settings(documents: Documents, names: Sequence[str]) -> str:
@@ -110,7 +88,6 @@ def _settings(documents: Documents, names: Sequence[str]) -> str:
     ]
     keys = list(dict.fromkeys(key for table in tables for key in table))
     differing = [key for key in keys if len({table.get(key) for table in tables}) > 1]
-    title = element("h2", "What differs", id="settings-title")
     if not differing:
         inner = element("p", "All settings, data and versions are the same.", class_="note")
     else:
@@ -123,7 +100,7 @@ def _settings(documents: Documents, names: Sequence[str]) -> str:
             for key in differing
         ]
         inner = _table("Settings that differ", ("setting", *map(words, names)), rows, "settings")
-    return element("section", [title, inner], id="settings", aria_labelledby="settings-title")
+    return section("settings", "What differs", [inner])
 
 
 def _flows(documents: Documents, names: Sequence[str]) -> str:
@@ -136,8 +113,5 @@ def _flows(documents: Documents, names: Sequence[str]) -> str:
             figures.append(element("figure", [heading, table], class_="flow"))
     if not figures:
         return ""
-    title = element("h2", "Gradient flow", id="flows-title")
     note = element("p", "The same shades in each: strong purple is large.", class_="note")
-    return element(
-        "section", [title, note, *figures, scale()], id="flows", aria_labelledby="flows-title"
-    )
+    return section("flows", "Gradient flow", [note, *figures, scale()])

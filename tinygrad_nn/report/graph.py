@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_nn.errors import TinygradError
-from tinygrad_nn.report.markup import element
+from tinygrad_nn.report.markup import element, scrolled, section
 from tinygrad_nn.train import Context
 from tinygrad_nn.train.modes import modes_kept
 from tinygrad_nn.train.probing import array_of
@@ -68,11 +68,5 @@ def graph_section(document: Mapping[str, Any]) -> tuple[str, list[str]]:
     if document["backward"]:
         link = element("a", "Step through it, one use at a time", href=document["backward"])
         parts.append(element("p", link, class_="lead"))
-    parts.append(
-        element(
-            "div", picture, class_="drawing", tabindex="0", role="region",
-            aria_label="Drawing of the network",
-        )
-    )  # fmt: skip
-    title = element("h2", "Graph", id="graph-title")
-    return element("section", [title, *parts], id="graph", aria_labelledby="graph-title"), [style]
+    parts.append(scrolled(picture, "Drawing of the network", kind="drawing"))
+    return section("graph", "Graph", parts), [style]

@@ -7,14 +7,24 @@ from typing import Any, Final
 
 from tinygrad_nn.report.charts import Chart, Line, chart_figure
 from tinygrad_nn.report.figures import figure, number_of
-from tinygrad_nn.report.markup import element, told, told_count, told_share, words
-from tinygrad_nn.report.still import LEVELS, band, frame, heat_strip, histogram, sparkline
+from tinygrad_nn.report.markup import (
+    data_table,
+    element,
+    scrolled,
+    section,
+    told,
+    told_count,
+    told_share,
+    words,
+)
+from tinygrad_nn.report.still import band, frame, heat_strip, histogram, sparkline
+from tinygrad_nn.viz.picture.style import HEAT_STEPS
 
 __all__ = ["film_section", "heat_table", "layer_charts", "layers_section", "scale"]
 
 Document = Mapping[str, Any]
 
-_SHADE: Final = 26
+_SHADE: Final = 24
 _HATCH: Final = (
     '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
     'patternTransform="rotate(45)"><rect width="6" height="6" class="hatch-ground"/>'
@@ -34,7 +44,6 @@ _HEADS: Final = (
 
 def layers_section(document: Document) -> str:
     """HTML of all that is known of the layers."""
-    title = element("h2", "Layers", id="layers-title")
     record = document["record"]
     if not record["epochs"]:
         note = (
@@ -47,7 +56,7 @@ def layers_section(document: Document) -> str:
     else:
         charts = [chart_figure(document, chart) for chart in layer_charts(document)]
         parts = [_table(document), _flow(document), *charts, _activations(document)]
-    return element("section", [title, *parts], id="layers", aria_labelledby="layers-title")
+    return section("layers", "Layers", parts)
 
 
 def _table(document: Document) -> str:
@@ -55,23 +64,8 @@ def _table(document: Document) -> str:
     rows, layers = record["epochs"], record["layers"]
     head = element("tr", [element("th", name, scope="col", title=about) for name, about in _HEADS])
     body = [_row(document, j) for j in range(len(layers))]
-    table = element(
-        "table",
-        [
-            element("caption", "Each layer in numbers", class_="unseen"),
-            element("thead", head),
-            element("tbody", body),
-        ],
-        class_="layers",
-    )
-    held = element(
-        "div",
-        table,
-        class_="scroll wide",
-        tabindex="0",
-        role="region",
-        aria_label="Table of layers",
-    )
+    table = data_table("Each layer in numbers", head, body, class_="layers")
+    held = scrolled(table, "Table of layers")
     looks = sum(row["looks"] for row in rows)
     cost = _cost(document)
     note = (
@@ -178,14 +172,14 @@ def heat_table(document: Document, before: str) -> str:
 def scale() -> str:
     """What the shades of the heat map stand for."""
     steps = [_HATCH]
-    for level in range(LEVELS):
-        box = f'<rect x="{level * _SHADE}" width="{_SHADE}" height="12" class="h{level}"/>'
-        text = figure(10.0 ** (level - 8), 1) if level % 2 == 0 else ""
-        steps.append(f'{box}<text x="{level * _SHADE}" y="27" class="tick">{text}</text>')
-    x = (LEVELS + 1) * _SHADE
+    for k, step in enumerate(range(0, HEAT_STEPS + 1, 2)):
+        box = f'<rect x="{k * _SHADE}" width="{_SHADE}" height="12" class="h{step}"/>'
+        text = figure(10.0 ** (k - 8), 1) if k % 2 == 0 else ""
+        steps.append(f'{box}<text x="{k * _SHADE}" y="27" class="tick">{text}</text>')
+    x = (HEAT_STEPS // 2 + 2) * _SHADE
     box = f'<rect x="{x}" width="{_SHADE}" height="12" class="missing"/>'
     steps.append(f'{box}<text x="{x}" y="27" class="tick">no number</text>')
-    about = "from faint, 1e-8 and below, to strong, 10 and above; hatched where there is no number"
+    about = "from faint, 1e-8 and below, to strong, 100 and above; hatched where there is no number"
     return (
         f'<svg viewBox="0 0 360 30" role="img" aria-label="{about}" class="scale">'
         f"{''.join(steps)}</svg>"
@@ -207,15 +201,8 @@ def _flow_data(document: Document) -> str:
         body.append(element("tr", cells))
     left_out = f", every {every}th epoch" if every > 1 else ""
     title = f"Gradient norms{left_out}"
-    table = element(
-        "table",
-        [
-            element("caption", title, class_="unseen"),
-            element("thead", element("tr", head)),
-            element("tbody", body),
-        ],
-    )
-    held = element("div", table, class_="scroll", tabindex="0", role="region", aria_label=title)
+    table = data_table(title, element("tr", head), body)
+    held = scrolled(table, title, kind="scroll")
     return element("details", [element("summary", "Data"), held], class_="data")
 
 
@@ -277,12 +264,8 @@ def film_section(document: Document) -> str:
         about = "blue above 0 or one half, orange below, paler near the border"
     points = "; the points are examples that it learned from" if film["points"] else ""
     note = element("p", f"What it answers to every pair of inputs: {about}{points}.", class_="note")
-    title = element("h2", "How the boundary grew", id="film-title")
-    strip = element(
-        "div", element("ol", frames, class_="film"), class_="scroll wide", tabindex="0",
-        role="region", aria_label="Boundary by epoch",
-    )  # fmt: skip
-    return element("section", [title, note, strip], id="film", aria_labelledby="film-title")
+    strip = scrolled(element("ol", frames, class_="film"), "Boundary by epoch")
+    return section("film", "How the boundary grew", [note, strip])
 
 
 def layer_charts(document: Document) -> list[Chart]:

@@ -9,13 +9,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.report.comparing import compared_page
 from tinygrad_nn.report.document import document_of
 from tinygrad_nn.report.graph import pass_of
 from tinygrad_nn.report.page import page_of
 from tinygrad_nn.report.reading import read
+from tinygrad_nn.viz.saving import saved
 from tinygrad_nn.viz.tracing import Pass
 
 __all__ = ["Page", "Report", "compare", "load", "of"]
@@ -37,9 +37,7 @@ class Page:
         Raises:
             OSError: The folder does not exist or cannot be written to.
         """
-        target = Path(path)
-        write_atomic(target, self.html.encode("utf-8"))
-        return target
+        return saved(path, self.html, "report: the page")
 
     def __repr__(self) -> str:
         return f"<Page, {len(self.html):,} characters>"
@@ -79,7 +77,7 @@ class Report(Page):
         """
         text = json.dumps(self.document, allow_nan=False, separators=(",", ":")) + "\n"
         if path is not None:
-            write_atomic(Path(path), text.encode("utf-8"))
+            saved(path, text, "report: it")
         return text
 
     def __repr__(self) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from tinygrad_nn.report.figures import figure, number_of, percent
 from tinygrad_nn.viz.wording import clean
 
-__all__ = ["attributes", "element", "told", "told_count", "told_share", "words"]
+__all__ = ["attributes", "data_table", "element", "scrolled", "section", "told", "told_count",
+           "told_share", "words"]  # fmt: skip
 
 
 def words(text: Any) -> str:
@@ -27,6 +28,27 @@ def element(tag: str, content: str | Iterable[str] = "", **given: Any) -> str:
     """`<tag …>content</tag>`; the content is HTML."""
     inner = content if isinstance(content, str) else "".join(content)
     return f"<{tag}{attributes(**given)}>{inner}</{tag}>"
+
+
+def section(id: str, title: str, parts: Iterable[str], **given: Any) -> str:
+    """A part of the page with its heading, which the navigation leads to."""
+    heading = element("h2", title, id=f"{id}-title")
+    return element("section", [heading, *parts], id=id, aria_labelledby=f"{id}-title", **given)
+
+
+def data_table(caption: str, head: str, body: Iterable[str], **given: Any) -> str:
+    """A table of rows; `head` and `body` are HTML, the caption is for those who hear it."""
+    parts = [
+        element("caption", words(caption), class_="unseen"),
+        element("thead", head),
+        element("tbody", body),
+    ]
+    return element("table", parts, **given)
+
+
+def scrolled(inside: str, label: str, *, kind: str = "scroll wide") -> str:
+    """What may be larger than its place: it scrolls by itself, also by the keyboard."""
+    return element("div", inside, class_=kind, tabindex="0", role="region", aria_label=label)
 
 
 def told(x: Any, at: str, digits: int = 4) -> str:

@@ -12,11 +12,12 @@ from tinygrad_nn.report.curves import charts_of
 from tinygrad_nn.report.figures import figure, number_of, percent
 from tinygrad_nn.report.graph import graph_section
 from tinygrad_nn.report.layer_sections import film_section, layer_charts, layers_section
-from tinygrad_nn.report.markup import element, told, words
+from tinygrad_nn.report.markup import element, section, told, words
+from tinygrad_nn.report.still import colour_rules
 from tinygrad_nn.report.verdict import best_epoch, goal_of, kind_of_score, named
 from tinygrad_nn.viz.page.assemble import assemble, source
 
-__all__ = ["assembled", "chart_section", "headed", "page_of"]
+__all__ = ["assembled", "chart_section", "headed", "navigation", "page_of"]
 
 Document = Mapping[str, Any]
 
@@ -34,6 +35,11 @@ _STATUS: Final = {
     "failed": "failed",
 }
 
+_LINKS: Final = (
+    ("curves", "Curves"), ("layers", "Layers"), ("film", "Boundary"), ("answers", "Answers"),
+    ("graph", "Graph"), ("setup", "Setup"), ("reproduce", "Reproduce"),
+)  # fmt: skip
+
 
 def page_of(document: Document) -> str:
     """The page of one training."""
@@ -42,7 +48,7 @@ def page_of(document: Document) -> str:
     graph, styles = graph_section(document)
     sections = [
         _verdict(document),
-        chart_section(document, charts, "Curves"),
+        chart_section(document, charts),
         layers_section(document),
         film_section(document),
         answers_section(document),
@@ -50,7 +56,9 @@ def page_of(document: Document) -> str:
         _setup(document),
         _reproduce(document),
     ]
-    body = headed(document["title"], _STATUS[document["status"]], sections, _nav(sections))
+    body = headed(
+        document["title"], _STATUS[document["status"]], sections, navigation(sections, _LINKS)
+    )
     return assembled(document["title"], body, document, [*charts, *layered], styles)
 
 
@@ -66,6 +74,7 @@ def assembled(
             source("theme.css"),
             _file("vendor", "uPlot.min.css"),
             _file("report.css"),
+            colour_rules(),
             *styles,
         ],
         scripts=[_file("vendor", "uPlot.iife.min.js"), _file("report.js")],
@@ -90,30 +99,26 @@ def headed(title: str, status: str, sections: Sequence[str], nav: str) -> str:
     return f"{header}\n{nav}\n{element('main', sections)}\n{footer}"
 
 
-def _nav(sections: Sequence[str]) -> str:
-    known = (
-        ("curves", "Curves"), ("layers", "Layers"), ("film", "Boundary"), ("answers", "Answers"),
-        ("graph", "Graph"), ("setup", "Setup"), ("reproduce", "Reproduce"),
-    )  # fmt: skip
+def navigation(
+    sections: Sequence[str], links: Sequence[tuple[str, str]], label: str = "Parts of the report"
+) -> str:
+    """Links to those of the sections that are there: pairs of an id and its word."""
     text = "".join(sections)
-    links = (
+    items = (
         element("li", element("a", word, href=f"#{id}"))
-        for id, word in known
+        for id, word in links
         if f'<section id="{id}"' in text
     )
-    return element("nav", element("ul", links), aria_label="Parts of the report")
+    return element("nav", element("ul", items), aria_label=label)
 
 
-def chart_section(
-    document: Document, charts: Sequence[Chart], title: str, id: str = "curves"
-) -> str:
+def chart_section(document: Document, charts: Sequence[Chart]) -> str:
     """The charts, side by side where there is room."""
-    heading = element("h2", title, id=f"{id}-title")
     if not charts:
         inner = element("p", "No epoch was finished, so there is nothing to draw.", class_="note")
     else:
         inner = element("div", [chart_figure(document, c) for c in charts], class_="charts")
-    return element("section", [heading, inner], id=id, aria_labelledby=f"{id}-title")
+    return section("curves", "Curves", [inner])
 
 
 # ── Verdict ─────────────────────────────────────────────────────────────────────────────
@@ -193,9 +198,7 @@ def _setup(document: Document) -> str:
         ("Versions", list(versions.items())),
     )
     held = [_card(title, entries) for title, entries in cards if entries]
-    heading = element("h2", "Setup", id="setup-title")
-    inner = element("div", held, class_="cards")
-    return element("section", [heading, inner], id="setup", aria_labelledby="setup-title")
+    return section("setup", "Setup", [element("div", held, class_="cards")])
 
 
 def _card(title: str, entries: Sequence[Sequence[str]]) -> str:
@@ -207,7 +210,7 @@ def _reproduce(document: Document) -> str:
     command, script = document["command"], document["script"]
     if not command and not script:
         return ""
-    parts = [element("h2", "Reproduce", id="reproduce-title")]
+    parts = []
     for title, text, id in (("Command", command, "command"), ("Python", script, "script")):
         if text:
             copy = element("button", "Copy", type="button", class_="copy", data_of=id)
@@ -217,4 +220,4 @@ def _reproduce(document: Document) -> str:
                            role="region", aria_label=title)  # fmt: skip
             parts += [head, held]
     said = element("p", "", role="status", class_="unseen", id="said")
-    return element("section", [*parts, said], id="reproduce", aria_labelledby="reproduce-title")
+    return section("reproduce", "Reproduce", [*parts, said])

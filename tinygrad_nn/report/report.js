@@ -1,43 +1,16 @@
 // @ts-check
+/// <reference path="uPlot.d.ts" />
 // The live charts of a report: the numbers are those of the embedded document.
 
 /** @typedef {{name: string, x: string, y: string, step: number, hue: number | null}} Line */
 /** @typedef {{id: string, title: string, along: string, lines: Line[], share: boolean, log: boolean, mark: null | [number, number, string]}} Chart */
-/**
- * What JSON may hold.
- * @typedef {null | boolean | number | string | Holder | Held[]} Held
- * @typedef {{[name: string]: Held}} Holder
- */
 /** A number, or none where a row has none. @typedef {number | null} Entry */
-/** @typedef {[number[], ...Entry[][]]} Table */
-
-// What is used here of the charts' library, which has no types of its own.
-/** @typedef {(plot: Plot, splits: number[]) => (number | null)[]} Filter */
-/** @typedef {(plot: Plot, low: Entry, high: Entry) => [number, number]} Extent */
-/** @typedef {{stroke?: string, grid?: object, ticks?: object, font?: string, size?: number, space?: number, filter?: Filter, values: (plot: Plot, splits: Entry[]) => string[]}} Axis */
-/** @typedef {{label?: string, stroke?: string, width?: number, dash?: number[], spanGaps?: boolean, points?: object}} Series */
-/** @typedef {{setCursor: ((plot: Plot) => void)[], draw: ((plot: Plot) => void)[]}} Hooks */
-/** @typedef {{width: number, height: number, legend: object, cursor: object, scales: {[name: string]: {time?: boolean, distr?: number, range?: Extent}}, axes: Axis[], series: Series[], hooks: Hooks}} Options */
-/**
- * @typedef {object} Plot
- * @property {HTMLElement} root
- * @property {CanvasRenderingContext2D} ctx
- * @property {{left: number, top: number, width: number, height: number}} bbox
- * @property {Table} data
- * @property {{idx?: number | null}} cursor
- * @property {number} width
- * @property {number} height
- * @property {() => void} destroy
- * @property {(size: {width: number, height: number}) => void} setSize
- * @property {(at: {left: number, top: number}, tell?: boolean, publish?: boolean) => void} setCursor
- * @property {(x: number, scale: string, inCanvas?: boolean) => number} valToPos
- */
-const library = /** @type {typeof globalThis & {uPlot: new (options: Options, data: Table, place: HTMLElement) => Plot}} */ (globalThis);
+/** @typedef {uPlot.Table} Table */
 
 const DASHES = [[], [7, 4], [2, 4], [10, 3, 2, 3], [4, 3], [12, 5]];
 /** @param {string} id */
 const held = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
-/** @type {Held} */
+/** @type {unknown} */
 const report = held("report");
 /** @type {Chart[]} */
 const charts = held("charts");
@@ -47,13 +20,14 @@ const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * What a holder has by this name, if it is one and has it.
- * @param {Held} holder
+ * @param {unknown} holder
  * @param {string} name
+ * @returns {unknown}
  */
 function entry(holder, name) {
   if (holder === null || typeof holder !== "object") return null;
   if (Array.isArray(holder)) return holder[Number(name)] ?? null;
-  return holder[name] ?? null;
+  return /** @type {{[name: string]: unknown}} */ (holder)[name] ?? null;
 }
 
 /**
@@ -150,12 +124,12 @@ function logTicks(values) {
  * @param {Chart} chart
  * @param {boolean} log
  * @param {number} width
- * @returns {Options}
+ * @returns {uPlot.Options}
  */
 function options(chart, log, width) {
   const muted = variable("muted");
   const rule = variable("rule");
-  /** @type {Filter} */
+  /** @type {uPlot.Filter} */
   const filter = log ? (_u, splits) => logTicks(splits) : (_u, splits) => splits;
   const axis = { stroke: muted, grid: { stroke: rule, width: 1, filter }, ticks: { show: false }, font: '12px system-ui, "DejaVu Sans", sans-serif' };
   const few = table(chart)[0].length <= 40;
@@ -164,7 +138,7 @@ function options(chart, log, width) {
     const stroke = colour(`s${hue}`);
     return { label: line.name, stroke, width: 2, dash: DASHES[hue], spanGaps: false, points: { show: few, size: 5, fill: stroke } };
   });
-  /** @type {Axis["values"]} */
+  /** @type {uPlot.Axis["values"]} */
   const whole = (_u, splits) => splits.map((x) => (x !== null && Number.isInteger(x) ? x.toLocaleString("en") : ""));
   return {
     width,
@@ -184,13 +158,13 @@ function options(chart, log, width) {
   };
 }
 
-/** @type {Extent} */
+/** @type {uPlot.Extent} */
 function wholeRange(_u, low, high) {
   if (low === null || high === null) return [0, 1];
   return low === high ? [low - 1, high + 1] : [low, high];
 }
 
-/** @type {Extent} */
+/** @type {uPlot.Extent} */
 function linearRange(_u, low, high) {
   if (low === null || high === null) return [0, 1];
   if (low === high) return [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
@@ -201,7 +175,7 @@ function linearRange(_u, low, high) {
 /**
  * The best epoch, as a ring; its word is in the legend.
  * @param {Chart} chart
- * @param {Plot} u
+ * @param {uPlot} u
  */
 function mark(chart, u) {
   if (!chart.mark) return;
@@ -226,7 +200,7 @@ function mark(chart, u) {
 /**
  * Tells what is below the cursor.
  * @param {Chart} chart
- * @param {Plot} u
+ * @param {uPlot} u
  */
 function read(chart, u) {
   const out = u.root.closest("figure")?.querySelector(".readout");
@@ -247,7 +221,7 @@ function build(chart) {
   const data = table(chart);
   const button = place.closest("figure")?.querySelector(".log");
   let log = chart.log;
-  /** @type {Plot | null} */
+  /** @type {uPlot | null} */
   let plot = null;
   const draw = () => {
     plot?.destroy();
@@ -255,7 +229,7 @@ function build(chart) {
     const [xs, ...rows] = data;
     /** @type {Table} */
     const shown = log ? [xs, ...rows.map((ys) => ys.map((y) => (y !== null && y > 0 ? y : null)))] : data;
-    plot = new library.uPlot(options(chart, log, place.clientWidth || 600), shown, place);
+    plot = new uPlot(options(chart, log, place.clientWidth || 600), shown, place);
   };
   button?.addEventListener("click", () => {
     log = !log;

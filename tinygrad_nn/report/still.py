@@ -7,23 +7,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tinygrad_nn.report.figures import figure, number_of
+from tinygrad_nn.report.film import HUES
 from tinygrad_nn.report.markup import words
+from tinygrad_nn.viz.picture.style import DARK, HEAT_STEPS, LIGHT, heat_colours, heat_step
 
-__all__ = ["LEVELS", "band", "frame", "heat_level", "heat_strip", "histogram", "sparkline"]
+__all__ = ["band", "colour_rules", "frame", "heat_strip", "histogram", "sparkline"]
 
-LEVELS: Final = 10
-"""Shades of a heat map: one for each power of ten from 1e-8 to 1e2."""
-_LOW: Final = -8
 _COLUMNS: Final = 240
 
 
-def heat_level(x: float) -> int | None:
-    """Shade of a gradient norm, 0 to 9; None for what is no number."""
-    if not math.isfinite(x):
-        return None
-    if x <= 0:
-        return 0
-    return min(max(math.floor(math.log10(x)) - _LOW, 0), LEVELS - 1)
+def colour_rules() -> str:
+    """Style sheet of the shades of gradient norms and of the classes.
+
+    The shades are those of the drawings, so that a norm has one colour everywhere.
+    """
+    rules = [f".p{i} {{ fill: rgb{hue}; }}" for i, hue in enumerate(HUES)]
+    for step in range(HEAT_STEPS + 1):
+        light, dark = heat_colours(step, LIGHT)[0], heat_colours(step, DARK)[0]
+        rules.append(f".h{step} {{ fill: light-dark({light}, {dark}); }}")
+    return "\n".join(rules)
 
 
 def heat_strip(rows: Sequence[Mapping[str, Any]], j: int, about: str) -> str:
@@ -34,15 +36,15 @@ def heat_strip(rows: Sequence[Mapping[str, Any]], j: int, about: str) -> str:
     every = max(1, -(-len(rows) // _COLUMNS))
     chosen = [row for i, row in enumerate(rows) if i % every == 0 or i == len(rows) - 1]
     found = [row["gradient"][j] for row in chosen]
-    shades = [None if x is None else heat_level(number_of(x)) for x in found]
+    shades = [-1 if x is None else heat_step(number_of(x)) for x in found]
     parts, start = [], 0
     for i in range(1, len(shades) + 1):
         if i == len(shades) or shades[i] != shades[start]:
-            if shades[start] is not None:
+            if shades[start] >= 0:
                 place = f'x="{start}" width="{i - start}" height="1"'
                 parts.append(f'<rect {place} class="h{shades[start]}"/>')
             start = i
-    holes = " holes" if None in shades else ""
+    holes = " holes" if -1 in shades else ""
     return (
         f'<svg viewBox="0 0 {len(chosen)} 1" preserveAspectRatio="none" role="img" '
         f'aria-label="{words(about)}" class="strip{holes}" shape-rendering="crispEdges">'
@@ -154,7 +156,7 @@ def frame(film: Mapping[str, Any], one: Mapping[str, Any], about: str) -> str:
 
 
 def _point(a: float, b: float, c: int) -> str:
-    style = f'class="point p{c % 10}"'
+    style = f'class="point p{c % len(HUES)}"'
     match c % 3:
         case 0:
             return f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" {style}/>'

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinygrad_nn.errors import DataError, ShapeError
 from tinygrad_nn.train.history import History
 from tinygrad_nn.train.metrics import Mistake
-from tinygrad_nn.train.sheet import LEVELS, Sheet, diverging, grey
+from tinygrad_nn.train.sheet import Sheet, diverging, grey, shade
 
 __all__ = ["confusion_picture", "history_picture", "mistakes_picture", "weights_picture"]
 
@@ -56,38 +56,27 @@ def confusion_picture(counts: NDArray[Any], classes: Sequence[str]) -> str:
         for j, count in enumerate(row):
             answer = f"{name} read as {classes[j]}: {count:,} of {row.sum():,}"
             place = (left + cell * j, top + cell * i)
-            _cell(sheet, place, cell, _Share(count, row.sum(), i == j), answer)
+            _cell(sheet, place, cell, int(count), (int(row.sum()), i == j), answer)
         found = _percent(int(row[i]), int(row.sum()))
         sheet.text(left + cell * len(classes) + 40, top + cell * (i + 0.5) + 4, found)
     return sheet.svg()
-
-
-class _Share:
-    """A count, and its shade: the root shows a single example beside hundreds.
-
-    The darkest blue is the whole row, the darkest orange a tenth of it: of mistakes there are
-    few, and they are to be told apart.
-    """
-
-    def __init__(self, count: int, whole: int, is_right: bool) -> None:
-        self.count = int(count)
-        share = count / (whole if is_right else whole / 10) if count else 0.0
-        self.level = math.ceil(LEVELS * math.sqrt(min(share, 1.0)))
-        self.hue = "blue" if is_right else "orange"
 
 
 def _cell(
     sheet: Sheet,
     place: tuple[float, float],
     side: float,
-    share: _Share,
+    count: int,
+    row: tuple[int, bool],
     about: str,
 ) -> None:
     x, y = place
-    style = f"{share.hue}{share.level}" if share.level else "cell"
+    whole, is_right = row
+    hue, level = "blue" if is_right else "orange", shade(count, whole, is_right=is_right)
+    style = f"{hue}{level}" if level else "cell"
     sheet.box(x + 1, y + 1, side - 2, side - 2, style, about)
-    if share.count:
-        sheet.text(x + side / 2, y + side / 2 + 4, str(share.count), f"on-{style}")
+    if count:
+        sheet.text(x + side / 2, y + side / 2 + 4, str(count), f"on-{style}")
 
 
 def mistakes_picture(

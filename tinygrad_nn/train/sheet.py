@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from hashlib import sha256
 from typing import Any, Final
 from xml.sax.saxutils import escape
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinygrad_nn.train.png import png
 
-__all__ = ["LEVELS", "Sheet", "diverging", "grey"]
+__all__ = ["LEVELS", "Sheet", "diverging", "grey", "shade"]
 
 LEVELS: Final = 8
 """Shades of a heat map, from `blue1` and `orange1` (faint) to `blue8` and `orange8`."""
@@ -34,6 +35,16 @@ _LINEAR_BELOW: Final = 0.04045
 _BLUE: Final = np.array([0, 114, 178])
 _ORANGE: Final = np.array([217, 95, 2])
 _PALE: Final = np.array([247, 247, 247])
+
+
+def shade(count: int, whole: int, *, is_right: bool) -> int:
+    """Shade of a count of answers, 0 for none; the root shows one example beside hundreds.
+
+    The darkest blue is the whole row, the darkest orange a tenth of it: of mistakes there are
+    few, and they are to be told apart.
+    """
+    share = count / (whole if is_right else whole / 10) if count else 0.0
+    return math.ceil(LEVELS * math.sqrt(min(share, 1.0)))
 
 
 class Sheet:

@@ -10,16 +10,17 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.errors import DrawingError, FreedGraphError, OptionError
 from tinygrad_nn.viz.picture import program
 from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.dot import to_dot
 from tinygrad_nn.viz.picture.layout import Placement, Size
 from tinygrad_nn.viz.picture.nested import Border, Frames, place_nested
+from tinygrad_nn.viz.picture.references import with_references
 from tinygrad_nn.viz.picture.scene import Scene
 from tinygrad_nn.viz.picture.svg import to_svg
 from tinygrad_nn.viz.picture.text import to_text
+from tinygrad_nn.viz.saving import saved
 from tinygrad_nn.viz.trace.graph import Sources, below, freed_words, is_freed, model_names
 from tinygrad_nn.viz.trace.model import Failure, Trace
 from tinygrad_nn.viz.trace.recorder import record, write
@@ -103,7 +104,7 @@ class Drawing:
     @cached_property
     def _scene(self) -> Scene:
         back = self._options["flow"] == "backward"
-        return compose(self.view, back=back)
+        return with_references(compose(self.view, back=back))
 
     def content(self, format: str | None = None) -> bytes:
         """The drawing as the bytes of a file of `format`.
@@ -128,18 +129,8 @@ class Drawing:
             OSError: The folder does not exist or cannot be written to.
             DrawingError: As for `content`.
         """
-        path = Path(path)
-        content = self.content(SUFFIXES.get(path.suffix.lower(), self.format))
-        try:
-            write_atomic(path, content)
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"draw: the drawing was not saved: {error.strerror}; expected the name of a file "
-                "in a folder that exists and can be written to",
-                str(path),
-            ) from error
-        return path
+        content = self.content(SUFFIXES.get(Path(path).suffix.lower(), self.format))
+        return saved(path, content, "draw: the drawing")
 
     @cached_property
     def _direction(self) -> str:

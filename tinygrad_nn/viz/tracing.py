@@ -15,13 +15,13 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_nn import ops
-from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import OperandError, OptionError
 from tinygrad_nn.viz.drawing import Drawing, draw
 from tinygrad_nn.viz.explain import Explanation, explain
 from tinygrad_nn.viz.page.stepper import stepper_page
+from tinygrad_nn.viz.saving import saved
 from tinygrad_nn.viz.trace.file import dumps, load
 from tinygrad_nn.viz.trace.graph import (
     Sources,
@@ -59,7 +59,7 @@ class Pass(Trace):
         Raises:
             OSError: The folder does not exist or cannot be written to.
         """
-        return _written(path, dumps(self), "trace")
+        return saved(path, dumps(self), "trace: it")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -95,7 +95,7 @@ class Pass(Trace):
             OptionError: An option is none of its choices.
             OSError: The folder does not exist or cannot be written to.
         """
-        return _written(path, stepper_page(self, **options), "page")
+        return saved(path, stepper_page(self, **options), "page: it")
 
     def draw(
         self, format: str | None = None, path: str | Path | None = None, **options: Any
@@ -347,17 +347,3 @@ def _advise(error: Exception) -> None:
 
 def _words(failure: Failure | None) -> str:
     return "" if failure is None else failure.message
-
-
-def _written(path: str | Path, text: str, what: str) -> Path:
-    path = Path(path)
-    try:
-        write_atomic(path, text.encode())
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{what}: it was not saved: {error.strerror}; expected the name of a file in a folder "
-            "that exists and can be written to",
-            str(path),
-        ) from error
-    return path

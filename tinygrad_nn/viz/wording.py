@@ -66,7 +66,7 @@ def times(shape: tuple[int, ...]) -> str:
 
 def counted(count: int, thing: str) -> str:
     """`1 node`, `12,560 nodes`, `3 classes`."""
-    ending = "" if count == 1 else "es" if thing.endswith(("s", "x", "ch", "sh")) else "s"
+    ending = "" if count == 1 else "es" if thing.endswith(("s", "x")) else "s"
     return f"{count:,} {thing}{ending}"
 
 

@@ -14,7 +14,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
-from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import OperandError, OptionError
 from tinygrad_nn.viz.diff.comparing import compared
@@ -28,6 +27,7 @@ from tinygrad_nn.viz.diff.words import table, verdict
 from tinygrad_nn.viz.drawing import LIMIT
 from tinygrad_nn.viz.page.assemble import framed
 from tinygrad_nn.viz.picture import program
+from tinygrad_nn.viz.saving import saved
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.tracing import trace
 
@@ -99,9 +99,7 @@ class Diff(Comparison):
             OptionError: An option is none of its choices.
             OSError: The folder does not exist or cannot be written to.
         """
-        target = Path(path)
-        write_atomic(target, self.html(**options).encode())
-        return target
+        return saved(path, self.html(**options), "compare: the page")
 
     def __str__(self) -> str:
         return table(self)
@@ -154,8 +152,8 @@ def compare(
         True
     """
     checked_tolerances(rtol, atol)
-    sides = [_traced(x, model, name) for x, name in ((before, "before"), (after, "after"))]
-    return Diff.of(compared(*sides, rtol, atol))
+    one, other = _traced(before, model, "before"), _traced(after, model, "after")
+    return Diff.of(compared(one, other, rtol, atol))
 
 
 def _traced(x: Any, model: Any, name: str) -> Trace:

@@ -137,7 +137,7 @@ class DiffDrawing(Drawing):
     @cached_property
     def svg(self) -> str:
         """SVG text."""
-        found = _GROUP.sub(self._class, Drawing.svg.func(self))  # type: ignore[attr-defined]
+        found = _GROUP.sub(self._class, super().svg)
         scope = found.partition('id="')[2].partition('"')[0]
         return found.replace("</style>", f"{style(scope, self._options['theme'])}</style>", 1)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
 
 from tinygrad_nn.viz.trace.model import Record, Trace
 
@@ -29,13 +30,20 @@ def matched(before: Trace, after: Trace) -> dict[int, int]:
     number of records, some hundred times the logarithm of it where little is alike.
     """
     sides = _Side(before), _Side(after)
+    if sides[1].order() < sides[0].order():
+        # Of equally good answers the same one is given, whichever trace comes first.
+        return dict(sorted((y, x) for x, y in _matched((sides[1], sides[0])).items()))
+    return dict(sorted(_matched(sides).items()))
+
+
+def _matched(sides: tuple[_Side, _Side]) -> dict[int, int]:
     pairs: dict[int, int] = {}
-    gaps = [(0, len(before.records), 0, len(after.records))]
+    gaps = [(0, len(sides[0].records), 0, len(sides[1].records))]
     for tier in _tiers(sides):
         gaps = [rest for gap in gaps for rest in _filled(*tier, gap, pairs)]
     _renamed_order(sides, pairs)
     _along(sides, pairs)
-    return dict(sorted(pairs.items()))
+    return pairs
 
 
 class _Side:
@@ -51,6 +59,14 @@ class _Side:
             self.inputs[e.target].append((e.source, e.slot))
             self.users[e.source].append((e.target, e.slot))
         self.scopes = [_scope_words(trace, r.scope) for r in self.records]
+
+    def order(self) -> list[tuple[Any, ...]]:
+        """Everything that labels are made of."""
+        return [
+            (r.op or "", bool(r.name), _name(r), self.scopes[r.key], r.value.shape, r.params,
+             r.role.value, self.inputs[r.key])
+            for r in self.records
+        ]  # fmt: skip
 
     def labels(self, tier: Callable[[_Side, Record], Hashable], known: _Interned) -> list[int]:
         return [known.setdefault(tier(self, r), len(known)) for r in self.records]
@@ -234,7 +250,10 @@ def _renamed_order(sides: tuple[_Side, _Side], pairs: dict[int, int]) -> None:
     def named(side: _Side, r: Record) -> Hashable:
         return (r.op, r.name) if r.named else None
 
-    for tier in (named, _place, _module):
+    def leaf(side: _Side, r: Record) -> Hashable:
+        return (_kind(r), _tail(r), r.role, r.value.shape) if r.op is None else None
+
+    for tier in (named, _place, _module, leaf):
         taken = set(pairs.values())
         rest = [r for r in sides[0].records if r.key not in pairs]
         other = [r for r in sides[1].records if r.key not in taken]

@@ -84,7 +84,7 @@ def verdict(d: Comparison) -> str:
 
 def table(d: Comparison) -> str:
     """Everything of note as text: the largest changes first, then what is new and absent."""
-    rows = [("", "node", "value", "by", "gradient", "by")]
+    rows: list[tuple[str, ...]] = [("", "node", "value", "by", "gradient", "by")]
     rows += [_row(pair) for pair in d.changed[:_ROWS]]
     for mark, records in (("new", d.new), ("absent", d.absent)):
         rows += [_lone(mark, r) for r in records[:_ROWS]]

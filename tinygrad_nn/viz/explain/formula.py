@@ -93,6 +93,7 @@ class _Pieces:
         self.found: dict[int, Expr] = {}
         self.size: dict[int, int] = {}
         self.named: dict[int, Line] = {}
+        self.sums = 0
 
     def put(self, key: int, expr: Expr, *, uses: int, fixed: bool = False) -> None:
         """Keep the formula of `key`, under a name if it is long or needed often."""
@@ -163,6 +164,7 @@ def derivative_formula(net: Net) -> Formula | None:
         return None
     trace = net.trace
     called = names(trace)
+    taken = set(called)
     values = _values(trace, called)
     root, start = Symbol(called[trace.root.key]), net.start
 
@@ -174,7 +176,7 @@ def derivative_formula(net: Net) -> Formula | None:
     terms: dict[int, list[Expr]] = defaultdict(list, {trace.root.key: [ONE]})
     for key in reversed(net.between):
         uses = len(net.edges.get(key, ()))
-        total = _sum(terms.pop(key), slopes, called)
+        total = _sum(terms.pop(key), slopes, taken)
         slopes.put(key, total, uses=uses, fixed=key == start)
         for edge in net.edges.get(key, ()):
             term = _handed(edge, slopes.found[key], trace, onto, values, called)
@@ -182,21 +184,23 @@ def derivative_formula(net: Net) -> Formula | None:
     return _gathered(Line(slope(start), slopes.found[start]), [slopes, values])
 
 
-def _sum(terms: list[Expr], slopes: _Pieces, called: list[str]) -> Expr:
+def _sum(terms: list[Expr], slopes: _Pieces, taken: set[str]) -> Expr:
     """Their sum; of very many the partial sums get names."""
     total = terms[0]
     for term in terms[1:]:
         if _size(total) > PIECE:
-            number = -1 - sum(key < 0 for key in slopes.named)
-            symbol = Symbol(_fresh(f"s_{-number}", called))
-            slopes.named[number] = Line(symbol, total)
+            slopes.sums += 1
+            symbol = Symbol(_fresh(f"s_{slopes.sums}", taken))
+            slopes.named[-slopes.sums] = Line(symbol, total)
             total = symbol
         total = call("add", (total, term))
     return total
 
 
-def _fresh(name: str, called: list[str]) -> str:
-    return _fresh(f"{name}0", called) if name in called else name
+def _fresh(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "0"
+    return name
 
 
 def _handed(

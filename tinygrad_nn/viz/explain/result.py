@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.viz.explain.formula import Formula, derivative_formula, value_formula
 from tinygrad_nn.viz.explain.net import Net
 from tinygrad_nn.viz.explain.page import Table, notebook, page
+from tinygrad_nn.viz.saving import saved
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.wording import clean, number, shorten, signed
 
@@ -195,8 +195,7 @@ class Explanation:
             text = page(self._heading, self.notes, self.tables(), self._shown)
         else:
             text = {".tex": self.latex, ".mml": self.mathml}.get(suffix, str(self)) + "\n"
-        write_atomic(Path(path), text.encode("utf-8", "backslashreplace"))
-        return Path(path)
+        return saved(path, text, "explain: it")
 
     @property
     def _shown(self) -> str:

@@ -73,8 +73,8 @@ def explain(
         L = a · b + a²
         ∂L/∂a = 2 · a + b
     """
-    if top < 1:
-        raise OptionError(f"explain: got top={top}, expected at least 1")
+    if not hasattr(top, "__index__") or top < 1:
+        raise OptionError(f"explain: got top={top!r:.60}, expected a whole number from 1 on")
     if isinstance(of, Trace):
         return _recorded(of, _key(of, x), index, top)
     if of is None:

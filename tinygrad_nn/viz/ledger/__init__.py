@@ -51,10 +51,10 @@ def ledger(x: Any, *, model: Any = None) -> Ledger:
         >>> print(tg.ledger(tg.exp(x).sum()))  # doctest: +ELLIPSIS
         memory kept for the backward pass of sum_1: 7.82 KiB by the graph, of which no ...
         <BLANKLINE>
-               bytes  what   shape          made by  why it is kept
-           7.812 KiB  x      1000 elements  input    yours; no gradient rule reads it
-           7.812 KiB  exp_1  1000 elements  exp      read by exp_1 for x
-             8 bytes  sum_1                 sum      no gradient rule reads it; ...
+            bytes  what   shape          made by  why it is kept
+        7.812 KiB  x      1000 elements  input    yours; no gradient rule reads it
+        7.812 KiB  exp_1  1000 elements  exp      read by exp_1 for x
+          8 bytes  sum_1                 sum      no gradient rule reads it; ...
     """
     if not isinstance(x, Node):
         raise OperandError(

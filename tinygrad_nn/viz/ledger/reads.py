@@ -7,7 +7,6 @@ operation: those it needs; of the others at most the shape.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_nn.core.node import WATCH, Node, mode_bit
@@ -56,18 +55,19 @@ def _reads(op: Op, node: Node) -> tuple[frozenset[int], ...]:
     everything = frozenset(range(RESULT, len(inputs)))
     g = cls.wrap(cls.one(node._data), LEAF)
     y = cls.wrap(node._data, LEAF)
-    # A plain Python number, such as the exponent of x**2, stays one.
+    # A plain Python number, such as the exponent of x**2, stays one, and is taken to be read.
     args = [
         cls.wrap(value, LEAF) if isinstance(p, Node) or type(value) is type(node._data) else value
         for p, value in zip(inputs, node.values, strict=True)
     ]
     place = {y: RESULT, **{arg: slot for slot, arg in enumerate(args) if isinstance(arg, Node)}}
+    plain = {slot for slot, arg in enumerate(args) if not isinstance(arg, Node)}
     found: list[frozenset[int]] = []
     for slot, p in enumerate(inputs):
         if not isinstance(p, Node):
             found.append(frozenset())
             continue
-        read: set[int] = set()
+        read = set(plain)
 
         def note(_op: Op, result: Node, used: tuple[Any, ...], _params: Any) -> None:
             read.update(place[x] for x in used if isinstance(x, Node) and x in place)  # noqa: B023
@@ -83,8 +83,3 @@ def _reads(op: Op, node: Node) -> tuple[frozenset[int], ...]:
             read.add(place[given])
         found.append(frozenset(read))
     return tuple(found)
-
-
-def saved_by(reads: Sequence[frozenset[int]]) -> frozenset[int]:
-    """What any of the rules reads."""
-    return frozenset().union(*reads)

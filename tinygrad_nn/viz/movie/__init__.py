@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
-from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import FreedGraphError, OperandError, OptionError
 from tinygrad_nn.viz.movie.file import dumps, read
@@ -20,9 +19,10 @@ from tinygrad_nn.viz.movie.model import Column, columns_of, frame_of
 from tinygrad_nn.viz.movie.model import Frame as Frame
 from tinygrad_nn.viz.movie.page import movie_page
 from tinygrad_nn.viz.page.assemble import framed
+from tinygrad_nn.viz.saving import saved
 from tinygrad_nn.viz.trace.graph import model_names
 from tinygrad_nn.viz.trace.model import Trace
-from tinygrad_nn.viz.tracing import trace
+from tinygrad_nn.viz.tracing import Pass, trace
 
 __all__ = ["Frame", "Movie", "movie"]
 
@@ -42,18 +42,18 @@ class Movie:
 
     def __init__(self, model: Any = None, every: int = 1, most: int = 500) -> None:
         for name, got, least in (("every", every, 1), ("most", most, 2)):
-            if isinstance(got, bool) or not isinstance(got, int) or got < least:
+            if type(got) is not int or got < least:
                 raise OptionError(f"movie: got {name}={got!r}, expected a whole number >= {least}")
         model_names(model)
         self.every, self.most = every, most
         self.frames: list[Frame] = []
         self._model = model
         self._calls = 0
-        self._trace: Trace | None = None
+        self._trace: Pass | None = None
         self._columns: tuple[Column, ...] = ()
 
     @property
-    def trace(self) -> Trace:
+    def trace(self) -> Pass:
         """The first pass.
 
         Raises:
@@ -96,7 +96,7 @@ class Movie:
                 "use loss.backward(retain_graph=True)"
             )
         if self._trace is None:
-            self._trace, self._columns = found, columns_of(found)
+            self._trace, self._columns = Pass.of(found), columns_of(found)
         self.frames.append(
             frame_of(self._trace, self._columns, found, call if step is None else int(step))
         )
@@ -162,9 +162,7 @@ class Movie:
             OptionError: An option is none of its choices.
             OSError: The folder does not exist or cannot be written to.
         """
-        target = Path(path)
-        write_atomic(target, self.html(**options).encode())
-        return target
+        return saved(path, self.html(**options), "movie: the page")
 
     def save(self, path: str | Path) -> Path:
         """Write it as a JSON file, completely or not at all.
@@ -176,9 +174,7 @@ class Movie:
             OperandError: Nothing was recorded yet.
             OSError: The folder does not exist or cannot be written to.
         """
-        target = Path(path)
-        write_atomic(target, dumps(self.trace, self._columns, self.frames).encode())
-        return target
+        return saved(path, dumps(self.trace, self._columns, self.frames), "movie: it")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -191,7 +187,8 @@ class Movie:
             OSError: It cannot be read.
         """
         found = cls()
-        found._trace, found._columns, found.frames = read(Path(path))
+        first, found._columns, found.frames = read(Path(path))
+        found._trace = Pass.of(first)
         found.most = max(found.most, len(found.frames))
         found._calls = len(found.frames)
         return found

@@ -31,6 +31,7 @@ _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _ENTRIES = frozenset(("format", "v", "trace", "columns", "frames", "numbers"))
 _ADVICE = "the file is damaged or was written by something else: write it again with movie.save"
 _MOST_STEPS = 2**63
+_FINEST = 1e-13
 
 
 def dumps(trace: Trace, columns: Sequence[Column], frames: Sequence[Frame]) -> str:
@@ -47,12 +48,27 @@ def dumps(trace: Trace, columns: Sequence[Column], frames: Sequence[Frame]) -> s
 
 
 def table(frames: Sequence[Frame], columns: int, digits: int | None = None) -> list[list[Any]]:
-    """For each column its numbers over the frames, one alone if they are all equal."""
+    """For each column its numbers over the frames, one alone if they are all equal.
+
+    With `digits` they are rounded, so that the first four digits are still the true ones.
+    """
     found = []
     for k in range(columns):
-        plain = [_plain(frame.numbers[k], digits) for frame in frames]
+        numbers = [frame.numbers[k] for frame in frames]
+        shown = None if digits is None else max(digits, _needed(numbers))
+        plain = [_plain(x, shown) for x in numbers]
         found.append(plain[:1] if plain.count(plain[0]) == len(plain) else plain)
     return found
+
+
+def _needed(numbers: Sequence[float | None]) -> int:
+    """Digits by which numbers that hardly change can still be told apart, for a smooth line."""
+    finite = [x for x in numbers if x is not None and math.isfinite(x)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    span, size = high - low, max(abs(low), abs(high))
+    if not math.isfinite(span) or span <= size * _FINEST:
+        return 0
+    return 3 + math.ceil(math.log10(size / span))
 
 
 def _plain(x: float | None, digits: int | None) -> float | str | None:
@@ -63,6 +79,9 @@ def _plain(x: float | None, digits: int | None) -> float | str | None:
     if digits is None:
         return x
     rounded = float(f"{x:.{digits}g}")
+    if f"{rounded:.3e}" != f"{x:.3e}":
+        # Rounded twice it would not be the number that four digits of it are.
+        return x
     return int(rounded) if rounded.is_integer() and abs(rounded) < 10**digits else rounded
 
 

@@ -244,7 +244,9 @@ byId("graph").addEventListener("click", (/** @type {MouseEvent} */ event) => {
 });
 
 // Graphs of single numbers have no shapes and ranges.
-for (const [k, figure] of [[2, null], [4, "mean"], [5, "low"], [6, "high"]]) {
+/** @type {[number, string | null][]} */
+const figureColumns = [[2, null], [4, "mean"], [5, "low"], [6, "high"]];
+for (const [k, figure] of figureColumns) {
   if (movie.columns.some(([, name]) => name === (figure || "norm"))) continue;
   for (const row of byId("table").rows) row.cells[k].hidden = true;
 }

@@ -69,6 +69,7 @@ class Sign(NamedTuple):
         text, latex, mathml: The sign in each language.
         level: How tightly it binds; arguments that bind less are put in brackets.
         right: How tightly the second argument has to bind.
+        drawn: The sign in a circle of a drawing; empty for one that is drawn with its name.
     """
 
     text: str
@@ -76,18 +77,19 @@ class Sign(NamedTuple):
     mathml: str
     level: int
     right: int
+    drawn: str = ""
 
 
 COMPARE, SUM, NEGATIVE, PRODUCT, POWER, TAIL, ATOM = range(7)
 
 SIGNS = {
-    "add": Sign("+", "+", "+", SUM, SUM),
-    "subtract": Sign("−", "-", "−", SUM, PRODUCT),
-    "multiply": Sign("·", r"\cdot", "·", PRODUCT, PRODUCT),
-    "divide": Sign("/", "/", "/", PRODUCT, POWER),
-    "matmul": Sign("@", r"\,", "", PRODUCT, POWER),
-    "negative": Sign("−", "-", "−", NEGATIVE, PRODUCT),
-    "pow": Sign("^", "^", "^", POWER, TAIL),
+    "add": Sign("+", "+", "+", SUM, SUM, "+"),
+    "subtract": Sign("−", "-", "−", SUM, PRODUCT, "−"),
+    "multiply": Sign("·", r"\cdot", "·", PRODUCT, PRODUCT, "×"),
+    "divide": Sign("/", "/", "/", PRODUCT, POWER, "÷"),
+    "matmul": Sign("@", r"\,", "", PRODUCT, POWER, "@"),
+    "negative": Sign("−", "-", "−", NEGATIVE, PRODUCT, "−"),
+    "pow": Sign("^", "^", "^", POWER, TAIL, "^"),
     "greater": Sign(">", ">", "&gt;", COMPARE, SUM),
     "greater_equal": Sign(">=", r"\ge", "≥", COMPARE, SUM),
     "less": Sign("<", "<", "&lt;", COMPARE, SUM),
@@ -95,7 +97,9 @@ SIGNS = {
     "equal": Sign("==", "=", "=", COMPARE, SUM),
     "not_equal": Sign("!=", r"\ne", "≠", COMPARE, SUM),
 }
-"""Signs by operation; whatever is not here is a function of its own name."""
+"""Signs by operation; whatever is not here is a function of its own name.
+
+The page of the stepper has the drawn ones once more, in `words.js`; a test compares them."""
 
 # They change the shape or dtype as NumPy does by itself, or nothing at all.
 _HIDDEN = frozenset({"astype", "broadcast_to", "copy", "positive", "sum_to", "widened"})

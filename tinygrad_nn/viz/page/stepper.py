@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
-from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.page.assemble import assemble, source
 from tinygrad_nn.viz.trace.file import to_json
@@ -17,7 +14,7 @@ from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.view.groups import groups
 from tinygrad_nn.viz.wording import clean, shorten
 
-__all__ = ["save_html", "stepper_page"]
+__all__ = ["stepper_page"]
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "level": ("auto", "module", "op", "scalar"),
@@ -59,9 +56,14 @@ def stepper_page(
             raise OptionError(
                 f"stepper page: got {name}={got!r}, expected one of {', '.join(CHOICES[name])}"
             )
-    if step < 0:
-        raise OptionError(f"stepper page: got step={step}, expected 0 or more")
-    options = {"level": level, "theme": theme, "step": step}
+    if not isinstance(step, int) or step < 0:
+        raise OptionError(f"stepper page: got step={step!r:.60}, expected a whole number from 0 on")
+    if title is not None and not isinstance(title, str):
+        raise OptionError(
+            f"stepper page: got a title of type {type(title).__name__}, expected a text"
+        )
+    # No page has more steps than its script can count.
+    options = {"level": level, "theme": theme, "step": min(step, 2**53 - 1)}
     if title is not None:
         options["title"] = title
     heading = title or f"Backward pass of {shorten(clean(trace.root.name)) or 'a constant'}"
@@ -72,22 +74,6 @@ def stepper_page(
         scripts=_texts(".js"),
         data={"trace": {"trace": to_json(trace), "groups": _groups(trace), "options": options}},
     )
-
-
-def save_html(trace: Trace, path: str | os.PathLike[str], **options: Any) -> Path:
-    """Write the page of `trace` to a file, whole or not at all, and give its path.
-
-    Args:
-        trace: The pass to show.
-        path: Name of the file.
-        **options: As for `stepper_page`.
-
-    Raises:
-        OSError: The folder does not exist or cannot be written to.
-    """
-    found = Path(path)
-    write_atomic(found, stepper_page(trace, **options).encode("utf-8"))
-    return found
 
 
 def _groups(trace: Trace) -> list[dict[str, Any]]:

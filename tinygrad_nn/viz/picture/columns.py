@@ -8,6 +8,7 @@ keep the order and the distances, by pooling what would come too close.
 from __future__ import annotations
 
 from itertools import pairwise
+from operator import sub
 
 from tinygrad_nn.viz.picture.layers import Layers, straight
 
@@ -18,6 +19,8 @@ _THIN = 12
 _STRAIGHT = 32.0
 """Pull within a straight line; that of any other link is 1."""
 _SWEEPS = 24
+_STILL = 0.05
+"""Movement of all lines in a turn below which they stay."""
 
 
 def columns(layers: Layers) -> list[float]:
@@ -131,7 +134,9 @@ class _Columns:
         for _ in range(160 if len(runs) < 200 else 16):
             wish = [(at[k] + sum(at[j] for j in pull) / len(pull)) / 2 if pull else at[k]
                     for k, pull in enumerate(pulls)]  # fmt: skip
-            at = _apart(wish, masses, lefts)
+            before, at = at, _apart(wish, masses, lefts)
+            if max(map(abs, map(sub, at, before)), default=0.0) < _STILL:
+                break
         for k, run in enumerate(runs):
             for i in run:
                 self.x[i] = at[k]

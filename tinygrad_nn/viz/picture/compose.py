@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tinygrad_nn.viz.picture import notes
@@ -15,7 +16,7 @@ from tinygrad_nn.viz.picture.nodes import (
     operation_box,
 )
 from tinygrad_nn.viz.picture.scene import Arrow, Box, Frame, Line, Scene, Text, boxed
-from tinygrad_nn.viz.trace.model import Record, Role
+from tinygrad_nn.viz.trace.model import Edge, Record, Role
 from tinygrad_nn.viz.view.model import Cluster, Link, Part, View
 from tinygrad_nn.viz.wording import clean, counted, shorten
 
@@ -140,6 +141,7 @@ class _Composer:
         r = self._record(part)
         slot = edges[0].slot if r is not None and len(edges) == 1 else None
         label: Box | None = None
+        says = True
         if len(edges) == 1 and r is not None and (end != part.key or back):
             e = edges[0]
             label = label_box(e, self.records[e.target], self.records[e.source], back=back)
@@ -148,11 +150,25 @@ class _Composer:
         shown = self.parts[link.source].kind == "node"
         if label is None and link.label and not shown and not back:
             label = self._label(link, [Line(middle=Text(shorten(clean(link.label)), "small"))])
+            says = False
         if label is not None:
             home = self._common(self.parts[link.source].cluster, part.cluster)
             if home is not None:
                 self.homes[label.key] = home
-        self.arrows.append(Arrow(link.source, end, label, slot, back))
+        self.arrows.append(
+            Arrow(link.source, end, label, slot, back, self._brings(edges),
+                  says and label is not None)
+        )  # fmt: skip
+
+    def _brings(self, edges: Sequence[Edge]) -> str:
+        """Names of what some uses are of: one, or the first and last of several."""
+        names = dict.fromkeys(clean(self.records[e.source].name) for e in edges)
+        known = [name for name in names if name]
+        if not known:
+            return ""
+        if len(known) == 1:
+            return known[0]
+        return f"{shorten(known[0], 12)} … {shorten(known[-1], 12)} ({len(names)})"
 
     def _label(self, link: Link, lines: list[Line]) -> Box | None:
         if not lines:

@@ -37,6 +37,7 @@ _SHAPES = {
     "result": f'style="rounded,filled" fillcolor="{_P.result_fill}" color="{_P.result_fill}" '
     f'fontcolor="{_P.result_text}"',
     "operation": f'style="rounded,filled" fillcolor="{_P.ground}" color="{_P.edge}"',
+    "reference": f'style="rounded,dashed" color="{_P.line}" fontcolor="{_P.muted}"',
     "left out": f'style="dotted" color="{_P.edge}" fontcolor="{_P.muted}"',
 }
 _COLOURS = {"muted": _P.muted, "plus": _P.plus, "minus": _P.minus, "warn": _P.alarm}
@@ -74,7 +75,7 @@ def to_dot(scene: Scene, direction: str = "TB") -> str:
 def _nodes(scene: Scene) -> Iterator[str]:
     """Boxes, those in frames within their clusters."""
     boxes: dict[str | None, list[Box]] = {}
-    for box in scene.boxes:
+    for box in (*scene.boxes, *scene.references):
         boxes.setdefault(scene.homes.get(box.key), []).append(box)
     frames: dict[str | None, list[int]] = {}
     for k, frame in enumerate(scene.frames):
@@ -181,13 +182,14 @@ def _words(text: Text, colours: dict[str, str]) -> str:
 
 
 def _edges(scene: Scene) -> Iterator[str]:
-    at = {box.key: k for k, box in enumerate(scene.boxes)}
-    links = [(at[a.source], at[a.target]) for a in scene.arrows]
+    at = {box.key: k for k, box in enumerate((*scene.boxes, *scene.references))}
+    arrows = [arrow for arrow in scene.arrows if arrow.is_drawn]
+    links = [(at[a.reference or a.source], at[a.target]) for a in arrows]
     spine = [at[key] for key in scene.spine if key in at]
     lines = straight(len(at), links, spine)
-    for arrow, is_straight in zip(scene.arrows, lines, strict=True):
+    for arrow, is_straight in zip(arrows, lines, strict=True):
         attributes = " ".join(_arrow(arrow, is_straight))
-        ends = f"  {_name(arrow.source)} -> {_name(arrow.target)}"
+        ends = f"  {_name(arrow.reference or arrow.source)} -> {_name(arrow.target)}"
         yield f"{ends} [{attributes}]" if attributes else ends
 
 

@@ -16,7 +16,7 @@ _KINDS = {
     "input": "input", "parameter": "parameter", "constant": "constant",
     "intermediate value": "intermediate value", "operation": "operation", "module": "module",
     "repeat": "equal modules in a row", "chain": "operations in a row", "rest": "other operations",
-    "result": "result",
+    "result": "result", "reference": "name of what comes from farther away",
 }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def foot(scene: Scene, width: float, top: float) -> Foot:
 
 
 def _entries(scene: Scene) -> list[tuple[str, str, float, tuple[int, ...]]]:
-    kinds = {box.kind for box in scene.boxes}
+    kinds = {box.kind for box in (*scene.boxes, *scene.references)}
     found: list[tuple[str, str, float, tuple[int, ...]]] = [
         (kind, words, 26, ()) for kind, words in _KINDS.items() if kind in kinds
     ]

@@ -65,18 +65,26 @@ class Layers:
         above, below: Items that each item is linked to, one layer up and down.
         rows: Items of each layer from left to right.
         spine: Boxes that ought to stand in one straight line.
+        inner: How many boxes are not bounds.
     """
 
     def __init__(
-        self, sizes: Sequence[Size], links: Sequence[tuple[int, int]], spine: Sequence[int] = ()
+        self,
+        sizes: Sequence[Size],
+        links: Sequence[tuple[int, int]],
+        spine: Sequence[int] = (),
+        *,
+        is_bounded: bool = False,
     ) -> None:
+        """Lay `sizes` in layers; bounded, the last two stand before and behind all others."""
         self.sizes = list(sizes)
         self.links = links
         self.spine = spine
         self.boxes = len(sizes)
+        self.inner = self.boxes - 2 if is_bounded else self.boxes
         repeats = Counter(links)
         # A repeated link is bent once, so that its copies run side by side.
-        self.spans = [2 if repeats[link] > 1 else 1 for link in links]
+        self.spans = [2 if repeats[k] > 1 and max(k) < self.inner else 1 for k in links]
         self.layer = self._layers()
         self.chains = [self._chain(a, b) for a, b in links]
         self.above: list[list[int]] = [[] for _ in self.sizes]
@@ -96,15 +104,18 @@ class Layers:
             out[a].append((b, span))
             into[b].append(a)
             waiting[a] += 1
-        height = [0] * self.boxes
+        bounded = self.inner < self.boxes
+        height = [int(bounded and i != self.boxes - 1) for i in range(self.boxes)]
         ready = [i for i in range(self.boxes) if not waiting[i]]
         while ready:
             i = ready.pop()
-            height[i] = max((height[j] + span for j, span in out[i]), default=0)
+            height[i] = max((height[j] + span for j, span in out[i]), default=height[i])
             for a in into[i]:
                 waiting[a] -= 1
                 if not waiting[a]:
                     ready.append(a)
+        if bounded:
+            height[self.inner] = max(height[: self.inner], default=0) + 1
         top = max(height, default=0)
         return [top - h for h in height]
 

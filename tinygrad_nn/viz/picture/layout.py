@@ -48,6 +48,8 @@ def place(
     direction: str,
     spine: Sequence[int] = (),
     ports: Sequence[Ports] | None = None,
+    *,
+    is_bounded: bool = False,
 ) -> Placement:
     """Place boxes so that every link runs onward.
 
@@ -58,11 +60,12 @@ def place(
         spine: Positions in `sizes` that ought to stand in one straight line, each linked to
             the next.
         ports: Of each link; by default all are (None, None).
+        is_bounded: Whether the last two boxes are to stand before and behind all others.
     """
     if direction == "TB":
-        return _Curves(sizes, links, spine, ports).placement()
+        return _Curves(sizes, links, spine, ports, is_bounded).placement()
     flipped = [Size(s.height, s.width, s.is_round) for s in sizes]
-    p = _Curves(flipped, links, spine, ports).placement()
+    p = _Curves(flipped, links, spine, ports, is_bounded).placement()
     return Placement(
         tuple((y, x) for x, y in p.centres),
         tuple(tuple((y, x) for x, y in curve) for curve in p.curves),
@@ -80,9 +83,10 @@ class _Curves:
         links: Sequence[tuple[int, int]],
         spine: Sequence[int],
         ports: Sequence[Ports] | None,
+        is_bounded: bool,
     ) -> None:
         self.ports = ports or [(None, None)] * len(links)
-        layers = Layers(sizes, links, spine)
+        layers = Layers(sizes, links, spine, is_bounded=is_bounded)
         self.links = links
         self.sizes, self.boxes, self.rows = layers.sizes, layers.boxes, layers.rows
         self.layer, self.chains, self.below = layers.layer, layers.chains, layers.below

@@ -156,12 +156,8 @@ class _Nested:
             return _Inside(Size(int(p.width), int(p.height)),
                            at=dict(zip(items, p.centres, strict=True)),
                            curves=dict(zip(numbers, p.curves, strict=True)))  # fmt: skip
-        known = len(links)
-        starts, ends = {a for a, _ in links}, {b for _, b in links}
-        links += [(first, k) for k in range(first) if k not in ends]
-        links += [(k, last) for k in range(first) if k not in starts]
-        ports += [(None, None)] * (len(links) - known)
-        p = place([*sizes, Size(0, 0), Size(0, 0)], links, self.direction, spine, ports)
+        sizes += [_NOTHING, _NOTHING]
+        p = place(sizes, links, self.direction, spine, ports, is_bounded=True)
         return self._framed(frame, items, numbers, links, spine, p)
 
     def _port(self, item: int | None, number: int) -> float | None:
@@ -197,14 +193,14 @@ class _Nested:
         along = 1 if self.direction == "TB" else 0
         across = 1 - along
         curves = list(p.curves)
-        begin, end = 0.0, (p.width, p.height)[along]
         for k, (a, b) in enumerate(links):
             if a == first:
-                begin, curves[k] = curves[k][3][along], curves[k][3:]
+                curves[k] = curves[k][3:]
             if b == last:
-                end, curves[k] = curves[k][-4][along], curves[k][:-3]
+                curves[k] = curves[k][:-3]
         rectangles = [self._within(item, c) for item, c in zip(items, p.centres, strict=False)]
         low, high = _extent(rectangles, curves[: len(numbers)], across)
+        begin, end = _extent(rectangles, (), along)
         corner, extent = [0.0, 0.0], [0.0, 0.0]
         corner[along], extent[along] = begin, end - begin
         corner[across], extent[across] = low, high - low

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinygrad_nn.viz.notation.expression import SIGNS
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
 from tinygrad_nn.viz.trace.model import Edge, Record, Summary, Trace
@@ -20,8 +21,7 @@ from tinygrad_nn.viz.wording import (
 __all__ = ["SYMBOLS", "about", "adds_lines", "compact_box", "gradient_cell", "label_box",
            "left_out_box", "node_box", "operation_box"]  # fmt: skip
 
-SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "pow": "^", "negative": "−",
-           "matmul": "@"}  # fmt: skip
+SYMBOLS = {op: sign.drawn for op, sign in SIGNS.items() if sign.drawn}
 _COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logaddexp", "hypot"}
 _ORDINALS = ("1st", "2nd", "3rd")
 _STOPPED = {

@@ -118,8 +118,9 @@ class Box:
     Attributes:
         key: That of the part (`n3` for the record 3, `g2` for a group), `o3` for the operation
             that made record 3, `e3-1` for the label of the use in its slot 1 (`e-g1-g2` of a
-            link of groups), `m3` for its inputs that were left out.
-        kind: Value of a `Role`, the kind of a part, "operation", "label" or "left out".
+            link of groups), `r-` and a key for a reference, `m3` for its inputs that were left out.
+        kind: Value of a `Role`, the kind of a part, "operation", "label", "reference" or
+            "left out".
         lines: From top to bottom.
         about: Longer text, for a tooltip.
         alarm: Whether a number in it is not finite, or the pass broke here.
@@ -181,6 +182,10 @@ class Arrow:
 
     Attributes:
         back: Whether it is a step of the backward pass, and points back.
+        brings: Names of what comes along it.
+        says: Whether its label has figures of its own.
+        reference: Key of a box that stands for the source, which is far away.
+        is_drawn: Whether it has a line; one line from a reference may be that of several.
     """
 
     source: str
@@ -188,6 +193,10 @@ class Arrow:
     label: Box | None = None
     slot: int | None = None
     back: bool = False
+    brings: str = ""
+    says: bool = False
+    reference: str | None = None
+    is_drawn: bool = True
 
 
 @dataclass(frozen=True)
@@ -216,6 +225,7 @@ class Scene:
         notes: Sentences for below; those of `alarms` are bad news.
         homes: Frame of each box that is in one, labels included.
         spine: Keys of boxes that ought to stand in a straight line, labels included.
+        references: Boxes with the names of others that are far away.
     """
 
     title: str
@@ -228,16 +238,20 @@ class Scene:
     frames: tuple[Frame, ...] = ()
     homes: dict[str, str] = field(default_factory=dict)
     spine: tuple[str, ...] = ()
+    references: tuple[Box, ...] = ()
 
     @property
     def all_boxes(self) -> list[Box]:
-        """The boxes, and the labels of arrows."""
-        return [*self.boxes, *(a.label for a in self.arrows if a.label is not None)]
+        """The boxes, the labels of arrows, and the references."""
+        labels = (a.label for a in self.arrows if a.label is not None)
+        return [*self.boxes, *labels, *self.references]
 
     def links(self) -> Iterator[tuple[str, str]]:
         """Pieces of arrows between all boxes, those of one arrow together."""
         for arrow in self.arrows:
-            stops = [arrow.source, arrow.target]
+            if not arrow.is_drawn:
+                continue
+            stops = [arrow.reference or arrow.source, arrow.target]
             if arrow.label is not None:
                 stops.insert(1, arrow.label.key)
             yield from pairwise(stops)

@@ -85,7 +85,8 @@ def heat_step(norm: float) -> int:
         return -1
     if norm <= 0:
         return 0
-    return max(0, min(HEAT_STEPS, round(2 * (math.log10(norm) - _FAINTEST))))
+    # Halves go up, as in the script of the page.
+    return max(0, min(HEAT_STEPS, math.floor(2 * (math.log10(norm) - _FAINTEST) + 0.5)))
 
 
 def heat_colours(step: int, p: Palette) -> tuple[str, str]:
@@ -136,6 +137,7 @@ def style_sheet(scope: str, theme: str, heats: frozenset[int] = frozenset()) -> 
         f"#{scope} .parameter .shape {{ stroke-width: 2.5; }}\n"
         f"#{scope} .constant .shape {{ stroke-dasharray: 4 3; }}\n"
         f"#{scope} .left-out .shape {{ stroke-dasharray: 1.5 3; }}\n"
+        f"#{scope} .reference .shape {{ stroke-dasharray: 2 2; }}\n"
         f"#{scope} .hatch {{ fill: none; stroke-width: 6; }}\n"
     )
     colours = _colours(scope, DARK if theme == "dark" else LIGHT, heats)
@@ -167,6 +169,7 @@ def _colours(scope: str, p: Palette, heats: frozenset[int]) -> str:
         ".constant .shape": f"fill: {p.ground}; stroke: {p.line}",
         ".operation .shape": f"fill: {p.ground}; stroke: {p.edge}",
         ".left-out .shape": f"fill: {p.ground}; stroke: {p.edge}",
+        ".reference .shape": f"fill: {p.ground}; stroke: {p.line}",
         ".result .shape": f"fill: {p.result_fill}; stroke: {p.result_fill}",
         ".result text": f"fill: {p.result_text}",
         ".result .muted": f"fill: {p.result_muted}",

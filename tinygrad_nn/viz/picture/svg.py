@@ -105,8 +105,9 @@ def _description(scene: Scene) -> str:
 
 def _arrows(scene: Scene, placement: Placement) -> list[str]:
     curves = iter(placement.curves)
-    return [_arrow(a, [next(curves) for _ in range(1 if a.label is None else 2)])
-            for a in scene.arrows]  # fmt: skip
+    pieces = [a.is_drawn + (a.label is not None) for a in scene.arrows]
+    return [_arrow(a, [next(curves) for _ in range(count)])
+            for a, count in zip(scene.arrows, pieces, strict=True)]  # fmt: skip
 
 
 def _arrow(arrow: Arrow, curves: list[tuple[Point, ...]]) -> str:
@@ -195,7 +196,8 @@ def _shape(box: Box, centre: Point, corner: tuple[float, float, int], rule: floa
         at = f'cx="{_n(centre[0])}" cy="{_n(centre[1])}"'
         return f'<circle class="shape" {at} r="{box.width // 2}"/>'
     x, y, height = corner
-    radius = 12 if box.kind == "operation" and len(box.lines) == 1 else 7
+    is_pill = box.kind in ("operation", "reference") and len(box.lines) == 1
+    radius = 12 if is_pill else 7
     place = f'x="{_n(x)}" y="{_n(y)}" width="{box.width}" height="{height}" rx="{radius}"'
     shape = ""
     if box.kind == "repeat":

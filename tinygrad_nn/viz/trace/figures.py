@@ -21,6 +21,9 @@ SIDE = 32
 _SMALL, _LARGE = 1e-150, 1e150
 _FULL, _ODD = 127, -128
 
+_BLOCK = 2**20
+"""Arrays of more elements are read in blocks of so many: their copies could fill the memory."""
+
 
 def figure(payload: Any, *, picture: bool = True) -> Summary:
     """Figures of a payload: a Python number, or an array of numbers.
@@ -32,6 +35,8 @@ def figure(payload: Any, *, picture: bool = True) -> Summary:
     if type(payload) is float:
         return number(payload)
     array = np.asarray(payload)
+    if array.size > _BLOCK:
+        return _of_large(array, picture=picture)
     low, high, nans, infs = _range(array)
     flat, scale = _scaled(array, nans + infs, max(abs(low), abs(high)))
     known = isinstance(payload, (bool, int, float)) and not isinstance(payload, np.generic)
@@ -52,6 +57,50 @@ def figure(payload: Any, *, picture: bool = True) -> Summary:
             zeros=array.size - int(np.count_nonzero(array)),
             picture=_picture(array, scale) if picture and not few else None,
         )
+
+
+def _of_large(array: Any, *, picture: bool) -> Summary:
+    """The same figures, in three readings, with no copy that is larger than a block."""
+    low, high, count, zeros, nans = math.inf, -math.inf, 0, 0, 0
+    for block in _blocks(array):
+        good = block[np.isfinite(block)]
+        count += good.size
+        nans += int(np.isnan(block).sum())
+        zeros += block.size - int(np.count_nonzero(block))
+        if good.size:
+            low, high = min(low, float(good.min())), max(high, float(good.max()))
+    if not count:
+        low = high = 0.0
+    size = max(abs(low), abs(high))
+    scale = size if size and not _SMALL < size < _LARGE else 1.0
+    parts = (block[np.isfinite(block)] / scale for block in _blocks(array))
+    sums = [(float(good.sum()), float(np.dot(good, good))) for good in parts]
+    mean = math.fsum(s for s, _ in sums) / max(count, 1)
+    parts = (block[np.isfinite(block)] / scale - mean for block in _blocks(array))
+    spread = math.fsum(float(np.dot(off, off)) for off in parts) / max(count, 1)
+    return Summary(
+        shape=tuple(map(int, array.shape)),
+        dtype=str(array.dtype),
+        size=array.size,
+        elements=None,
+        mean=mean * scale,
+        deviation=math.sqrt(spread) * scale,
+        low=low,
+        high=high,
+        norm=math.sqrt(math.fsum(s for _, s in sums)) * scale,
+        nans=nans,
+        infs=array.size - count - nans,
+        zeros=zeros,
+        picture=_picture(array, scale) if picture else None,
+    )
+
+
+def _blocks(array: Any) -> Any:
+    """The elements as float64, block by block, however they lie in memory."""
+    return np.nditer(
+        array, ["external_loop", "buffered", "zerosize_ok"], ["readonly"],
+        op_dtypes=[np.float64], casting="unsafe", buffersize=_BLOCK,
+    )  # fmt: skip
 
 
 def number(x: float) -> Summary:
@@ -102,12 +151,12 @@ def _picture(array: Any, scale: float) -> Picture:
     """
     rows, columns = array.size // array.shape[-1], array.shape[-1]
     with np.errstate(all="ignore"):
-        plain = array.astype(np.float64) / scale
         if rows == 1 or columns == 1:
             high, wide = min(SIDE, array.size // SIDE), SIDE
-            means = _means(plain.reshape(1, -1), 1, high * wide).reshape(high, wide)
+            means = _means(array.reshape(1, -1), 1, high * wide, scale).reshape(high, wide)
         else:
-            means = _means(plain.reshape(rows, columns), min(SIDE, rows), min(SIDE, columns))
+            plain = array.reshape(rows, columns)
+            means = _means(plain, min(SIDE, rows), min(SIDE, columns), scale)
         good = np.isfinite(means)
         limit = float(np.abs(means[good]).max(initial=0.0))
         cells = np.full(means.shape, _ODD, np.int8)
@@ -116,10 +165,17 @@ def _picture(array: Any, scale: float) -> Picture:
     return Picture(int(high), int(wide), limit * scale, cells.tobytes())
 
 
-def _means(plain: Any, high: int, wide: int) -> Any:
+def _means(array: Any, high: int, wide: int, scale: float) -> Any:
     """Mean of each block; not finite where an element of the block is not."""
-    rows, columns = plain.shape
+    rows, columns = array.shape
     tops = np.arange(high) * rows // high
     lefts = np.arange(wide) * columns // wide
+    if array.size > _BLOCK:
+        across = [np.split(band, lefts[1:], axis=1) for band in np.split(array, tops[1:])]
+        return np.array([
+            [np.sum(b if scale == 1 else b / scale, dtype=np.float64) / b.size for b in cells]
+            for cells in across
+        ])
+    plain = array.astype(np.float64) / scale
     sums = np.add.reduceat(np.add.reduceat(plain, tops, axis=0), lefts, axis=1)
     return sums / np.outer(np.diff(tops, append=rows), np.diff(lefts, append=columns))

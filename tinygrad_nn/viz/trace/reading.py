@@ -127,7 +127,8 @@ class _Reader:
         if not isinstance(role, str) or role not in _ROLES:
             raise _BadError(f"role: got {_short(role)}, expected one of {', '.join(_ROLES)}")
         op = _place(x, "op", self.ops)
-        gradient = x.get("gradient")
+        value = _figure(x.get("value"), "value")
+        gradient = _amount(x.get("gradient"), "gradient", value.shape)
         self.records.append(Record(
             key=key,
             name=_text(x.get("name", "")),
@@ -136,8 +137,8 @@ class _Reader:
             op=None if op is None else op[0],
             params=tuple(_pair(pair) for pair in _list(x.get("params", []), "params")),
             arguments=() if op is None else op[1],
-            value=_figure(x.get("value"), "value"),
-            gradient=None if gradient is None else _figure(gradient, "gradient"),
+            value=value,
+            gradient=number(gradient) if isinstance(gradient, float) else gradient,
             missing=_text(x.get("missing", "")),
             left_out=_whole(x, "left_out", _MOST),
             changed=_flag(x, "changed"),
@@ -170,14 +171,15 @@ class _Reader:
         if (edge.target, edge.slot) in self.taken:
             raise _BadError("it is there twice")
         self.taken.add((edge.target, edge.slot))
+        shape = self.records[edge.source].value.shape
         self.uses[edge.target, edge.slot] = Edge(
             edge.source,
             edge.target,
             edge.slot,
             None if x.get("local") is None else _number(x["local"], "local"),
-            _amount(x.get("adds"), "adds"),
+            _amount(x.get("adds"), "adds", shape),
             step,
-            _amount(x.get("sum"), "sum"),
+            _amount(x.get("sum"), "sum", shape),
             _place(x, "rule", self.rules) or "",
         )
 
@@ -238,10 +240,15 @@ def _scope(x: Any, count: int) -> Scope:
     )
 
 
-def _amount(x: Any, entry: str) -> float | Summary | None:
+def _amount(x: Any, entry: str, shape: tuple[int, ...]) -> float | Summary | None:
+    """Part of a gradient of something of this shape."""
     if x is None:
         return None
-    return _figure(x, entry) if isinstance(x, dict) else _number(x, entry)
+    found = _figure(x, entry) if isinstance(x, dict) else _number(x, entry)
+    got = found.shape if isinstance(found, Summary) else ()
+    if got != shape:
+        raise _BadError(f"{entry}: got the shape {got}, expected that of the value, {shape}")
+    return found
 
 
 def _figure(x: Any, entry: str) -> Summary:

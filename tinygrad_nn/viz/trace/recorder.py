@@ -35,21 +35,7 @@ from tinygrad_nn.viz.trace.rules import rule_texts
 from tinygrad_nn.viz.trace.steps import Fact, locals_of, payload_of
 from tinygrad_nn.viz.wording import shape_text
 
-__all__ = [
-    "LIMIT",
-    "Sources",
-    "freed_words",
-    "is_freed",
-    "model_names",
-    "no_backward",
-    "nodes_below",
-    "record",
-    "run_pass",
-    "write",
-]
-
-LIMIT = 300
-"""Nodes that one drawing shows at most; beyond that it is a texture, not a picture."""
+__all__ = ["nodes_below", "record", "write"]
 
 _LONGEST_NAME = 500
 

@@ -60,6 +60,7 @@ class Watch:
         self._raised: tuple[BaseException | None, int | None] = (None, None)
         self._entered: list[int] = []
         self._passes = 0
+        self._is_over = False
         self._since = (0, 0)
 
     @contextmanager
@@ -78,6 +79,7 @@ class Watch:
             self._place_operands(error)
             raise
         finally:
+            self._is_over = True
             self._raised = (None, None)
             for handle in handles:
                 handle.remove()
@@ -87,7 +89,8 @@ class Watch:
 
     def result(self, op: Op, node: Node, args: tuple[Any, ...], params: Any) -> None:
         """A result was made; those made while a pass runs belong to its rules."""
-        if self.steps.depth:
+        # Of generators that end in another order than they began one may leave its watch behind.
+        if self.steps.depth or self._is_over:
             return
         if self.steps.passes != self._passes:
             self._passes = self.steps.passes
@@ -207,7 +210,7 @@ def about(module: Any) -> str:
     """What a module tells of itself, in short: `784→16`, `1→6, kernel_size=(5, 5)`."""
     text = " ".join(str(module.extra_repr()).split())
     text = _FEATURES.sub(r"\1→\2", text).replace(", bias=True", "")
-    if isinstance(getattr(module, "in_channels", None), int):
+    if isinstance(vars(module).get("in_channels"), int):
         text = _SIZES.sub(r"\1→\2", text)
     return text
 

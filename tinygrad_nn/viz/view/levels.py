@@ -12,7 +12,7 @@ from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.trace.model import Role, Trace
 from tinygrad_nn.viz.view.clusters import framed
 from tinygrad_nn.viz.view.cut import COMFORT, Costs, cut
-from tinygrad_nn.viz.view.groups import grouped
+from tinygrad_nn.viz.view.groups import tree_of
 from tinygrad_nn.viz.view.links import allowed, crossing
 from tinygrad_nn.viz.view.model import Group, Link, Part, View
 from tinygrad_nn.viz.view.parts import Draft, drafts, folded, part
@@ -71,10 +71,9 @@ def view(
     if level not in LEVELS:
         expected = ", ".join(map(repr, LEVELS))
         raise OptionError(f"draw: got level={level!r}, expected one of {expected}")
-    if budget < 1:
-        raise OptionError(f"draw: got limit={budget}, expected at least 1")
-    wiring = Wiring(trace)
-    tree = Tree(wiring, grouped(wiring) if groups is None else groups)
+    if not hasattr(budget, "__index__") or budget < 1:
+        raise OptionError(f"draw: got limit={budget!r:.60}, expected at least 1, a whole number")
+    tree = tree_of(trace) if groups is None else Tree(Wiring(trace), groups)
     hidden = set() if constants else _unnamed(trace)
     chosen = _level(tree) if level == "auto" else level
     best = _best(tree, chosen, budget, hidden, plumbing=plumbing, auto=level == "auto")

@@ -22,7 +22,7 @@ FEW = 60
 def allowed(boxes: int, *, tight: bool = False) -> int:
     """Links that a picture of so many boxes may have; `tight` where nobody asked for them all."""
     if tight:
-        return min(MOST, max(FEW // 2, (RATIO - 1) * boxes))
+        return min(MOST, max(FEW, (RATIO - 1) * boxes))
     return min(MOST, max(FEW, RATIO * boxes))
 
 

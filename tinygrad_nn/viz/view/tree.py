@@ -35,7 +35,7 @@ class Tree:
     """
 
     def __init__(self, wiring: Wiring, groups: Sequence[Group]) -> None:
-        self.wiring, self.groups = wiring, groups
+        self.wiring, self.groups = wiring, tuple(groups)
         count = len(groups)
         self.index = {g.key: i for i, g in enumerate(groups)}
         self.children: list[list[int]] = [[] for _ in groups]

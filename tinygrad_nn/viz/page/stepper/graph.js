@@ -294,6 +294,7 @@ function makeGraph(element, model, store) {
     })),
     active: () => scene.activeParts(store.state.step)[0] ?? "",
     resize() {
+      pane.size(true);
       if (directionNow() !== drawing.direction) {
         rebuild(null);
         firstLook();
@@ -314,7 +315,7 @@ function makeGraph(element, model, store) {
   firstLook();
   let known = pane.size();
   new ResizeObserver(() => {
-    const now = pane.size();
+    const now = pane.size(true);
     if (now.width === known.width && now.height === known.height) return;
     const first = known.width <= 1;
     known = now;

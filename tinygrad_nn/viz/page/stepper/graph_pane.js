@@ -11,7 +11,8 @@ const READABLE = 10 / 12;
 /**
  * @typedef {object} Pane
  * @property {PaneView} view
- * @property {() => {width: number, height: number}} size
+ * @property {(measured?: boolean) => {width: number, height: number}} size  as it was measured last,
+ *   since to measure makes the browser lay out the whole page
  * @property {(view: PaneView, smoothly?: boolean) => void} show
  * @property {(factor: number, at?: Point) => void} zoomBy
  * @property {(dx: number, dy: number) => void} panBy
@@ -29,12 +30,16 @@ function makePane(element, changed) {
   let dragged = false;
   let frame = 0;
   let timer = 0;
+  let room = { width: 1, height: 1 };
   const later = () => {
     if (!frame) frame = requestAnimationFrame(() => { frame = 0; changed(pane.view); });
   };
-  const size = () => {
-    const box = element.getBoundingClientRect();
-    return { width: box.width || 1, height: box.height || 1 };
+  const size = (measured = false) => {
+    if (measured) {
+      const box = element.getBoundingClientRect();
+      room = { width: box.width || 1, height: box.height || 1 };
+    }
+    return room;
   };
   /** @type {Pane} */
   const pane = {
@@ -79,6 +84,7 @@ function makePane(element, changed) {
     const box = element.getBoundingClientRect();
     return /** @type {Point} */ ([event.clientX - box.left, event.clientY - box.top]);
   };
+  size(true);
   listen(element, {
     wheel(/** @type {WheelEvent} */ event) {
       event.preventDefault();

@@ -10,13 +10,21 @@ const COLUMN_SWEEPS = 24;
 const LAYER_GAPS = [20, 70];
 
 /**
+ * @typedef {object} LayoutOptions
+ * @property {number[]} [spine]  boxes to stand in one line
+ * @property {[number | null, number | null][]} [ports]  where links leave and arrive, from the
+ *   middles of the sides
+ * @property {[number, number]} [gaps]
+ * @property {number} [most]  items up to which it is done with all care
+ * @property {boolean} [isBounded]  whether the last two boxes stand before and behind all others
+ */
+
+/**
  * Place boxes so that every link runs onward.
  * @param {BoxSize[]} sizes
  * @param {[number, number][]} links  pairs (from, to); without cycles, repeats allowed
  * @param {"TB" | "LR"} direction
- * @param {{spine?: number[], ports?: [number | null, number | null][], gaps?: [number, number],
- *   most?: number}} [more]
- *   boxes to stand in one line; where links leave and arrive, from the middles of the sides
+ * @param {LayoutOptions} [more]
  * @returns {Placement}
  */
 function placeBoxes(sizes, links, direction, more = {}) {
@@ -47,19 +55,19 @@ function placeBoxes(sizes, links, direction, more = {}) {
  */
 
 /**
- * @param {BoxSize[]} sizes @param {[number, number][]} links @param {number[]} spine
- * @param {number} [most]  items up to which it is done with all care
+ * @param {BoxSize[]} sizes @param {[number, number][]} links @param {LayoutOptions} more
  * @returns {LayerTable}
  */
-function layersOf(sizes, links, spine, most = Infinity) {
+function layersOf(sizes, links, { spine = [], most = Infinity, isBounded = false }) {
+  const inner = isBounded ? sizes.length - 2 : sizes.length;
   const repeats = new Map();
   for (const [a, b] of links) repeats.set(`${a} ${b}`, (repeats.get(`${a} ${b}`) ?? 0) + 1);
   // A repeated link is bent once, so that its copies run side by side.
-  const spans = links.map(([a, b]) => (repeats.get(`${a} ${b}`) > 1 ? 2 : 1));
+  const spans = links.map(([a, b]) => (a < inner && b < inner && repeats.get(`${a} ${b}`) > 1 ? 2 : 1));
   /** @type {LayerTable} */
   const t = {
     sizes: sizes.map((s) => ({ width: s.width, height: s.height, isRound: s.isRound ?? false })),
-    links, boxes: sizes.length, layer: layerNumbers(sizes.length, links, spans),
+    links, boxes: sizes.length, layer: layerNumbers(sizes.length, inner, links, spans),
     chains: [], above: [], below: [], rows: [], spine, rough: false,
   };
   for (const [a, b] of links) {
@@ -85,8 +93,8 @@ function layersOf(sizes, links, spine, most = Infinity) {
   return t;
 }
 
-/** @param {number} boxes @param {[number, number][]} links @param {number[]} spans @returns {number[]} */
-function layerNumbers(boxes, links, spans) {
+/** @param {number} boxes @param {number} inner @param {[number, number][]} links @param {number[]} spans @returns {number[]} */
+function layerNumbers(boxes, inner, links, spans) {
   const out = emptyLists(boxes);
   const into = emptyLists(boxes);
   const waiting = new Int32Array(boxes);
@@ -95,7 +103,7 @@ function layerNumbers(boxes, links, spans) {
     into[b].push(a);
     waiting[a] += 1;
   });
-  const height = new Array(boxes).fill(0);
+  const height = new Array(boxes).fill(0).fill(inner < boxes ? 1 : 0, 0, boxes - 1);
   const ready = [];
   for (let i = 0; i < boxes; i++) if (!waiting[i]) ready.push(i);
   while (ready.length) {
@@ -104,7 +112,8 @@ function layerNumbers(boxes, links, spans) {
     for (const a of into[i]) if (!--waiting[a]) ready.push(a);
   }
   let top = 0;
-  for (const h of height) if (h > top) top = h;
+  for (let i = 0; i < inner; i++) if (height[i] > top) top = height[i];
+  if (inner < boxes) height[inner] = top += 1;
   return height.map((h) => top - h);
 }
 
@@ -197,12 +206,11 @@ function crossings(t, rows, at) {
 
 /**
  * @param {BoxSize[]} sizes @param {[number, number][]} links
- * @param {{spine?: number[], ports?: [number | null, number | null][], gaps?: [number, number], most?: number}} more
- * @returns {Placement}
+ * @param {LayoutOptions} more @returns {Placement}
  */
 function placedDown(sizes, links, more) {
   if (!sizes.length) return { centres: [], curves: [], width: 0, height: 0 };
-  const t = layersOf(sizes, links, more.spine ?? [], more.most);
+  const t = layersOf(sizes, links, more);
   const raw = columnsOf(t);
   let left = Infinity;
   for (let i = 0; i < raw.length; i++) left = Math.min(left, raw[i] - t.sizes[i].width / 2);

@@ -1,6 +1,9 @@
 // @ts-check
 // Where the items of each layer stand: picture/columns.py line by line.
 
+/** Movement of all lines in a turn below which they stay. */
+const STILL = 0.05;
+
 /** @param {LayerTable} t @returns {Float64Array} centre of each item, across the layers */
 function columnsOf(t) {
   const next = new Int32Array(t.sizes.length).fill(-1);
@@ -165,7 +168,9 @@ function straightenRuns(t, x, offsets, next) {
       for (const j of pulls[k]) sum += at[j];
       return (here + sum / pulls[k].length) / 2;
     });
+    const before = at;
     at = keptApart(wish, masses, pressing);
+    if (at.every((x, k) => Math.abs(x - before[k]) < STILL)) break;
   }
   runs.forEach((run, k) => { for (const i of run) x[i] = at[k]; });
 }

@@ -179,13 +179,8 @@ function insideOf(w, frame, title) {
       ports: new Map(),
     };
   }
-  const starts = new Set(links.map(([a]) => a));
-  const ends = new Set(links.map(([, b]) => b));
-  for (let k = 0; k < first; k++) if (!ends.has(k)) links.push([first, k]);
-  for (let k = 0; k < first; k++) if (!starts.has(k)) links.push([k, last]);
-  while (ports.length < links.length) ports.push([null, null]);
   const point = { width: 0, height: 0 };
-  const p = placedOnce([...sizes, point, point], links, w.direction, { spine, ports, gaps: w.more.gaps, most: w.more.most });
+  const p = placedOnce([...sizes, point, point], links, w.direction, { spine, ports, isBounded: true, gaps: w.more.gaps, most: w.more.most });
   return framed(w, title, items, numbers, links, spine, p);
 }
 
@@ -226,20 +221,13 @@ function framed(w, title, items, numbers, links, spine, p) {
   const along = w.direction === "TB" ? 1 : 0;
   const across = along ? 0 : 1;
   const curves = [...p.curves];
-  let begin = 0;
-  let end = along ? p.height : p.width;
   links.forEach(([a, b], k) => {
-    if (a === first) {
-      begin = curves[k][3][along];
-      curves[k] = curves[k].slice(3);
-    }
-    if (b === last) {
-      end = curves[k][curves[k].length - 4][along];
-      curves[k] = curves[k].slice(0, -3);
-    }
+    if (a === first) curves[k] = curves[k].slice(3);
+    if (b === last) curves[k] = curves[k].slice(0, -3);
   });
   const rects = items.map((item, k) => rectWithin(w, item, p.centres[k]));
   const [low, high] = extentOf(rects, curves.slice(0, numbers.length), across);
+  const [begin, end] = extentOf(rects, [], along);
   const corner = [0, 0];
   const extent = [0, 0];
   corner[along] = begin;
@@ -343,9 +331,7 @@ const PLACED = new Map();
 /**
  * `placeBoxes`, remembered: a group that opens leaves the insides of the others as they were.
  * @param {BoxSize[]} sizes @param {[number, number][]} links @param {"TB" | "LR"} direction
- * @param {{spine?: number[], ports?: [number | null, number | null][], gaps?: [number, number],
- *   most?: number}} more
- * @returns {Placement}
+ * @param {LayoutOptions} more @returns {Placement}
  */
 function placedOnce(sizes, links, direction, more) {
   const key = JSON.stringify([sizes.map((s) => [s.width, s.height, s.isRound]), links, direction, more]);

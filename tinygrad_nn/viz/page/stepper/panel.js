@@ -216,6 +216,8 @@ function chosenParts(model, store, node, go) {
  * @param {(step: number) => void} go @param {(step: number) => string} inside  words about a collapsed module
  */
 function makePanel(element, model, store, go, inside) {
+  let scrolled = false;
+  element.addEventListener("scroll", () => { scrolled = true; }, { passive: true });
   const show = (/** @type {PageState} */ state, /** @type {PageState | null} */ before) => {
     const moved = !before || before.step !== state.step;
     const same = before && !moved && before.selected === state.selected && before.predict === state.predict && before.open === state.open && /** @type {any} */ (before).revealed === /** @type {any} */ (state).revealed;
@@ -231,7 +233,8 @@ function makePanel(element, model, store, go, inside) {
       state.selected !== null && chosenParts(model, store, model.nodes[state.selected], go),
     ].flat(3);
     element.replaceChildren(.../** @type {any} */ (parts.filter((p) => p)));
-    if (moved) element.scrollTop = 0;
+    if (moved && scrolled) element.scrollTop = 0;
+    if (moved) scrolled = false;
     if (before && before.selected !== state.selected) element.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
     if (held) /** @type {HTMLElement} */ (element.querySelector("[data-keep]") ?? element).focus({ preventScroll: true });
   };

@@ -195,18 +195,6 @@ function stepInfo(model, step) {
   return { phase: "backward", index: event.index, node: model.nodes[event.to], event };
 }
 
-/** @param {Model} model @param {number} step @returns {StepState} */
-function stateAt(model, step) {
-  return {
-    step,
-    phase: stepInfo(model, step).phase,
-    values: Math.min(step, model.forward),
-    events: model.seed ? Math.max(0, step - model.seed) : 0,
-    value: (key) => valueAt(model, key, step),
-    gradient: (key) => gradientAt(model, key, step),
-  };
-}
-
 /** @param {Model} model @param {number} key @param {number} step @returns {Figure | null} */
 function valueAt(model, key, step) {
   return key < step ? model.nodes[key].value : null;

@@ -3,7 +3,7 @@
 //
 // The files are joined into one module script, so every function is seen by every other; none
 // imports. What each file gives:
-//   trace.js     parseTrace, stepInfo, stateAt, valueAt, gradientAt, stepOfEvent, openFor, ...
+//   trace.js     parseTrace, stepInfo, valueAt, gradientAt, stepOfEvent, openFor, ...
 //   words.js     numberText, signedText, shapeText, figureText, nodeName, cleanText, shortText, textWidth
 //   store.js     makeStore
 //   layout.js, layout_columns.js, layout_nested.js    boxes in layers and frames, the same as
@@ -128,17 +128,6 @@
  * @property {number} index  position within its phase, from 0
  * @property {TraceNode | null} node  forward: revealed; seed: the root; backward: whose gradient grows
  * @property {BackwardEvent | null} event
- */
-
-/**
- * What is known after a step.
- * @typedef {object} StepState
- * @property {number} step
- * @property {"start" | "forward" | "seed" | "backward"} phase
- * @property {number} values  nodes with a key below this are known
- * @property {number} events  events with an index below this are done
- * @property {(key: number) => Figure | null} value
- * @property {(key: number) => Figure | null} gradient  the sum so far
  */
 
 /**

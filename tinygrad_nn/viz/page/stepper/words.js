@@ -113,10 +113,10 @@ function oddText(f) {
   return parts.join(", ");
 }
 
-/** @param {number} norm @returns {string} `vanishing`, `exploding` or empty */
+/** @param {number} norm @returns {string} `vanishing`, `exploding`, or empty; what is not finite has a word already */
 function normWord(norm) {
-  if (norm > 0 && norm < 1e-6) return "vanishing";
-  return norm > 1e2 ? "exploding" : "";
+  if (!Number.isFinite(norm)) return "";
+  return norm < 1e-6 ? "vanishing" : norm > 1e2 ? "exploding" : "";
 }
 
 /**
@@ -169,8 +169,9 @@ const OP_SIGNS = {
 const ADVANCE = new Map();
 for (const [advance, letters] of /** @type {[number, string][]} */ ([
   [300, "'Iijl"], [350, " ,./:;\\|"], [400, "()-[]ft·"], [450, "!r"], [500, '"*J`‖'],
-  [550, "csz∂²"], [600, "?L_kvxy"], [650, "$0123456789FTabdeghnopqu{}"], [700, "ABEKPSVXYZΣ"],
-  [750, "CNRU"], [800, "&DGHOQ"], [850, "#+<=>^w~−×÷≈±∇"], [900, "M"], [1000, "%Wm…▲▼→"], [1050, "@"],
+  [550, "csz∂²“”"], [600, "?L_kvxy"], [650, "$0123456789FTabdeghnopqu{}"], [700, "ABEKPSVXYZΣ"],
+  [750, "CNRU∇"], [800, "&DGHOQ"], [850, "#+<=>^w~−×÷≈±≤"], [900, "M"], [1000, "%Wm…▲▼→"],
+  [1050, "@"],
 ])) {
   for (const c of letters) ADVANCE.set(c, advance);
 }
