@@ -89,7 +89,8 @@ _SAID = {
     ("steps", "sum"): "The gradient of `to` after this step: a number or a figure.",
     ("jacobians", "entries"): "[element of the result, element of the input, derivative], both in "
     "row-major order, the derivatives that are not 0 only.",
-    ("nodes", "params"): "[name, value as text] of the static arguments of the operation.",
+    ("nodes", "params"): "[name, value as text] of the operation's static arguments that are not "
+    "its defaults.",
     ("steps", "from"): "The node whose operation used it, and whose whole gradient is there.",
     ("steps", "to"): "The node that gets this contribution to its gradient.",
     ("steps", "rule"): "Place in `rules` of the contribution as a formula; null if unknown.",

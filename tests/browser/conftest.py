@@ -6,6 +6,7 @@ or asked for anything from outside. Without Playwright or Chromium the tests ski
 
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,110 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+class Tab:
+    """A context with one page. What the page asks for and says goes to the test that has it."""
+
+    def __init__(self, browser: Any, theme: str, emulation: dict[str, Any]) -> None:
+        self.theme = theme
+        self.owner: Pages | None = None
+        self.address = self.allowed = ""
+        self._context = browser.new_context(
+            color_scheme=theme, service_workers="block", **emulation
+        )
+        context = self._context
+        context.set_default_timeout(TIMEOUT)
+        context.route("**/*", self._judge)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self._tell(f"script error: {error.error}"))
+        self.page = context.new_page()
+        self.page.on("websocket", lambda socket: self._socket(socket.url))
+
+    def open(self, owner: "Pages", address: str, allowed: str, place: str) -> None:
+        self.owner, self.address, self.allowed = owner, address, allowed
+        self.page.goto(f"{address}#{place}" if place else address)
+
+    def settle(self) -> None:
+        """Hears what the page still has to say."""
+        self.page.wait_for_timeout(0)
+
+    def leave(self) -> bool:
+        """Makes the page as good as new, if it can."""
+        page = self.page
+        fresh = len(self._context.pages) == 1 and self.address.startswith("file:")
+        if fresh:
+            page.evaluate("try { localStorage.clear(); sessionStorage.clear() } catch { }")
+            page.emulate_media(
+                media="null", color_scheme=self.theme, reduced_motion="null", forced_colors="null"
+            )
+            page.mouse.move(-10, -10)
+            page.goto("about:blank")
+        self.owner = None
+        return fresh
+
+    def close(self) -> None:
+        self._context.close()
+
+    def _judge(self, route: Any) -> None:
+        url = route.request.url.partition("#")[0]
+        asked = url == self.address.partition("#")[0]
+        if self.owner is not None and not asked:
+            self.owner.requests.append(url)
+        if asked or url.startswith((self.allowed, *INSIDE)):
+            route.continue_()
+        else:
+            self._tell(f"request to {url}")
+            route.abort()
+
+    def _socket(self, url: str) -> None:
+        if urlsplit(url).netloc != urlsplit(self.address).netloc:
+            self._tell(f"socket to {url}")
+
+    def _hear(self, message: Any) -> None:
+        if message.type in ("error", "warning", "assert"):
+            self._tell(f"console {message.type}: {message.text}")
+
+    def _tell(self, fault: str) -> None:
+        if self.owner is not None:
+            self.owner.faults.append(fault)
+
+
+class Pool:
+    """Tabs by theme. To open one takes longer than most tests, so they are used again."""
+
+    def __init__(self, browser: Any) -> None:
+        self._browser = browser
+        self._free: dict[str, list[Tab]] = defaultdict(list)
+
+    def take(self, theme: str, emulation: dict[str, Any]) -> Tab:
+        """A tab as good as new; with `emulation` a new one."""
+        free = self._free[theme]
+        if free and not emulation:
+            return free.pop()
+        return Tab(self._browser, theme, emulation)
+
+    def give(self, tab: Tab, again: bool) -> None:
+        """Takes a tab back, to be used again if it may be."""
+        if tab.leave() and again:
+            self._free[tab.theme].append(tab)
+        else:
+            tab.close()
+
+    def close(self) -> None:
+        """Closes those that nobody has."""
+        for tabs in self._free.values():
+            for tab in tabs:
+                tab.close()
+        self._free.clear()
+
+
+@pytest.fixture(scope="session")
+def tabs(browser: Any) -> Iterator[Pool]:
+    """The pages of this process."""
+    pool = Pool(browser)
+    yield pool
+    pool.close()
+
+
 class Pages:
     """Opens pages and keeps what is wrong with them.
 
@@ -62,12 +167,12 @@ class Pages:
     were refused. A test that plants such a fault empties it.
     """
 
-    def __init__(self, browser: Any, folder: Path) -> None:
+    def __init__(self, pool: Pool, folder: Path) -> None:
         self.faults: list[str] = []
         self.requests: list[str] = []
-        self._browser = browser
+        self._pool = pool
         self._folder = folder
-        self._contexts: list[Any] = []
+        self._tabs: list[tuple[Tab, bool]] = []
 
     def __call__(
         self,
@@ -75,6 +180,7 @@ class Pages:
         width: int = 1400,
         height: int = 900,
         theme: str = "light",
+        place: str = "",
         **emulation: Any,
     ) -> Any:
         """Page of `source`, loaded.
@@ -85,64 +191,35 @@ class Pages:
             width: Of the window, in CSS pixels.
             height: Of the window.
             theme: The reader's preference, "light" or "dark".
+            place: What follows the # of its address.
             **emulation: More for Playwright's `new_context`: `device_scale_factor`,
                 `reduced_motion`, `forced_colors`, `has_touch`, `accept_downloads`.
         """
         address = self._address(source)
-        context = self._browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=theme,
-            service_workers="block",
-            **emulation,
-        )
-        self._contexts.append(context)
-        context.set_default_timeout(TIMEOUT)
+        tab = self._pool.take(theme, emulation)
+        self._tabs.append((tab, not emulation))
+        tab.page.set_viewport_size({"width": width, "height": height})
         text = isinstance(source, str) and not _is_address(source)
-        allowed = address if text else address.rpartition("/")[0] + "/"
-        context.route("**/*", lambda route: self._judge(route, address, allowed))
-        context.on("console", self._hear)
-        context.on("weberror", lambda error: self.faults.append(f"script error: {error.error}"))
-        page = context.new_page()
-        page.on("websocket", lambda socket: self._socket(socket.url, address))
-        page.goto(address)
-        return page
+        tab.open(self, address, address if text else address.rpartition("/")[0] + "/", place)
+        return tab.page
 
     def settle(self) -> None:
-        """Hears what the pages still have to say, and closes them."""
-        for context in self._contexts:
-            for page in context.pages:
-                page.wait_for_timeout(0)
-            context.close()
-        self._contexts.clear()
+        """Hears what the pages still have to say, and leaves them."""
+        for tab, again in self._tabs:
+            tab.settle()
+            self._pool.give(tab, again)
+        self._tabs.clear()
 
     def _address(self, source: str | Path) -> str:
         if isinstance(source, str) and _is_address(source):
             assert urlsplit(source).netloc.rpartition(":")[0] in LOOPBACK, f"not ours: {source}"
             return source
         if isinstance(source, str):
-            file = self._folder / f"page-{len(self._contexts)}.html"
+            file = self._folder / f"page-{len(self._tabs)}.html"
             # A lone surrogate is no UTF-8 and is written as a user's file would have it.
             file.write_text(source, "utf-8", errors="surrogatepass", newline="")
             source = file
         return source.resolve().as_uri()
-
-    def _judge(self, route: Any, address: str, allowed: str) -> None:
-        url = route.request.url.partition("#")[0]
-        if url != address.partition("#")[0]:
-            self.requests.append(url)
-        if url.startswith((allowed, *INSIDE)) or url == address.partition("#")[0]:
-            route.continue_()
-        else:
-            self.faults.append(f"request to {url}")
-            route.abort()
-
-    def _socket(self, url: str, address: str) -> None:
-        if urlsplit(url).netloc != urlsplit(address).netloc:
-            self.faults.append(f"socket to {url}")
-
-    def _hear(self, message: Any) -> None:
-        if message.type in ("error", "warning", "assert"):
-            self.faults.append(f"console {message.type}: {message.text}")
 
 
 def _is_address(source: str) -> bool:
@@ -150,9 +227,9 @@ def _is_address(source: str) -> bool:
 
 
 @pytest.fixture
-def page_at(browser: Any, tmp_path: Path) -> Iterator[Pages]:
+def page_at(tabs: Pool, tmp_path: Path) -> Iterator[Pages]:
     """Opens a page: `page_at(html_or_path_or_address, width=1400, height=900, theme="light")`."""
-    pages = Pages(browser, tmp_path)
+    pages = Pages(tabs, tmp_path)
     yield pages
     pages.settle()
     assert not pages.faults, "the page is at fault:\n" + "\n".join(pages.faults)

@@ -116,11 +116,7 @@ ODD = {
 
 def opened(page_at: Any, trace: tg.viz.Trace, place: str = "", **options: Any) -> Any:
     """Page of a trace; `place` is what follows the # of its address."""
-    page = page_at(stepper_page(trace), **options)
-    if place:
-        page.goto(f"{page.url}#{place}")
-        page.reload()
-    return page
+    return page_at(stepper_page(trace), place=place, **options)
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:

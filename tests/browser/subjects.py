@@ -12,8 +12,8 @@ from tinygrad_nn.viz.diff import Diff
 from tinygrad_nn.viz.movie import Movie
 from tinygrad_nn.viz.page.stepper import stepper_page
 
-# The first series of a chart; further ones differ by their dashes.
-SERIES = {f"series {k}": f".line.s{k}" for k in range(3)}
+# All series that have a colour of their own.
+SERIES = {f"series {k}": f".line.s{k}" for k in range(6)}
 SIGNS = {"plus": ".plus", "minus": ".minus"}
 
 
@@ -206,7 +206,7 @@ def _() -> str:
 
 @page("report-compared", slow=True, colours=SERIES)
 def _() -> str:
-    return report.compare([training(lr) for lr in (0.1, 0.3, 0.9)], names=["a", "b", "c"]).html
+    return report.compare([training(0.1 * k) for k in range(1, 7)], names=list("abcdef")).html
 
 
 # ── Several passes ──────────────────────────────────────────────────────────────────────

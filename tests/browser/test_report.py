@@ -66,6 +66,33 @@ def test_the_pointer_and_the_arrows_read_an_epoch(page_at):
     assert page.locator("#loss-chart").get_attribute("aria-label") == shown
 
 
+def test_the_best_epoch_is_named_where_no_line_runs(page_at):
+    """A ring on the line, its word in the legend; no text lies on a line of the still picture."""
+    page = ready(page_at(MADE.html))
+    page.evaluate(
+        "() => { globalThis.written = []; const p = CanvasRenderingContext2D.prototype; "
+        "const plain = p.fillText; p.fillText = function (text, ...at) "
+        "{ written.push(text); return plain.call(this, text, ...at); }; }"
+    )
+    page.locator("#theme").click()  # draws anew
+    written = page.wait_for_function("written.length > 8 && written").json_value()
+    assert not any("best" in text for text in written)
+    for name in ("loss", "score"):
+        figure = page.locator("figure", has=page.locator(f"#{name}-chart"))
+        assert "best: " in figure.locator(".legend").inner_text()
+        assert figure.locator(".still .best").count() == 1
+    page.emulate_media(media="print")
+    on_lines = page.evaluate("""() => [...document.querySelectorAll('.still svg')].flatMap((svg) =>
+        [...svg.querySelectorAll('.line, .dot, .best')].flatMap((line) => {
+            const a = line.getBoundingClientRect();
+            return [...svg.querySelectorAll('text')].filter((text) => {
+                const b = text.getBoundingClientRect();
+                return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+            }).map((text) => text.textContent);
+        }))""")
+    assert on_lines == []
+
+
 def test_the_scale_is_switched(page_at):
     page = ready(page_at(MADE.html))
     figure = page.locator("figure", has=page.locator("#loss-chart"))

@@ -209,7 +209,7 @@ def test_every_command_has_help_that_fits_a_terminal(capsys, monkeypatch):
         ("explain pass.json 2", ["'2'"]),
         ("explain pass.json a --index 0", ["index", "single number"]),
         ("explain pass.json a --index x", ["--index", "'x'", "3,4"]),
-        ("explain pass.json a --top 0", ["--top", "at least 1"]),
+        ("explain pass.json a --top 0", ["--top 0", "from 1"]),
         ("explain pass.json a -o why.png", ["--out", ".html", ".tex"]),
         ("diff pass.json", ["AFTER", "tinygrad-nn diff --help"]),
         ("diff pass.json absent.json", ["absent.json", "no file"]),
@@ -281,6 +281,22 @@ def test_a_reader_that_goes_away(tmp_path: Path):
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+def test_a_closed_or_full_output(tmp_path: Path):
+    script = " ".join(map(shlex.quote, [*COMMAND, "draw", "pass.json"]))
+    for where, code in ((">&-", 0), ("> /dev/full", 2)):
+        if code and not Path("/dev/full").exists():
+            continue
+        done = subprocess.run(
+            ["sh", "-c", f"{script} {where}"],
+            env=ENVIRONMENT,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr.count(b"\n")) == (code, int(code > 0)), done.stderr
 
 
 # ── Hostile files ───────────────────────────────────────────────────────────────────────

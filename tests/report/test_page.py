@@ -12,6 +12,7 @@ import pytest
 from tests.report.runs import Read, learned, moons_report
 from tinygrad_nn import data, nn, report, train
 from tinygrad_nn.report.figures import number_of, percent
+from tinygrad_nn.viz.picture.style import contrast
 
 # Of the release 1.6.32 in the npm registry.
 VENDORED = {
@@ -258,3 +259,13 @@ def test_comparing_needs_two(moons: report.Report):
         report.compare([moons])
     with pytest.raises(TypeError, match="1 names for 2 runs"):
         report.compare([moons, moons], names=["a"])
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_the_lines_stand_out_from_their_ground(theme):
+    """A4: by 3 or more, as is asked of what is no text."""
+    sheet = resources.files("tinygrad_nn.report").joinpath("report.css").read_text("utf-8")
+    pairs = dict(re.findall(r"--(\w+): light-dark\((#\w+, #\w+)\)", sheet))
+    ground = pairs["card"].split(", ")[theme]
+    series = [pairs[f"s{k}"].split(", ")[theme] for k in range(6)]
+    assert min(contrast(colour, ground) for colour in series) >= 3

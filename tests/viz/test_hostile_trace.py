@@ -71,7 +71,9 @@ def views(t):
             except (GradientError, PositionError):
                 continue
             str(found).encode("utf-8", "surrogatepass")
-            ET.fromstring(found.value.mathml if found.value is not None else "<a/>")
+            if found.formula is not None:
+                found.latex.encode()
+                ET.fromstring(found.formula.mathml)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
@@ -85,7 +87,7 @@ def test_numbers_that_are_none():
     a = tg.Value(nan, name="n")
     views(tg.trace(a * tg.Value(inf, name="i") + a))
     for dtype in ("float16", "float32", "float64"):
-        x = tg.tensor(np.array([[nan, inf, -inf], [0, 1e4, -3]], dtype), requires_grad=True)
+        x = tg.tensor(np.array([[nan, inf, -inf], [0, 1e2, -3]], dtype), requires_grad=True)
         views(tg.trace((x * x).sum()))
     for shape in ((0, 3), (1,) * 20):
         x = tg.tensor(np.ones(shape), requires_grad=True)
@@ -227,6 +229,8 @@ def test_generators_that_end_in_the_wrong_order_leave_no_watch_behind():
     seen = len(t.watch.facts), len(u.watch.facts)
     a * a
     assert (len(t.watch.facts), len(u.watch.facts)) == seen == (1, 1)
+    (a * a).backward()
+    assert t.watch.steps.root is u.watch.steps.root is None
 
 
 # ── Threads, memory, copies ─────────────────────────────────────────────────────────────
@@ -286,7 +290,13 @@ def test_nothing_of_the_graph_is_kept():
     loss = (net(x) * 2.0).sum()
     held = [weakref.ref(loss), weakref.ref(x), weakref.ref(net)]
     t = tg.trace(loss, model=net)
-    made = t.explain("x", (0, 0)), t.draw(), tg.ledger(loss), tg.explain(x, loss, (0, 0)), stepper_page(t)
+    made = (
+        t.explain("x", (0, 0)),
+        t.draw(),
+        tg.ledger(loss),
+        tg.explain(x, loss, (0, 0)),
+        stepper_page(t),
+    )
     del loss, x, net
     gc.collect()
     assert [one() for one in held] == [None] * 3 and len(made) == 5
@@ -328,7 +338,9 @@ def test_figures_are_the_same_block_by_block(array, monkeypatch):
         assert getattr(found, name) == getattr(whole, name)
     for name in ("mean", "deviation", "norm"):
         expected = getattr(whole, name)
-        assert math.isclose(getattr(found, name), expected, rel_tol=1e-9, abs_tol=1e-12 * whole.norm)
+        assert math.isclose(
+            getattr(found, name), expected, rel_tol=1e-9, abs_tol=1e-12 * whole.norm
+        )
     a, b = (np.frombuffer(f.picture.cells, np.int8).astype(int) for f in (found, whole))
     assert np.abs(a - b).max() <= 1
 
@@ -352,10 +364,10 @@ def test_modules_nested_deeper_than_calls():
 
 def test_formulas_of_very_many_uses_take_linear_time():
     a = x = tg.Value(1.0, name="a")
-    for _ in range(8000):
+    for _ in range(3_000):
         x = x + a * 1e-6
     found = tg.trace(x).explain("a")
-    assert found.paths == 8001 and "further lines" in found.derivative.latex
+    assert found.paths == 3001 and found.derivative.left_out > 100
 
 
 # ── Files ───────────────────────────────────────────────────────────────────────────────
@@ -408,14 +420,14 @@ def test_files_that_are_read_can_be_shown(seed):
     sample = json.loads(dumps(list(samples())[seed]))
     paths = list(places(sample))
     shown = 0
-    for _ in range(400):
+    for _ in range(200):
         try:
             t = from_json(mutated(rng, sample, paths))
         except DataError as error:
             assert len(str(error)) < 1500
             continue
         shown += 1
-        if shown <= 10:
+        if shown <= 5:
             views(Pass.of(t))
     assert shown
 
@@ -438,7 +450,7 @@ def test_files_with_other_bytes(tmp_path, seed):
 
 def test_files_whose_parts_disagree():
     t = json.loads(dumps(list(samples())[3]))
-    figure = {"shape": [2], "dtype": "float64", "elements": [1.0, 2.0]}
+    figure = json.loads(dumps(tg.trace(lambda: tg.tensor([1.0, 2.0]) * 1.0)))["nodes"][0]["value"]
     for place in ("adds", "sum"):
         found = copy.deepcopy(t)
         step = next(s for s in found["steps"] if s["to"] == 0)
@@ -449,6 +461,11 @@ def test_files_whose_parts_disagree():
     found["nodes"][0]["gradient"] = 1.0
     with pytest.raises(DataError, match=r"gradient: got the shape \(\)"):
         from_json(found)
+    for entry, value in (("value", {**figure, "dtype": "float"}), ("missing", "\ud800")):
+        found = copy.deepcopy(t)
+        found["nodes"][0][entry] = value
+        with pytest.raises(DataError, match=r"one Python float|printable"):
+            from_json(found)
     found = copy.deepcopy(t)
     found["nodes"][1]["inputs"][0][0] = False
     with pytest.raises(DataError, match="inputs"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -20,7 +21,8 @@ class Screen:
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stdout if stream is None else stream
+        # Without a standard output, since it was closed, nobody reads.
+        self._stream = stream or sys.stdout or io.StringIO()
         encoding = (getattr(self._stream, "encoding", None) or "ascii").lower().replace("-", "")
         self._is_unicode = encoding.startswith("utf")
         self._encoding = encoding

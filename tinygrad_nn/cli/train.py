@@ -13,8 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 import tinygrad_nn
-from tinygrad_nn.cli.arguments import ABOUT, EXAMPLES, Options, declare, options
-from tinygrad_nn.cli.command import Command
+from tinygrad_nn.cli.arguments import Options
 from tinygrad_nn.cli.interruption import Interruption
 from tinygrad_nn.cli.pages import write_report
 from tinygrad_nn.cli.report import Report, draw_backward, gradient_lengths
@@ -28,7 +27,7 @@ from tinygrad_nn.train import Epoch, Experiment, RunFolder, Settings, load_image
 from tinygrad_nn.train.folder import CHECKPOINT, HISTORY, WEIGHTS
 from tinygrad_nn.viz.tracing import trace
 
-__all__ = ["TRAIN", "train"]
+__all__ = ["train"]
 
 _VERSION: Final = 1
 _LOSSES: Final = {
@@ -388,13 +387,3 @@ class _Run:
 def _quoted(path: Path) -> str:
     text = str(path)
     return text if " " not in text else f'"{text}"'
-
-
-TRAIN: Final = Command(
-    name="train",
-    help="train a network that reads handwritten digits",
-    about=ABOUT,
-    declare=declare,
-    run=lambda found, interruption: train(options(found), interruption),
-    examples=EXAMPLES,
-)

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.watch import without
 
 __all__ = ["OBSERVERS", "Observer", "observe"]
 
@@ -54,8 +55,9 @@ def observe(observer: _O) -> Iterator[_O]:
         >>> count.edges
         2
     """
-    token = OBSERVERS.set((*OBSERVERS.get(), observer))
+    OBSERVERS.set((*OBSERVERS.get(), observer))
     try:
         yield observer
     finally:
-        OBSERVERS.reset(token)
+        # Not reset: of generators an inner one may end after an outer one.
+        OBSERVERS.set(without(OBSERVERS.get(), observer))

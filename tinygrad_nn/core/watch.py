@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["WATCHERS", "Watcher", "watching"]
+__all__ = ["WATCHERS", "Watcher", "watching", "without"]
+
+_T = TypeVar("_T")
 
 Watcher = Callable[[Any, Any, tuple[Any, ...], "dict[str, Any] | None"], None]
 
@@ -18,8 +20,15 @@ WATCHERS: ContextVar[tuple[Watcher, ...]] = ContextVar("tinygrad_nn_watchers", d
 @contextmanager
 def watching(watcher: Watcher) -> Iterator[None]:
     """Let `watcher` see every result made in the body, in this thread."""
-    token = WATCHERS.set((*WATCHERS.get(), watcher))
+    WATCHERS.set((*WATCHERS.get(), watcher))
     try:
         yield
     finally:
-        WATCHERS.reset(token)
+        # Not reset: of generators an inner one may end after an outer one.
+        WATCHERS.set(without(WATCHERS.get(), watcher))
+
+
+def without(held: tuple[_T, ...], one: _T) -> tuple[_T, ...]:
+    """The same without the last place of `one`."""
+    last = max((i for i, other in enumerate(held) if other is one), default=None)
+    return held if last is None else held[:last] + held[last + 1 :]

@@ -178,18 +178,14 @@ class Tree:
             return
         memo = set() if memo is None else memo
         # A stack of our own: modules may be nested deeper than Python's calls.
-        stack = [(prefix, iter([("", cast("Module", self))]))]
+        stack: list[tuple[str, Any]] = [(prefix, self)]
         while stack:
-            above, parts = stack[-1]
-            for name, module in parts:
-                if id(module) not in memo:
-                    memo.add(id(module))
-                    path = dotted(above, name) if name else above
-                    yield path, module
-                    stack.append((path, named_parts(module, Tree)))
-                    break
-            else:
-                stack.pop()
+            path, module = stack.pop()
+            if id(module) not in memo:
+                memo.add(id(module))
+                yield path, module
+                parts = [(dotted(path, name), part) for name, part in named_parts(module, Tree)]
+                stack += reversed(parts)
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """This module and all below it, each once."""

@@ -113,9 +113,21 @@ _activation = _object(
 _row = _object(
     epoch=_whole, weight=_figures, gradient=_figures, update=_figures, idle=_figures, looks=_whole
 )
+
+
+def _point(at: str, x: Any) -> list[Any]:
+    """An example of a film: x, y, and its class."""
+    if not isinstance(x, (list, tuple)) or len(x) != 3:
+        raise _refuse(at, "x, y and a class", x)
+    checks = (_maybe(_real), _maybe(_real), _maybe(_whole))
+    return [
+        check(f"{at}/{i}", entry) for i, (check, entry) in enumerate(zip(checks, x, strict=True))
+    ]
+
+
 _film = _object(
     span=_list(_real, 4),
-    points=_list(_list(_maybe(_real), 3)),
+    points=_list(_point),
     classes=_whole,
     frames=_list(_object(epoch=_whole, png=_png)),
 )

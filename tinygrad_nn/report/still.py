@@ -151,7 +151,7 @@ def frame(film: Mapping[str, Any], one: Mapping[str, Any], about: str) -> str:
         a = side * (number_of(x) - left) / ((right - left) or 1)
         b = side * (1 - (number_of(y) - low) / ((high - low) or 1))
         if 0 <= a <= side and 0 <= b <= side:
-            parts.append(_point(a, b, 0 if c is None else int(number_of(c))))
+            parts.append(_point(a, b, c or 0))
     return _svg(side, side, about, parts, "frame")
 
 

@@ -139,7 +139,7 @@ class Drawing:
             return str(chosen)
         if self.view.level == "module":
             return "LR" if _row_width(self._scene) <= _WIDEST_ROW else "TB"
-        scalar = all(r.value.is_scalar for r in self.trace.records)
+        scalar = self.trace.is_scalar
         return "LR" if scalar and _depth(self.trace) <= _LONGEST_ROW else "TB"
 
     def _placement(self) -> tuple[Placement, Frames]:

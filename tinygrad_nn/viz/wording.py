@@ -79,8 +79,8 @@ def norm_words(norm: float) -> str:
 
 
 def arguments(params: Iterable[tuple[str, str]]) -> str:
-    """Static arguments of an operation as one line; None and False say nothing and are left out."""
-    shown = (f"{key}={text}" for key, text in params if text not in ("None", "False"))
+    """Static arguments of an operation as one line, an index as Python writes it: `[:, 1:]`."""
+    shown = (text if key == "key" else f"{key}={text}" for key, text in params)
     return shorten(clean(", ".join(shown)), 36)
 
 

@@ -154,7 +154,7 @@ def _value(record: Record, edges: list[Edge], pieces: _Pieces, called: list[str]
     by_slot = {e.slot: pieces.found[e.source] for e in edges}
     count = len(by_slot) + record.left_out
     args = tuple(by_slot.get(slot, Symbol("…")) for slot in range(count))
-    options = tuple(f"{k}={v}" for k, v in record.params if v not in ("None", "False"))
+    options = tuple(v if k == "key" else f"{k}={v}" for k, v in record.params)
     return call(record.op, args, options)
 
 

@@ -6,6 +6,7 @@ of the recorder makes since it alone knows the engine. Arrays are flat in both.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from functools import cached_property
 from typing import Any
@@ -14,10 +15,10 @@ import numpy as np
 
 from tinygrad_nn.viz.trace.model import Edge, Trace
 
-__all__ = ["Net", "Recorded", "is_scalar"]
+__all__ = ["Net", "Recorded"]
 
 
-class Net:
+class Net(ABC):
     """What lies between the record `start` and the root.
 
     Attributes:
@@ -67,13 +68,13 @@ class Net:
         """Number of paths from the root to the start."""
         return self.count.get(self.start, 0)
 
+    @abstractmethod
     def gradient(self, key: int) -> Any:
         """Gradient of the root with respect to a record, flat; None if it is not known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ahead(self, edge: Edge, tangent: Any) -> Any:
         """How the target moves when the source moves along `tangent`, both flat."""
-        raise NotImplementedError
 
 
 class Recorded(Net):
@@ -109,8 +110,3 @@ class Recorded(Net):
             source = entries[:, 1].astype(int)
             np.add.at(out, entries[:, 0].astype(int), entries[:, 2] * tangent[source])
             return out
-
-
-def is_scalar(trace: Trace) -> bool:
-    """Whether all of its nodes are single numbers, so that each edge has a local derivative."""
-    return all(r.value.is_scalar for r in trace.records)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import GradientError, GraphError, OperandError, OptionError, PositionError
-from tinygrad_nn.viz.explain.net import Net, Recorded, is_scalar
+from tinygrad_nn.viz.explain.net import Net, Recorded
 from tinygrad_nn.viz.explain.notes import notes
 from tinygrad_nn.viz.explain.result import Explanation, Factor, Route, Term, Use, divides
 from tinygrad_nn.viz.explain.search import Found, groups, largest
@@ -89,7 +89,7 @@ def explain(
 def _of_graph(x: Any, of: Any, index: Any, top: int, model: Any) -> Explanation:
     graph = live(of, model)
     key = _key(graph.trace, x) if isinstance(x, str) else _key_of_node(graph, x)
-    if is_scalar(graph.trace):
+    if graph.trace.is_scalar:
         return _recorded(graph.trace, key, index, top)
     return _alive(graph, key, index, top)
 
@@ -178,7 +178,7 @@ def _recorded(trace: Trace, key: int, index: Any, top: int) -> Explanation:
     record = trace.records[key]
     _check_pass(trace, record)
     net = Recorded(trace, key)
-    scalar = is_scalar(trace)
+    scalar = trace.is_scalar
     gradient = net.gradient(key)
     if gradient is None:
         raise GradientError(
@@ -316,7 +316,7 @@ def _explanation(
         uses=tuple(uses),
         notes=tuple(notes(net, gradient, flat, uses, routes, partial=partial, exact=exact)),
         trace=trace,
-        net=net if is_scalar(trace) else None,
+        net=net if trace.is_scalar else None,
     )
 
 

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.errors import OperandError
 from tinygrad_nn.viz.ledger.account import account
 from tinygrad_nn.viz.ledger.model import Holding as Holding
 from tinygrad_nn.viz.ledger.model import Ledger as Ledger
 from tinygrad_nn.viz.ledger.model import Saving as Saving
 from tinygrad_nn.viz.trace.model import Trace
-from tinygrad_nn.viz.trace.recorder import nodes_below, record
+from tinygrad_nn.viz.trace.recorder import record
 from tinygrad_nn.viz.view import groups
 from tinygrad_nn.viz.view.model import Group
 
@@ -56,16 +55,11 @@ def ledger(x: Any, *, model: Any = None) -> Ledger:
         7.812 KiB  exp_1  1000 elements  exp      read by exp_1 for x
           8 bytes  sum_1                 sum      no gradient rule reads it; ...
     """
-    if not isinstance(x, Node):
-        raise OperandError(
-            f"ledger: got {type(x).__name__}, expected a Value or Tensor; give it what a "
-            "computation returned, for example its loss"
-        )
-    trace = record(x, model=model)
-    order = nodes_below(x)
-    records = [r for r in trace.records if r.name]
-    names = {node: r.name for node, r in zip(order, records, strict=True)}
-    node_of = {r.key: node for node, r in zip(order, records, strict=True)}
+    keys: dict[Node, int] = {}
+    trace = record(x, model=model, keys=keys, asks="ledger")
+    order = list(keys)
+    names = {node: trace.records[key].name for node, key in keys.items()}
+    node_of = {key: node for node, key in keys.items()}
     tree = groups(trace)
     return account(
         trace.root.name, order, names, _modules(tree, node_of), list(_sets(tree, node_of, trace))

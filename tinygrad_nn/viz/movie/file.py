@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from tinygrad_nn.errors import DataError
 from tinygrad_nn.viz.movie.model import Column, Frame, columns_of
+from tinygrad_nn.viz.strict import WORDS, strict
 from tinygrad_nn.viz.trace.file import LARGEST, from_json, to_json
 from tinygrad_nn.viz.trace.model import Trace
 
@@ -27,7 +28,6 @@ __all__ = ["FORMAT", "VERSION", "dumps", "loads", "read", "table"]
 FORMAT, VERSION = "tinygrad_nn movie", 1
 
 _BEGINS = re.compile(r'\s*\{\s*"format"\s*:\s*"tinygrad_nn movie"')
-_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _ENTRIES = frozenset(("format", "v", "trace", "columns", "frames", "numbers"))
 _ADVICE = "the file is damaged or was written by something else: write it again with movie.save"
 _MOST_STEPS = 2**63
@@ -75,7 +75,7 @@ def _plain(x: float | None, digits: int | None) -> float | str | None:
     if x is None:
         return None
     if not math.isfinite(x):
-        return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
+        return strict(x)
     if digits is None:
         return x
     rounded = float(f"{x:.{digits}g}")
@@ -156,13 +156,13 @@ def _column(row: Any, count: int) -> list[float | None]:
 def _number(x: Any) -> float | None:
     if x is None:
         return None
-    if isinstance(x, str) and x in _WORDS:
-        return _WORDS[x]
+    if isinstance(x, str) and x in WORDS:
+        return WORDS[x]
     if type(x) is float and math.isfinite(x):
         return x
     if type(x) is int and abs(x) < _MOST_STEPS:
         return float(x)
-    _fail("numbers", x, f"a finite number, null, or one of {', '.join(_WORDS)}")
+    _fail("numbers", x, f"a finite number, null, or one of {', '.join(WORDS)}")
 
 
 def _list(x: Any, entry: str) -> list[Any]:

@@ -56,7 +56,7 @@ def movie_page(
     svg, style = inline(drawing.svg)
     root = shorten(clean(trace.root.name)) or "a constant"
     heading = shorten(clean(title), _WORDS) if title else f"Training of {root}, pass by pass"
-    scalar = all(r.value.is_scalar for r in trace.records)
+    scalar = trace.is_scalar
     return assemble(
         title=heading,
         body=_text("movie.html")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -15,6 +15,8 @@ from tinygrad_nn.viz.view.groups import groups
 from tinygrad_nn.viz.wording import clean, shorten
 
 __all__ = ["stepper_page"]
+
+_COUNTED = re.compile(r"^\d{1,9}(?= of \d+$)", re.ASCII)
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "level": ("auto", "module", "op", "scalar"),
@@ -56,7 +58,7 @@ def stepper_page(
             raise OptionError(
                 f"stepper page: got {name}={got!r}, expected one of {', '.join(CHOICES[name])}"
             )
-    if not isinstance(step, int) or step < 0:
+    if type(step) is not int or step < 0:
         raise OptionError(f"stepper page: got step={step!r:.60}, expected a whole number from 0 on")
     if title is not None and not isinstance(title, str):
         raise OptionError(
@@ -77,7 +79,29 @@ def stepper_page(
 
 
 def _groups(trace: Trace) -> list[dict[str, Any]]:
-    return [dataclasses.asdict(group) for group in groups(trace)]
+    """Groups in short: what is as in the group before is left away, and what can be counted."""
+    found = []
+    last: dict[str, Any] = {"kind": "", "title": "", "about": "", "parent": None, "scope": None}
+    for group in groups(trace):
+        now = {name: getattr(group, name) for name in last}
+        usual = last | {"title": _COUNTED.sub(lambda m: str(int(m[0]) + 1), last["title"])}
+        told = {name: value for name, value in now.items() if value != usual[name]}
+        found.append(told | {"nodes": _ranges(group.nodes)})
+        last = now
+    return found
+
+
+def _ranges(keys: Sequence[int]) -> list[int | list[int]]:
+    """Keys in their order, three or more in a row as the first and the last."""
+    found: list[int | list[int]] = []
+    start = 0
+    for end in range(1, len(keys) + 1):
+        if end < len(keys) and keys[end] == keys[end - 1] + 1:
+            continue
+        run = keys[start:end]
+        found += [[run[0], run[-1]]] if len(run) > 2 else run
+        start = end
+    return found
 
 
 def _texts(ending: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from tinygrad_nn.viz.picture.nodes import gradient_cell
@@ -137,10 +138,7 @@ def _range_line(inner: Sequence[Record]) -> list[Line]:
 
 
 def _about(part: Part, inner: Sequence[Record]) -> str:
-    operations: dict[str, int] = {}
-    for r in inner:
-        if r.op:
-            operations[clean(r.op)] = operations.get(clean(r.op), 0) + 1
-    words = ", ".join(f"{op} ×{n}" if n > 1 else op for op, n in list(operations.items())[:12])
+    operations = Counter(r.op for r in inner if r.op)
+    words = ", ".join(f"{clean(op)} ×{n}" if n > 1 else clean(op) for op, n in list(operations.items())[:12])
     parts = [clean(part.title), clean(part.about), counted(len(inner), "node"), words]
     return "; ".join(filter(None, parts))[:600]

@@ -16,6 +16,7 @@ from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.viz.trace.model import Failure, Scope, Summary
 from tinygrad_nn.viz.trace.steps import Fact, Steps, payload_of
+from tinygrad_nn.viz.trace.unswept import unswept
 
 __all__ = [
     "PICTURES",
@@ -95,9 +96,7 @@ def models(model: Any) -> list[tuple[str, Any]]:
         a_class = isinstance(one, type)
         if a_class or not hasattr(one, "named_parameters") or not hasattr(one, "named_buffers"):
             got = f"the class {one.__name__}" if a_class else f"type {type(one).__name__}"
-            raise OperandError(
-                f"draw: got a model of {got}, expected a Module, or a list of them"
-            )
+            raise OperandError(f"model: got a model of {got}, expected a Module, or a list of them")
     return [(f"{i}.", one) for i, one in enumerate(model)] if several else [("", model)]
 
 
@@ -130,6 +129,7 @@ def no_backward(root: Node) -> str:
     return ""
 
 
+@unswept()
 def run_pass(root: Node, order: Sequence[Node], steps: Steps | None = None) -> Steps:
     """A backward pass from `root` that leaves every `grad` as it is, and the graph too.
 

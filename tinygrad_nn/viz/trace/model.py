@@ -111,7 +111,8 @@ class Record:
             the empty text.
         named: Whether the user or the model gave the name.
         op: Operation that made it, or None for a leaf or constant.
-        params: Static arguments of that operation, each with its value as text.
+        params: Static arguments of that operation that are not its defaults, each with its value
+            as text.
         arguments: Names of that operation's data arguments.
         value: What it holds.
         gradient: Gradient of the root with respect to it, or None.
@@ -231,6 +232,11 @@ class Trace:
     def root(self) -> Record:
         """The node that was traced."""
         return self.records[-1]
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether all of its nodes are single numbers, so that each edge has a local derivative."""
+        return all(record.value.is_scalar for record in self.records)
 
     @property
     def steps(self) -> list[Edge]:

@@ -139,7 +139,7 @@ class _Reader:
             arguments=() if op is None else op[1],
             value=value,
             gradient=number(gradient) if isinstance(gradient, float) else gradient,
-            missing=_text(x.get("missing", "")),
+            missing=_words(x.get("missing", "")),
             left_out=_whole(x, "left_out", _MOST),
             changed=_flag(x, "changed"),
             scope=_index(x, "scope", len(self.scopes)),
@@ -194,9 +194,7 @@ class _Reader:
         entries = []
         for entry in _list(x.get("entries", []), "entries"):
             match entry:
-                case [i, j, d] if (
-                    type(i) is type(j) is int and 0 <= i < rows and 0 <= j < columns
-                ):
+                case [i, j, d] if type(i) is type(j) is int and 0 <= i < rows and 0 <= j < columns:
                     entries.append((i, j, _number(d, "entries")))
                 case _:
                     raise _BadError(
@@ -225,7 +223,7 @@ def _op(x: Any) -> tuple[str, tuple[str, ...]]:
     x = _dict(x, frozenset(("name", "arguments", "doc")))
     _text(x.get("doc", ""))
     arguments = _list(x.get("arguments", []), "arguments")
-    return _text(x.get("name")), tuple(_text(a) for a in arguments)
+    return _text(x.get("name")), tuple(_words(a) for a in arguments)
 
 
 def _scope(x: Any, count: int) -> Scope:
@@ -267,6 +265,8 @@ def _summary(x: dict[str, Any]) -> Summary:
     size = prod(shape)
     if size > _MOST:
         raise _BadError(f"shape: got {_short(shape)}, which is larger than any array")
+    if shape and x.get("dtype") == "float":
+        raise _BadError(f"shape: got {_short(shape)} of one Python float, expected []")
     elements = x.get("elements")
     held = None if elements is None else tuple(_element(e) for e in _list(elements, "elements"))
     if held is not None and len(held) != size:
@@ -276,7 +276,7 @@ def _summary(x: dict[str, Any]) -> Summary:
     nans, infs, zeros = (_whole(x, name, size) for name in ("nans", "infs", "zeros"))
     picture = x.get("picture")
     return Summary(
-        shape, _text(x.get("dtype")), size, held, mean, deviation, low, high, norm,
+        shape, _words(x.get("dtype")), size, held, mean, deviation, low, high, norm,
         nans, infs, zeros, None if picture is None else _picture(picture),
     )  # fmt: skip
 
@@ -315,6 +315,13 @@ def _text(x: Any) -> str:
     if not isinstance(x, str):
         raise _BadError(f"got {_short(x)}, expected a text")
     return x
+
+
+def _words(x: Any) -> str:
+    """A text of ours, not of the user's."""
+    if not _text(x).isprintable():
+        raise _BadError(f"got {_short(x)}, expected printable words")
+    return str(x)
 
 
 def _pair(x: Any) -> tuple[str, str]:

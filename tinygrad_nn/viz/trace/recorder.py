@@ -31,17 +31,24 @@ from tinygrad_nn.viz.trace.graph import (
 )
 from tinygrad_nn.viz.trace.jacobians import MOST_NODES, local_derivatives
 from tinygrad_nn.viz.trace.model import Edge, Jacobian, Record, Role, Scope, Summary, Trace
-from tinygrad_nn.viz.trace.rules import rule_texts
+from tinygrad_nn.viz.trace.rules import argument_names, rule_texts
+from tinygrad_nn.viz.trace.statics import static_texts
 from tinygrad_nn.viz.trace.steps import Fact, locals_of, payload_of
-from tinygrad_nn.viz.wording import shape_text
+from tinygrad_nn.viz.trace.unswept import unswept
 
-__all__ = ["nodes_below", "record", "write"]
+__all__ = ["record", "write"]
 
 _LONGEST_NAME = 500
 
 
 def record(
-    root: Any, *, backward: bool = False, limit: int | None = None, model: Any = None
+    root: Any,
+    *,
+    backward: bool = False,
+    limit: int | None = None,
+    model: Any = None,
+    keys: dict[Node, int] | None = None,
+    asks: str = "draw",
 ) -> Trace:
     """Trace of the graph below `root`.
 
@@ -51,6 +58,8 @@ def record(
             changed and the graph is kept; hooks run, since they shape the gradient.
         limit: Keep this many nodes, those nearest to the root, and count the rest.
         model: Module, or several, whose parameters bear their dotted paths as names.
+        keys: Into it goes the record of each node.
+        asks: Function that messages name.
 
     Raises:
         OperandError: `root` is no Value or Tensor, or `model` no module.
@@ -60,34 +69,30 @@ def record(
     """
     if not isinstance(root, Node):
         raise OperandError(
-            f"draw: got {type(root).__name__}, expected a Value or Tensor; "
-            "draw what a computation returned, for example its loss"
+            f"{asks}: got {type(root).__name__}, expected a Value or Tensor; give it what a "
+            "computation returned, for example its loss"
         )
     if limit is not None and limit < 1:
-        raise OptionError(f"draw: got limit={limit}, expected at least 1")
+        raise OptionError(f"{asks}: got limit={limit}, expected at least 1")
     sources = Sources(names=model_names(model))
     order = below([root], sources)
     if freed := next((n for n in order if is_freed(n)), None):
         raise FreedGraphError(
-            f"draw: nothing is left to draw below the {freed_words(freed)}; draw before it, or "
-            "call that backward with retain_graph=True; draw(x, backward=True) shows gradients "
+            f"{asks}: nothing is left below the {freed_words(freed)}; call {asks} before it, "
+            "or that backward with retain_graph=True; draw(x, backward=True) shows gradients "
             "without either"
         )
     if backward:
         if why := no_backward(root):
-            raise GradientError(f"draw: backward=True: {why}")
+            raise GradientError(f"{asks}: backward=True: {why}")
         sources.steps = run_pass(root, order)
-    return write([root], sources, limit=limit, order=order)
-
-
-def nodes_below(root: Node) -> list[Node]:
-    """The nodes that `record` writes down, in the order of their records."""
-    return below([root], Sources())
+    return write([root], sources, limit=limit, keys=keys, order=order)
 
 
 # ── Writing it down ─────────────────────────────────────────────────────────────────────
 
 
+@unswept()
 def write(
     roots: Sequence[Node],
     sources: Sources,
@@ -186,8 +191,8 @@ class _Writer:
             named=bool(name),
             role=self._role(node, op),
             op=None if op is None else op.name,
-            params=_static(fact.params) if fact is not None and fact.params else (),
-            arguments=() if op is None or op.variadic else op.data,
+            params=() if fact is None else static_texts(fact),
+            arguments=() if op is None else argument_names(op, len(inputs)),
             value=self.values.get(node) or figure(payload_of(node), picture=self.small),
             gradient=gradient,
             missing="" if gradient is not None else self._missing(node),
@@ -331,18 +336,3 @@ def _bare(x: float | Summary) -> float:
     if isinstance(x, Summary):
         return float(x.elements[0]) if x.elements else 0.0
     return x
-
-
-def _static(params: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((k, _static_text(v)) for k, v in params.items())
-
-
-def _static_text(value: Any) -> str:
-    """A static argument's value; of an array only the shape, of a function the name."""
-    if isinstance(value, Node):
-        value = payload_of(value)
-    if isinstance(value, np.ndarray):
-        return f"array {shape_text(value.shape)}".strip()
-    if callable(value):
-        return str(getattr(value, "__name__", type(value).__name__))
-    return repr(value)[:200]

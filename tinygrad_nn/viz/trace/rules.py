@@ -25,7 +25,7 @@ from tinygrad_nn.viz.trace.model import Summary
 from tinygrad_nn.viz.trace.steps import Fact
 from tinygrad_nn.viz.wording import clean, shorten
 
-__all__ = ["rule_texts"]
+__all__ = ["argument_names", "rule_texts"]
 
 LONGEST = 120
 """A longer formula says nothing more."""
@@ -271,14 +271,20 @@ def _size(x: Expr) -> int:
     return count
 
 
-def _names(op: Op, count: int) -> list[str]:
-    """Names of the data arguments, none of them `g` or `y`."""
+def argument_names(op: Op, count: int) -> tuple[str, ...]:
+    """Names of the first `count` data arguments; fewer where the operation takes any number."""
     names = op.data
     if op.variadic and op.pullback is not None:
         # The pullback of an operation with optional arguments takes them by name.
         code = getattr(op.pullback, "__code__", None)
         names = () if code is None else code.co_varnames[2 : code.co_argcount]
-    own = [f"{name}_" if name in ("g", "y") else name for name in names[:count]]
+    return tuple(names[:count])
+
+
+def _names(op: Op, count: int) -> list[str]:
+    """Names of the data arguments, none of them `g` or `y`."""
+    names = argument_names(op, count)
+    own = [f"{name}_" if name in ("g", "y") else name for name in names]
     return own + [f"x{i + 1}" for i in range(len(own), count)]
 
 

@@ -13,7 +13,7 @@ from tinygrad_nn.core.caller import user_line
 from tinygrad_nn.core.node import WATCH, Node, mode_bit
 from tinygrad_nn.core.observe import observe
 from tinygrad_nn.core.op import Op
-from tinygrad_nn.core.watch import watching
+from tinygrad_nn.core.watch import watching, without
 from tinygrad_nn.tensor import Parameter
 from tinygrad_nn.viz.trace.failures import failed_operands, failure_of
 from tinygrad_nn.viz.trace.figures import figure
@@ -60,13 +60,12 @@ class Watch:
         self._raised: tuple[BaseException | None, int | None] = (None, None)
         self._entered: list[int] = []
         self._passes = 0
-        self._is_over = False
         self._since = (0, 0)
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """Watch the body, in this thread."""
-        token = _CURRENT.set((*_CURRENT.get(), self))
+        _CURRENT.set((*_CURRENT.get(), self))
         handles: list[Any] = []
         try:
             for prefix, model in models(self.model):
@@ -79,18 +78,16 @@ class Watch:
             self._place_operands(error)
             raise
         finally:
-            self._is_over = True
             self._raised = (None, None)
             for handle in handles:
                 handle.remove()
-            _CURRENT.reset(token)
+            _CURRENT.set(without(_CURRENT.get(), self))
 
     # ── What is told ────────────────────────────────────────────────────────────────────
 
     def result(self, op: Op, node: Node, args: tuple[Any, ...], params: Any) -> None:
         """A result was made; those made while a pass runs belong to its rules."""
-        # Of generators that end in another order than they began one may leave its watch behind.
-        if self.steps.depth or self._is_over:
+        if self.steps.depth:
             return
         if self.steps.passes != self._passes:
             self._passes = self.steps.passes

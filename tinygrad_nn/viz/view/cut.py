@@ -25,12 +25,27 @@ class Opened:
 
     Attributes:
         opened: For each group whether it is open.
+        steps: The open groups in the order in which they were opened, and the boxes then.
+        links: The links between the parts.
         too_many_boxes, too_many_links: How many of those wanted open had to stay closed.
     """
 
     opened: list[bool]
+    steps: list[tuple[int, int]]
+    links: LinkCount
     too_many_boxes: int = 0
     too_many_links: int = 0
+
+    def shorter(self, room: int) -> Opened:
+        """What it was when there were at most `room` boxes."""
+        kept = [step for step in self.steps[1:] if step[1] <= room]
+        steps = [*self.steps[:1], *kept]
+        opened = [False] * len(self.opened)
+        for i, _ in steps:
+            opened[i] = True
+        self.links.show([i for i, _ in steps])
+        missed = self.too_many_boxes + len(self.steps) - len(steps)
+        return Opened(opened, steps, self.links, missed, self.too_many_links)
 
 
 class Costs:
@@ -39,6 +54,10 @@ class Costs:
     At the level "scalar" a result is two boxes, its value and the operation that made it;
     elsewhere every node is one. What may fold into its neighbour is none, unless `all` are
     counted.
+
+    Attributes:
+        free: For each record whether it is no box.
+        links: What counts the links while groups are opened.
     """
 
     def __init__(
@@ -56,6 +75,7 @@ class Costs:
             of.append(0 if free else 1 + made + (r.left_out > 0))
         self.direct = [sum(of[k] for k in g.nodes) for g in tree.groups]
         follow = tree.followers if level == "module" and not all else set()
+        self.links = LinkCount(tree, self.free)
         self.closed = [int(i not in follow) for i in range(len(tree.groups))]
 
     def opening(self, i: int) -> int:
@@ -91,7 +111,7 @@ def _modules(tree: Tree, depth: int) -> Callable[[Group], bool]:
         i = tree.index[g.key]
         if g.kind == "module":
             return tree.inner[i] and tree.depth[i] < depth
-        return g.kind in ("graph", "rest")
+        return g.kind == "graph" or (g.kind == "rest" and not tree.leaves[i])
 
     return opened
 
@@ -112,13 +132,15 @@ def _opened(
     tree: Tree, wanted: Callable[[Group], bool], budget: int, costs: Costs, *, tight: bool
 ) -> Opened:
     """Open groups while there is room: first those around the root, then outer ones first."""
-    found = Opened([False] * len(tree.groups))
-    links = LinkCount(tree, costs.free)
+    links = costs.links
+    links.show([])
+    found = Opened([False] * len(tree.groups), [], links)
     drawn = costs.inside(0)
     if drawn > budget or not links.open(0, allowed(drawn, tight=tight)):
         found.too_many_boxes, found.too_many_links = int(drawn > budget), int(drawn <= budget)
         return found
     found.opened[0] = True
+    found.steps.append((0, drawn))
     heap: list[tuple[int, int, int, int]] = []
 
     def offer(parent: int) -> None:
@@ -138,5 +160,6 @@ def _opened(
         else:
             found.opened[i] = True
             drawn += more
+            found.steps.append((i, drawn))
             offer(i)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from tinygrad_nn.viz.view.words import module_words
 __all__ = ["Frame", "frames"]
 
 _SEVERAL = 3
+_NUMBERED = re.compile(r"[^\W\d]+?_?([0-9]{1,4})")
+"""Lists of numbers for each layer: `w0`, `bias_2`."""
 _DEEPEST = 64
 """Modules nested deeper belong to the one at this depth."""
 
@@ -167,11 +170,15 @@ def _inferred(wiring: Wiring) -> tuple[list[Frame], list[int]]:
 
 
 def _module_path(name: str) -> str:
-    """`layers.0` of `layers.0.weight` and of `layers.0.w.3`."""
-    steps = name.split(".")[:-1]
-    if name.rpartition(".")[2].isdecimal():
-        steps = steps[:-1]
-    return ".".join(steps) if all(steps) else ""
+    """`layers.0` of `layers.0.weight` and of `layers.0.w.3.1`, `layer 0` of `w0.3.1`."""
+    steps = name.split(".")
+    indices = 0
+    while len(steps) > 1 and steps[-1].isdecimal():
+        steps.pop()
+        indices += 1
+    if len(steps) == 1 and indices and (numbered := _NUMBERED.fullmatch(steps[0])):
+        return f"layer {int(numbered[1])}"
+    return ".".join(steps[:-1]) if all(steps) else ""
 
 
 def _spread(wiring: Wiring, found: list[Frame], home: list[int], owned: dict[int, int]) -> None:

@@ -19,9 +19,12 @@ from tinygrad_nn.viz.view.order import cycles, onward
 from tinygrad_nn.viz.view.repeats import FEWEST, Repeats
 from tinygrad_nn.viz.view.wiring import Wiring
 from tinygrad_nn.viz.view.words import row_words
-from tinygrad_nn.viz.wording import counted
+from tinygrad_nn.viz.wording import counted, shorten
 
 __all__ = ["grouped"]
+
+_SEVERAL = 5
+"""Leaves that are one box where the same things use them."""
 
 
 def grouped(wiring: Wiring) -> tuple[Group, ...]:
@@ -222,34 +225,61 @@ class _Builder:
             before.setdefault(min(places, default=len(rows)), []).append(key)
         found: list[int | Knot] = []
         for i, unit in enumerate(rows):
-            found += [*before.get(i, ()), *unit.items]
+            found += [*self._alike(before.get(i, []), row_of), *unit.items]
         return found + list(before.get(len(rows), ()))
+
+    def _alike(self, leaves: list[int], row_of: dict[int, int]) -> list[int | Knot]:
+        """Leaves, those together that the same modules use: the numbers of one input."""
+        w = self.wiring
+        users: dict[frozenset[int], list[int]] = {}
+        for key in leaves:
+            rows = frozenset(row_of[u] for u in w.users[key] if u in row_of)
+            users.setdefault(rows if not w.learned[key] else frozenset((~key,)), []).append(key)
+        found: list[int | Knot] = []
+        for keys in users.values():
+            if len(keys) < _SEVERAL:
+                found += keys
+                continue
+            names = [w.trace.records[key].name for key in keys]
+            title = " … ".join(dict.fromkeys(shorten(n, 16) for n in (names[0], names[-1]) if n))
+            items: list[int | Knot] = list(keys)
+            found.append(Knot("rest", title, counted(len(keys), "input"), items=items))
+        return found
 
     def _bundled(self, items: list[int | Knot], held: dict[int, list[int]]) -> list[int | Knot]:
         """The same with no more than 30 things anywhere; modules are arranged on their own."""
+        wires = self._wires(items, held)
         work = [item for item in items if isinstance(item, Knot)]
         while work:
             knot = work.pop()
             if knot.kind != "module":
                 work += [item for item in knot.items if isinstance(item, Knot)]
                 knot.items = bundled(knot.items, self.names)
-        return untied(items, self.names, self._wires(items, held))
+        return untied(items, self.names, wires)
 
     def _wires(self, items: Sequence[int | Knot], held: dict[int, list[int]]) -> Any:
         """Pairs of places in `items` with an edge from the first to the second, each once."""
         self.serial += 1
         serial, knot_of, child = self.serial, self.knot_of, self.child
-        for i, item in enumerate(items):
-            for key in held[id(item)] if isinstance(item, Knot) else (item,):
+        inside = [self._records(item, held) for item in items]
+        for i, keys in enumerate(inside):
+            for key in keys:
                 knot_of[key], child[key] = serial, i
         pairs = {
             (child[s], i)
-            for i, item in enumerate(items)
-            for key in (held[id(item)] if isinstance(item, Knot) else (item,))
+            for i, keys in enumerate(inside)
+            for key in keys
             for s in self.wiring.slots[key]
             if knot_of[s] == serial and child[s] != i
         }
         return np.array(sorted(pairs), np.int64).reshape(-1, 2)
+
+    @staticmethod
+    def _records(item: int | Knot, held: dict[int, list[int]]) -> Sequence[int]:
+        """Keys in one thing; a knot that no row holds has leaves only."""
+        if not isinstance(item, Knot):
+            return (item,)
+        return held.get(id(item)) or [key for key in item.items if not isinstance(key, Knot)]
 
 
 def _chained(units: list[Unit], wiring: Wiring) -> list[Unit]:

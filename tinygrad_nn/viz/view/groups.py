@@ -6,6 +6,7 @@ from dataclasses import fields
 from weakref import ref
 
 from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.trace.unswept import unswept
 from tinygrad_nn.viz.view.grouping import grouped
 from tinygrad_nn.viz.view.model import Group
 from tinygrad_nn.viz.view.tree import Tree
@@ -38,6 +39,7 @@ def groups(trace: Trace) -> tuple[Group, ...]:
     return tree_of(trace).groups
 
 
+@unswept()
 def tree_of(trace: Trace) -> Tree:
     """Groups of `trace`, with its wiring.
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.trace.model import Role, Trace
+from tinygrad_nn.viz.trace.unswept import unswept
 from tinygrad_nn.viz.view.clusters import framed
-from tinygrad_nn.viz.view.cut import COMFORT, Costs, cut
+from tinygrad_nn.viz.view.cut import COMFORT, Costs, Opened, cut
 from tinygrad_nn.viz.view.groups import tree_of
 from tinygrad_nn.viz.view.links import allowed, crossing
 from tinygrad_nn.viz.view.model import Group, Link, Part, View
@@ -36,6 +37,7 @@ _SCREENS = 28
 """Boxes one below the other that stand on about two screens."""
 
 
+@unswept()
 def view(
     trace: Trace,
     level: str = "auto",
@@ -127,27 +129,38 @@ def _best(
     """
     trace = tree.wiring.trace
 
-    def tried(room: int, *, fold: bool = False, all: bool = False, tight: bool = False) -> _Cut:
-        costs = Costs(tree, level, hidden, plumbing=plumbing, all=all)
-        found = cut(tree, level, room, costs, fold_repeats=fold, tight=tight)
+    costs = {False: Costs(tree, level, hidden, plumbing=plumbing, all=False)}
+
+    def chosen(room: int, *, fold: bool, tight: bool, all: bool = False) -> Opened:
+        if all not in costs:
+            costs[all] = Costs(tree, level, hidden, plumbing=plumbing, all=all)
+        return cut(tree, level, room, costs[all], fold_repeats=fold, tight=tight)
+
+    def made(found: Opened) -> _Cut:
         left = folded(tree, drafts(tree, found.opened, hidden), level, plumbing=plumbing)
         boxes = _boxes(trace, level, [d.main for d in left])
         missed = (found.too_many_boxes, found.too_many_links)
         return _Cut(left, missed, boxes, _wires(tree, left)[-1])
 
-    def fits(found: _Cut) -> bool:
-        return found.boxes <= budget and found.links <= allowed(found.boxes)
-
-    best = tried(budget)
-    if auto and (any(best.missed) or (level == "op" and best.boxes > COMFORT)):
-        best = tried(budget, fold=True, tight=True)
+    found = chosen(budget, fold=False, tight=False)
+    best = None if auto and _missed(found) else made(found)
+    if best is None or (auto and level == "op" and best.boxes > COMFORT):
         room = min(budget, COMFORT)
-        if any(best.missed) or best.boxes > room:
-            best = tried(room, fold=True, tight=True)
-            while room > _FEWEST and _layers(tree, best.parts) > _SCREENS:
+        found = chosen(budget, fold=True, tight=True)
+        best = None if _missed(found) else made(found)
+        if best is None or best.boxes > room:
+            found = chosen(room, fold=True, tight=True)
+            while room > _FEWEST and found.links.layers() > _SCREENS:
                 room = room * 2 // 3
-                best = tried(room, fold=True, tight=True)
-    return best if fits(best) else tried(budget, fold=auto, all=True)
+                found = found.shorter(room)
+            best = made(found)
+    if best.boxes <= budget and best.links <= allowed(best.boxes):
+        return best
+    return made(chosen(budget, fold=auto, tight=auto, all=True))
+
+
+def _missed(found: Opened) -> bool:
+    return found.too_many_boxes + found.too_many_links > 0
 
 
 def _wires(tree: Tree, left: Sequence[Draft]) -> tuple[Any, Any, Any, int]:
@@ -161,16 +174,6 @@ def _wires(tree: Tree, left: Sequence[Draft]) -> tuple[Any, Any, Any, int]:
     return edges, part_of[source[edges]], part_of[target[edges]], links
 
 
-def _layers(tree: Tree, left: Sequence[Draft]) -> int:
-    """Parts on the longest way through the picture."""
-    _, one, other, _ = _wires(tree, left)
-    depth = [1] * len(left)
-    for key in np.unique(other * len(left) + one).tolist():
-        b, a = divmod(key, len(left))
-        depth[b] = max(depth[b], depth[a] + 1)
-    return max(depth, default=0)
-
-
 def _unnamed(trace: Trace) -> set[int]:
     """Keys of the constants without names."""
     records = trace.records[:-1]
@@ -180,7 +183,7 @@ def _unnamed(trace: Trace) -> set[int]:
 def _level(tree: Tree) -> str:
     records = tree.wiring.trace.records
     network = any(g.kind == "module" and tree.learned[i] for i, g in enumerate(tree.groups))
-    scalar = all(r.value.is_scalar for r in records)
+    scalar = tree.wiring.trace.is_scalar
     nodes = sum(r.role is not Role.CONSTANT for r in records)
     if nodes <= _SCALAR and (scalar or not network):
         return "scalar"

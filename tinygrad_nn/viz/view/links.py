@@ -78,9 +78,42 @@ class LinkCount:
         a, b = rank[source[kept]], rank[target[kept]]
         by_target, by_source = np.argsort(b, kind="stable"), np.argsort(a, kind="stable")
         self.into, self.out = (a[by_target], b[by_target]), (a[by_source], b[by_source])
+        self.show([])
+
+    def show(self, opened: Sequence[int]) -> None:
+        """Let `opened` be the open groups, each after the one around it."""
         # The part of each record in the order of ranks: a group, or `groups` and its rank.
-        self.part = np.zeros(count, np.int64)
+        self.part = np.zeros(len(self.order), np.int64)
         self.links = 0
+        for i in opened:
+            self._paint(i)
+
+    def _paint(self, i: int) -> None:
+        start, own = self.first[i], self.first[i + 1]
+        self.part[start:own] = self.groups + np.arange(start, own)
+        for j in self.children[i]:
+            low, high = self._span(j)
+            self.part[low:high] = j
+
+    def layers(self) -> int:
+        """Parts on the longest way through the picture."""
+        size = self.groups + len(self.part)
+        one, other = self.part[self.into[0]], self.part[self.into[1]]
+        users: dict[int, list[int]] = {}
+        waiting: dict[int, int] = {}
+        for key in np.unique((one * size + other)[one != other]).tolist():
+            a, b = divmod(key, size)
+            users.setdefault(a, []).append(b)
+            waiting[b] = waiting.get(b, 0) + 1
+        ready = [a for a in users if a not in waiting]
+        depth = dict.fromkeys(ready, 1)
+        for a in ready:
+            for b in users.get(a, ()):
+                depth[b] = max(depth.get(b, 1), depth[a] + 1)
+                waiting[b] -= 1
+                if not waiting[b]:
+                    ready.append(b)
+        return max(depth.values(), default=1)
 
     def _span(self, i: int) -> tuple[int, int]:
         return self.first[i], self.first[self.last_group[i] + 1]
@@ -104,11 +137,7 @@ class LinkCount:
         """Open the group `i`, unless there would be more than `most` links."""
         start, stop = self._span(i)
         before = self._around(i)
-        own = self.first[i + 1]
-        self.part[start:own] = self.groups + np.arange(start, own)
-        for j in self.children[i]:
-            low, high = self._span(j)
-            self.part[low:high] = j
+        self._paint(i)
         links = self.links + self._around(i) - before
         if links > most:
             self.part[start:stop] = i

@@ -31,6 +31,7 @@ class Tree:
         learned: Whether a group holds, or uses, parameters.
         followers: Modules without parameters: they fold into what comes before them.
         folding: Records that fold into a neighbour at the level of modules.
+        leaves: Whether a group holds leaves only.
         deepest: The greatest depth of a module.
     """
 
@@ -48,6 +49,7 @@ class Tree:
                 self.in_module[i] = module or self.in_module[g.parent]
         self.group_of = [0] * len(wiring.leaf)
         self.latest, self.learned, self.inner = [-1] * count, [False] * count, [False] * count
+        self.leaves = [True] * count
         self._gather()
         self.around_root = self._around(len(wiring.leaf) - 1)
         self.deepest = max(self.depth, default=0)
@@ -66,7 +68,9 @@ class Tree:
             self.learned[i] |= any(
                 w.learned[k] or any(w.learned[s] for s in w.slots[k]) for k in g.nodes
             )
+            self.leaves[i] &= all(w.leaf[k] for k in g.nodes)
             if g.parent is not None:
+                self.leaves[g.parent] &= self.leaves[i]
                 self.latest[g.parent] = max(self.latest[g.parent], self.latest[i])
                 self.learned[g.parent] |= self.learned[i]
                 self.inner[g.parent] |= g.kind == "module" or self.inner[i]

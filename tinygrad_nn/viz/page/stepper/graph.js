@@ -9,7 +9,7 @@ const CAREFUL_ITEMS = 2500;
 /** Room between layers holds the label of an edge: its breadth to the right, its height down. */
 const PAGE_LAYOUT = {
   LR: { gaps: /** @type {[number, number]} */ ([108, 136]), padding: 16, title: 38, most: CAREFUL_ITEMS },
-  TB: { gaps: /** @type {[number, number]} */ ([56, 90]), padding: 16, title: 38, most: CAREFUL_ITEMS },
+  TB: { gaps: /** @type {[number, number]} */ ([90, 110]), padding: 16, title: 38, most: CAREFUL_ITEMS },
 };
 
 /**
@@ -27,9 +27,12 @@ const PAGE_LAYOUT = {
  * @property {string[]} order  keys of frames and parts, for the keyboard
  */
 
-/** @param {Model} model @param {(group: TraceGroup) => boolean} isOpen @param {"TB" | "LR"} direction @returns {Drawing} */
-function drawingOf(model, isOpen, direction) {
-  const cut = cutOf(model, isOpen);
+/**
+ * @param {Model} model @param {(group: TraceGroup) => boolean} isOpen
+ * @param {PageState["level"]} level @param {"TB" | "LR"} direction @returns {Drawing}
+ */
+function drawingOf(model, isOpen, level, direction) {
+  const cut = cutOf(model, isOpen, level);
   const plans = cut.parts.map((part) => planBox(model, part, direction));
   const placed = placeNested(
     plans.map(({ width, height }) => ({ width: evenUp(width), height: evenUp(height) })),
@@ -87,6 +90,7 @@ function makeGraph(element, model, store) {
   const minimap = makeMinimap(element, pane);
   makeZoomButtons(element, pane);
   const key = makeKey(element, model);
+  const signs = makeSigns(element, (name) => graph.reveal(name));
   /** Groups that the reader closed against "follow". @type {Set<string>} */
   const shut = new Set();
   let opened = openNow();
@@ -106,8 +110,9 @@ function makeGraph(element, model, store) {
   /** @returns {Drawing} */
   function drawingNow() {
     const direction = directionNow();
-    const name = `${direction} ${[...opened].sort().join(" ")}`;
-    const found = drawings.get(name) ?? drawingOf(model, isOpen, direction);
+    const { level } = store.state;
+    const name = `${direction} ${level} ${[...opened].sort().join(" ")}`;
+    const found = drawings.get(name) ?? drawingOf(model, isOpen, level, direction);
     drawings.delete(name);
     drawings.set(name, found);
     if (drawings.size > 16) drawings.delete(/** @type {string} */ (drawings.keys().next().value));
@@ -133,6 +138,7 @@ function makeGraph(element, model, store) {
     svg.classList.toggle("far", view.k < FAR_ZOOM);
     if (drawing.cut.parts.length > MOST_BOXES) scene.cull(view, pane.size(), tabKey);
     minimap.look(view, pane.size());
+    signs.show(scene.endRects(store.state.step), view, pane.size());
     if (drawing.cut.parts.length > MOST_BOXES) paint();
   }
 
@@ -179,12 +185,12 @@ function makeGraph(element, model, store) {
   }
 
   function fit() {
-    pane.show(viewOfWhole(drawing, pane.size(), 20), true);
+    pane.show(viewOfWhole(drawing, pane.size(), VIEW_MARGIN), true);
   }
 
   /** The first look: all of it, or where it begins if all of it were too small. */
   function firstLook() {
-    const whole = viewOfWhole(drawing, pane.size(), 20);
+    const whole = viewOfWhole(drawing, pane.size(), VIEW_MARGIN);
     pane.show(whole);
     if (whole.k < 0.6 && drawing.rects.length) {
       pane.show({ ...viewWith(whole, pane.size(), drawing.rects[0], VIEW_MARGIN) });
@@ -210,13 +216,12 @@ function makeGraph(element, model, store) {
     pressed = "";
   }
 
-  /** Compare what is open with what is drawn. @param {string | number} anchor @returns {boolean} whether it was redrawn */
-  function regroup(anchor) {
+  /** Draw anew if something else is open than what is drawn. @param {string | number} anchor @param {boolean} anew */
+  function regroup(anchor, anew) {
     const now = openNow();
-    if (now.size === opened.size && [...now].every((name) => opened.has(name))) return false;
+    if (!anew && now.size === opened.size && [...now].every((name) => opened.has(name))) return;
     opened = now;
     rebuild(anchor);
-    return true;
   }
 
   /** @param {string} name @returns {void} */
@@ -232,7 +237,7 @@ function makeGraph(element, model, store) {
       if (!state.open.size) for (const name of opened) shut.add(name);
     } else if (state.follow && !before.follow) shut.clear();
     const { node, event } = stepInfo(model, state.step);
-    regroup(pressed || (event ? event.from : (node?.key ?? model.root)));
+    regroup(pressed || (event ? event.from : (node?.key ?? model.root)), state.level !== before.level);
     paint();
     if (state.step !== before.step) {
       const now = performance.now();
@@ -295,10 +300,10 @@ function makeGraph(element, model, store) {
     active: () => scene.activeParts(store.state.step)[0] ?? "",
     resize() {
       pane.size(true);
-      if (directionNow() !== drawing.direction) {
-        rebuild(null);
-        firstLook();
-      }
+      const turned = directionNow() !== drawing.direction;
+      if (turned) rebuild(null);
+      if (turned || !store.state.step) firstLook();
+      else bringIntoView(false);
       shown(pane.view);
     },
   };
@@ -317,10 +322,8 @@ function makeGraph(element, model, store) {
   new ResizeObserver(() => {
     const now = pane.size(true);
     if (now.width === known.width && now.height === known.height) return;
-    const first = known.width <= 1;
     known = now;
     graph.resize();
-    if (first) firstLook();
   }).observe(element);
   return graph;
 }

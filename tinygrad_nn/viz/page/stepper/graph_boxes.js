@@ -318,7 +318,7 @@ function buildFrame(frame, [x, y, width, height]) {
     svgText(".name", title, x + 26, middle, "start"),
     svgText(".muted", about, x + 34 + textWidth(title, TEXT_SIZE, true), middle, "start"),
   );
-  return svgMake("g.frame", { "data-frame": frame.group.key }, svgMake("rect.border", { x, y, width, height, rx: 10 }), header);
+  return { press, head: header, border: svgMake("rect.border", { x, y, width, height, rx: 10, "data-frame": frame.group.key }) };
 }
 
 /** @param {TraceGroup} group @returns {number} */

@@ -32,8 +32,11 @@
  * @property {string} name  the same for the same cut
  */
 
-/** @param {Model} model @param {(group: TraceGroup) => boolean} isOpen @returns {Cut} */
-function cutOf(model, isOpen) {
+/**
+ * @param {Model} model @param {(group: TraceGroup) => boolean} isOpen
+ * @param {PageState["level"]} level @returns {Cut}
+ */
+function cutOf(model, isOpen, level) {
   const partOf = new Int32Array(model.nodes.length);
   /** @type {CutPart[]} */
   const parts = [];
@@ -44,7 +47,7 @@ function cutOf(model, isOpen) {
   const stack = [[model.groups[0], null]];
   while (stack.length) {
     const [group, frame] = /** @type {[TraceGroup, number | null]} */ (stack.pop());
-    const isSeen = group.parent !== null && !isThin(model, group);
+    const isSeen = group.parent !== null && !isThin(model, group, level);
     if (isSeen && !isOpen(group)) {
       for (const key of nodesBelow(model, group)) partOf[key] = parts.length;
       parts.push({ index: parts.length, key: group.key, node: null, group, frame });
@@ -80,9 +83,15 @@ function cutOf(model, isOpen) {
 /** Graphs of so few nodes show them all, without frames around mere runs of operations. */
 const SMALL_GRAPH = 40;
 
-/** @param {Model} model @param {TraceGroup} group @returns {boolean} whether it is shown as what is in it */
-function isThin(model, group) {
-  return model.nodes.length <= SMALL_GRAPH && (group.kind === "chain" || group.kind === "rest");
+/**
+ * Whether a group is shown as what is in it. Where all nodes are shown, only modules are framed:
+ * frames stand one behind the other, and rows of equal operations need not.
+ * @param {Model} model @param {TraceGroup} group @param {PageState["level"]} level
+ */
+function isThin(model, group, level) {
+  if (group.kind === "module") return false;
+  const all = level === "scalar" && model.nodes.length <= MOST_BOXES;
+  return all || (model.nodes.length <= SMALL_GRAPH && group.kind !== "repeat");
 }
 
 /** @param {Model} model @param {CutPart[]} parts @param {Int32Array} partOf */

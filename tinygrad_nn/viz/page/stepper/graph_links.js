@@ -128,7 +128,7 @@ function contributionText(event) {
   const odd = oddText(event.adds);
   if (odd) return odd;
   const number = oneNumberOf(event.adds);
-  return number === null ? `‖·‖ ${numberText(figureNorm(event.adds))}` : signedText(number);
+  return number === null ? `norm ${numberText(figureNorm(event.adds))}` : signedText(number);
 }
 
 /** @param {string} words @param {Point} spot @param {string} kind @returns {SVGElement} */

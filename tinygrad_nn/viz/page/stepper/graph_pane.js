@@ -138,12 +138,12 @@ function calmMotion() {
 }
 
 /**
- * View in which the whole is seen, not larger than life.
+ * View in which the whole is seen, not much larger than life.
  * @param {{width: number, height: number}} whole @param {{width: number, height: number}} room
  * @param {number} margin @returns {PaneView}
  */
 function viewOfWhole(whole, room, margin) {
-  const k = Math.min(1.25, (room.width - 2 * margin) / Math.max(1, whole.width), (room.height - 2 * margin) / Math.max(1, whole.height));
+  const k = Math.min(1.6, (room.width - 2 * margin) / Math.max(1, whole.width), (room.height - 2 * margin) / Math.max(1, whole.height));
   const zoom = Math.max(LEAST_ZOOM, k);
   return { k: zoom, x: (room.width - whole.width * zoom) / 2, y: (room.height - whole.height * zoom) / 2 };
 }

@@ -1,6 +1,19 @@
 // @ts-check
 // The elements of the drawing: which of them exist, and how they look at a step.
 
+/** @typedef {[number, number, number, number]} Rect  left, top, right, bottom */
+
+/** @param {Rect[]} rects @returns {Rect} the least that holds all */
+function rectOfAll(rects) {
+  const ends = (/** @type {0 | 1 | 2 | 3} */ side) => rects.map((r) => r[side]);
+  return [Math.min(...ends(0)), Math.min(...ends(1)), Math.max(...ends(2)), Math.max(...ends(3))];
+}
+
+/** @param {Point} spot @param {number} width @returns {Rect} */
+function rectAtLabel([x, y], width) {
+  return [x - width / 2, y - LABEL_HEIGHT / 2, x + width / 2, y + LABEL_HEIGHT / 2];
+}
+
 /**
  * @typedef {object} Scene
  * @property {(drawing: Drawing) => void} draw
@@ -9,7 +22,9 @@
  * @property {() => Map<string, SVGElement>} focusable  by the keys of parts and frames
  * @property {(name: string) => [number, number, number, number] | null} rectOf
  * @property {(state: PageState, room: {width: number, height: number}) => [number, number, number, number] | null} activeRect
- *   of both ends of the present edge; of the one that gets the gradient, if both cannot be read
+ *   of both ends of the present edge; of its label and the end that gets the gradient, if both
+ *   ends cannot be read at once
+ * @property {(step: number) => {name: string, title: string, rect: Rect}[]} endRects
  * @property {(step: number) => string[]} activeParts
  * @property {(link: number) => number[]} eventsOfLink
  * @property {() => number} most  largest norm that is added along one link
@@ -18,7 +33,7 @@
 /** @param {Model} model @param {SVGElement} world @returns {Scene} */
 function makeScene(model, world) {
   const layer = (/** @type {string} */ kind) => world.appendChild(svgMake(`g.${kind}`));
-  const [frames, backdrop, lines, labels, boxes, overlay] = ["frames", "backdrop", "lines", "labels", "boxes", "overlay"].map(layer);
+  const [frames, backdrop, lines, titles, labels, boxes, overlay] = ["frames", "backdrop", "lines", "titles", "labels", "boxes", "overlay"].map(layer);
   backdrop.setAttribute("aria-hidden", "true");
   overlay.setAttribute("aria-hidden", "true");
   labels.setAttribute("aria-hidden", "true");
@@ -34,6 +49,8 @@ function makeScene(model, world) {
   let d;
   let most = 0;
   let overlaid = "";
+  /** Where the label of the present edge stands. @type {Point | null} */
+  let labelled = null;
   /** @type {SVGElement[]} */
   let marked = [];
 
@@ -115,10 +132,11 @@ function makeScene(model, world) {
     overlaid = name;
     overlay.replaceChildren();
     for (const other of labels.children) other.removeAttribute("visibility");
+    labelled = null;
     if (!event || link < 0) return;
     const curve = d.curves[link];
-    const spot = labelSpot(curve, d.direction);
-    overlay.append(svgMake("path.now", { d: pathText(curve) }), buildLabel(hides ? "?" : contributionText(event), spot, "now-label"));
+    labelled = labelSpot(curve, d.direction);
+    overlay.append(svgMake("path.now", { d: pathText(curve) }), buildLabel(hides ? "?" : contributionText(event), labelled, "now-label"));
     labels.querySelector(`.of-${link}`)?.setAttribute("visibility", "hidden");
   }
 
@@ -164,11 +182,11 @@ function makeScene(model, world) {
       links.clear();
       heads.clear();
       overlaid = "";
-      frames.replaceChildren(...d.cut.frames.map((frame) => {
-        const g = buildFrame(frame, d.frames[frame.index]);
-        heads.set(frame.group.key, /** @type {SVGElement} */ (g.querySelector(".press")));
-        return g;
-      }));
+      // The titles stand above the links, which may run through them.
+      const framed = d.cut.frames.map((frame) => buildFrame(frame, d.frames[frame.index]));
+      frames.replaceChildren(...framed.map(({ border }) => border));
+      titles.replaceChildren(...framed.map(({ head }) => head));
+      framed.forEach(({ press }, k) => heads.set(d.cut.frames[k].group.key, press));
       const many = d.cut.parts.length > MOST_BOXES;
       paintBackdrop(many);
       paintLabels();
@@ -221,15 +239,18 @@ function makeScene(model, world) {
       return [x, y, x + Math.min(width, 260), y + HEAD_HEIGHT];
     },
     activeRect(state, room) {
-      const rects = scene.activeParts(state.step).map((key) => d.rects[d.cut.at.get(key) ?? 0]);
+      const rects = scene.endRects(state.step).map(({ rect }) => rect);
       if (!rects.length) return null;
-      const both = /** @type {[number, number, number, number]} */ ([
-        Math.min(...rects.map((r) => r[0])), Math.min(...rects.map((r) => r[1])),
-        Math.max(...rects.map((r) => r[2])), Math.max(...rects.map((r) => r[3])),
-      ]);
       const most = [room.width, room.height].map((side) => (side - 2 * VIEW_MARGIN) / READABLE);
-      return both[2] - both[0] > most[0] || both[3] - both[1] > most[1] ? rects[0] : both;
+      const fits = (/** @type {Rect} */ r) => r[2] - r[0] <= most[0] && r[3] - r[1] <= most[1];
+      const label = labelled ? [rectAtLabel(labelled, 120)] : [];
+      const wanted = [[...rects, ...label], rects, [rects[0], ...label], [rects[0]]].map(rectOfAll);
+      return wanted.find(fits) ?? rects[0];
     },
+    endRects: (step) => scene.activeParts(step).map((name) => {
+      const k = d.cut.at.get(name) ?? 0;
+      return { name, title: partName(d.cut.parts[k]), rect: d.rects[k] };
+    }),
     activeParts(step) {
       const { phase, node, event } = stepInfo(model, step);
       if (phase === "start" || !node) return [];

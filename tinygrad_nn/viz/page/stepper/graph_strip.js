@@ -53,7 +53,7 @@ function keyParts(model, view, most) {
 
 // ── Gradient bars ───────────────────────────────────────────────────────────────────────
 
-/** @typedef {{name: string, full: string, keys: number[], first: number, events: number[]}} StripBar */
+/** @typedef {{full: string, keys: number[], first: number, events: number[]}} StripBar */
 
 /**
  * The layers that learn, or else the parameters, or else the groups.
@@ -64,7 +64,7 @@ function stripBars(model) {
     const events = eventsOfNodes(model, keys);
     const starts = inside.flatMap((key) => model.eventsFrom[key].slice(0, 1));
     const first = Math.min(...(starts.length ? starts : events.slice(0, 1)));
-    return { name: endOf(name, 8), full: name, keys, events, first };
+    return { full: name, keys, events, first };
   };
   const isParameter = (/** @type {number} */ key) => model.nodes[key].role === "parameter";
   const layers = model.groups.filter((g) => g.kind === "module" && g.nodes.some(isParameter));
@@ -74,10 +74,20 @@ function stripBars(model) {
   return keys.map((key) => bar(nodeName(model.nodes[key]), [key], []));
 }
 
-/** @param {string} name @param {number} limit @returns {string} its end, which tells layers apart */
-function endOf(name, limit) {
-  const letters = Array.from(name.slice(-2 * limit));
-  return letters.length <= limit ? letters.join("") : `…${letters.slice(1 - limit).join("")}`;
+/**
+ * Short names that tell paths apart: without what all of them begin with, and of what stands
+ * between the first and the last part the first letters: `blocks.0.attn.out` is `0.a.out`.
+ * @param {string[]} names @param {number} limit @returns {string[]}
+ */
+function shortPaths(names, limit) {
+  const paths = names.map((name) => name.split("."));
+  let same = 0;
+  while (paths.length > 1 && paths.every((p) => p.length > same + 1 && p[same] === paths[0][same])) same += 1;
+  return paths.map((path) => {
+    const [first, ...rest] = path.slice(same);
+    const parts = rest.map((part, k) => (k < rest.length - 1 ? Array.from(part)[0] : part));
+    return shortText([first, ...parts].join("."), limit);
+  });
 }
 
 /** @param {number} norm @returns {number} share of the axis, from 0 to 1 */
@@ -94,14 +104,15 @@ function makeStrip(element, model, store) {
   if (!model.seed) return;
   const bars = stripBars(model).filter((b) => Number.isFinite(b.first)).slice(0, MOST_BARS);
   if (!bars.length) return;
-  const views = bars.map((bar) => {
+  const names = shortPaths(bars.map((bar) => bar.full), bars.length > 8 ? 8 : 14);
+  const views = bars.map((bar, k) => {
     const fill = svgMake("rect.fill", { x: 0, width: 100, y: 100, height: 0 });
     const chart = svgMake("svg.bar", { viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" }, fill);
     const number = make("span.number");
     const told = make("span.unseen");
     const own = make(
       "button.strip-bar", { type: "button", title: shortText(bar.full, 300), onclick: () => store.set({ step: stepOfEvent(model, bar.first) }) },
-      make("span.name", {}, bar.name), make("span.unseen", {}, ": gradient norm "), number, told, chart,
+      make("span.name", {}, names[k]), make("span.unseen", {}, ": gradient norm "), number, told, chart,
     );
     return { bar, fill, number, told, own, painted: -2 };
   });

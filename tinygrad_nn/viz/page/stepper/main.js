@@ -9,10 +9,12 @@ function firstState(model) {
   const { options } = model;
   const kept = THEMES.find((t) => t === attempt(() => localStorage.getItem(THEME_KEY)));
   const modules = model.groups.some((g) => g.kind === "module");
-  const level = LEVELS.find((l) => l === options.level) ?? (modules ? "module" : model.nodes.length > 300 ? "op" : "scalar");
+  const asked = LEVELS.find((l) => l === options.level);
+  const level = asked ?? (modules ? "module" : model.nodes.length > SMALL_GRAPH ? "op" : "scalar");
   const hash = readHash(location.hash, model);
+  const budget = asked || hash.level ? MOST_BOXES : SMALL_GRAPH;
   return {
-    step: 0, view: "values", level, open: openFor(model, hash.level ?? level), selected: null, follow: true,
+    step: 0, view: "values", level, open: openFor(model, hash.level ?? level, budget), selected: null, follow: true,
     granularity: "edge", theme: THEMES.slice(1).find((t) => t === options.theme) ?? kept ?? "auto", predict: false, revealed: -1,
     ...(Number.isInteger(options.step) ? { step: Math.max(0, Math.min(model.steps, options.step)) } : {}),
     ...hash,
@@ -36,7 +38,7 @@ function showTitle(model) {
 
 /** A select, checkbox or group of buttons that shows one field of the state. @param {Model} model @param {Store} store */
 function bindFields(model, store) {
-  const words = { module: "modules", op: "operations", scalar: "everything" };
+  const words = { module: "modules", op: "operations", scalar: model.nodes.length > MOST_BOXES ? `up to ${MOST_BOXES} boxes` : "everything" };
   for (const level of LEVELS) byId("level").append(make("option", { value: level }, words[level]));
   byId("level").addEventListener("change", () => setLevel(model, store, byId("level").value));
   const views = VIEWS.map((view) => button(view[0].toUpperCase() + view.slice(1), () => store.set({ view })));

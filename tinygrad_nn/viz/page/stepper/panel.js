@@ -23,12 +23,17 @@ function oneNumber(f) {
 function signedFigure(f) {
   const x = oneNumber(f);
   if (x !== null) return make(`span.number.${signOf(x)}`, {}, signedText(x));
-  return make("span.number", {}, `${shapeText(/** @type {Summary} */ (f).shape)}, ‖·‖ ${numberText(figureNorm(f))}`);
+  return make("span.number", {}, `${shapeText(/** @type {Summary} */ (f).shape)}, norm ${numberText(figureNorm(f))}`);
 }
 
 /** A number as a factor: in parentheses if it has a sign. @param {number} x */
 function factor(x) {
   return x < 0 ? `(${numberText(x)})` : numberText(x);
+}
+
+/** Static arguments, an index as `[:, 1:]`. @param {TraceNode} node */
+function staticTexts(node) {
+  return node.params.map(([k, text]) => cleanText(k === "key" ? text : `${k}=${text}`));
 }
 
 /** An operation applied to its inputs: `a × b`, `sum(x, axis=0)`. @param {Model} model @param {TraceNode} node @returns {Child[]} */
@@ -37,7 +42,7 @@ function callOf(model, node) {
   const sign = OP_SIGNS[node.op];
   if (sign && inputs.length === 2) return [inputs[0], ` ${sign} `, inputs[1]];
   if (sign && inputs.length === 1) return [sign, inputs[0]];
-  const params = node.params.filter(([, text]) => text !== "None" && text !== "False").map(([k, text]) => `${k}=${shortText(cleanText(text), 24)}`);
+  const params = staticTexts(node).map((text) => shortText(text, 24));
   /** @type {Child[]} */
   const listed = inputs.flatMap((input, i) => (i ? [", ", input] : [input]));
   if (node.leftOut) listed.push(`, … ${node.leftOut} more`);
@@ -96,7 +101,7 @@ function placeOf(model, event) {
 
 /** Whether the product of the present step is the reader's to find. @param {Model} model @param {PageState} state */
 function isHidden(model, state) {
-  return state.predict && /** @type {any} */ (state).revealed !== state.step && stepInfo(model, state.step).phase === "backward";
+  return state.predict && state.revealed !== state.step && stepInfo(model, state.step).phase === "backward";
 }
 
 /** Everything known of an operation: formula, doc, inputs, where it was called. @param {Model} model @param {TraceNode} node @param {BackwardEvent | null} event */
@@ -114,8 +119,7 @@ function opCard(model, node, event) {
       return make("li", {}, input.name ? [nameOf(input), " = "] : "", shape ? `${shape}: ` : "", make("span.number", {}, figureText(x)), input.role === "constant" ? " (constant)" : "");
     }), node.inputs.length > 8 ? make("li", {}, `… ${node.inputs.length - 8} more`) : null)]]);
   }
-  const params = node.params.filter(([, text]) => text !== "None" && text !== "False");
-  if (params.length) rows.push(["Static arguments", [make("code", {}, shortText(cleanText(params.map(([k, v]) => `${k}=${v}`).join(", ")), 200))]]);
+  if (node.params.length) rows.push(["Static arguments", [make("code", {}, shortText(staticTexts(node).join(", "), 200))]]);
   if (scope) rows.push(["Module", [make("bdi", {}, `${shortText(cleanText(scope.path), 60) || "the model"}`), ` ${cleanText(scope.kind)}`, scope.call ? `, call ${scope.call + 1}` : ""]]);
   if (node.line) rows.push(["Called at", [make("code", {}, shortText(cleanText(node.line), 80))]]);
   return make("div.card", {},
@@ -134,8 +138,9 @@ function legend(model, node, rule) {
   if (words.has("g")) add("g", slopeOf(root, node));
   if (words.has("y")) add("y", nameOf(node));
   for (const [key, slot] of node.inputs) {
-    const name = node.arguments[slot];
-    if (name && words.has(name) && model.nodes[key].name !== name) add(name, nameOf(model.nodes[key]));
+    // As the rules call them: `g` and `y` have a meaning of their own.
+    const name = (node.arguments[slot] ?? `x${slot + 1}`).replace(/^[gy]$/, "$&_");
+    if (words.has(name) && model.nodes[key].name !== name) add(name, nameOf(model.nodes[key]));
   }
   return found;
 }
@@ -220,7 +225,7 @@ function makePanel(element, model, store, go, inside) {
   element.addEventListener("scroll", () => { scrolled = true; }, { passive: true });
   const show = (/** @type {PageState} */ state, /** @type {PageState | null} */ before) => {
     const moved = !before || before.step !== state.step;
-    const same = before && !moved && before.selected === state.selected && before.predict === state.predict && before.open === state.open && /** @type {any} */ (before).revealed === /** @type {any} */ (state).revealed;
+    const same = before && !moved && before.selected === state.selected && before.predict === state.predict && before.open === state.open && before.revealed === state.revealed;
     if (same) return;
     const { phase, node, event } = stepInfo(model, state.step);
     const held = element.contains(document.activeElement) && document.activeElement !== element;

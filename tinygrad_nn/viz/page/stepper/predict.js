@@ -7,7 +7,7 @@ function predictBox(model, store, event) {
   const shape = wanted === null ? /** @type {Summary} */ (event.adds).shape : [];
   const answer = /** @type {HTMLInputElement} */ (make("input", { type: "text", id: "answer", inputmode: "text", autocomplete: "off", "data-keep": true }));
   const said = make("p.note", { role: "status", hidden: true });
-  const reveal = () => store.set(/** @type {any} */ ({ revealed: store.state.step }));
+  const reveal = () => store.set({ revealed: store.state.step });
   const check = () => {
     const verdict = wanted === null ? judgeShape(answer.value, shape) : judgeNumber(answer.value, wanted, event.local, oneNumber(upstreamOf(model, event)));
     if (verdict === "") return reveal();

@@ -148,24 +148,34 @@ function readEvents(raw, nodes, uses, usesInto) {
 
 /** @param {any[] | undefined} given @param {TraceNode[]} nodes @returns {TraceGroup[]} */
 function readGroups(given, nodes) {
-  const whole = {
-    key: "g0", kind: "graph", title: "", about: "", parent: null, scope: null,
-    nodes: nodes.map((n) => n.key), count: nodes.length,
-  };
-  const list = given && given.length ? given : [whole];
+  const list = given && given.length ? given : [{ nodes: [[0, nodes.length - 1]] }];
   /** @type {TraceGroup[]} */
-  const groups = list.map((g, index) => ({
-    ...g, parent: g.parent ?? null, scope: g.scope ?? null, nodes: g.nodes ?? [],
-    index, depth: 0, children: [],
-  }));
-  for (const g of groups) {
-    if (g.parent === null) continue;
-    groups[g.parent].children.push(g.index);
-    let depth = 0;
-    for (let p = g.parent; p !== null; p = /** @type {any} */ (groups[p].parent)) depth += 1;
-    g.depth = depth;
+  const groups = [];
+  // What is not told is as in the group before; "3 of 9" goes on as "4 of 9".
+  let last = { kind: "graph", title: "", about: "", parent: null, scope: null };
+  list.forEach((told, index) => {
+    const title = last.title.replace(/^\d{1,9}(?= of \d+$)/, (n) => String(Number(n) + 1));
+    last = { ...last, title, ...told };
+    const nodes = keysOf(told.nodes);
+    groups.push({ .../** @type {any} */ (last), key: `g${index}`, index, nodes, count: nodes.length, children: [] });
+  });
+  for (let k = groups.length - 1; k > 0; k--) {
+    const around = groups[/** @type {number} */ (groups[k].parent)];
+    around.children.unshift(k);
+    around.count += groups[k].count;
   }
   return groups;
+}
+
+/** @param {(number | [number, number])[]} ranges  keys, or the first and last of a row of them */
+function keysOf(ranges) {
+  /** @type {number[]} */
+  const keys = [];
+  for (const range of ranges) {
+    const [first, last] = typeof range === "number" ? [range, range] : range;
+    for (let key = first; key <= last; key++) keys.push(key);
+  }
+  return keys;
 }
 
 /** @param {TraceGroup[]} groups @param {number} count @returns {Int32Array} */
@@ -249,13 +259,16 @@ function openFor(model, level, budget = 300) {
     return g.kind !== "repeat" && inside.some((kind) => kind === "module" || kind === "repeat");
   };
   let boxes = model.groups[0].nodes.length + model.groups[0].children.length;
-  let queue = [...model.groups[0].children];
+  let queue = model.groups[0].children;
   while (queue.length) {
+    const found = queue.map((index) => model.groups[index]).filter(wanted);
+    // All of the same depth, so that like things look alike; modules one by one.
+    const whole = found.reduce((sum, g) => sum + g.nodes.length + g.children.length - 1, boxes) <= budget;
+    /** @type {number[]} */
     const next = [];
-    for (const index of queue) {
-      const g = model.groups[index];
+    for (const g of found) {
       const grown = boxes - 1 + g.nodes.length + g.children.length;
-      if (grown > budget || !wanted(g)) continue;
+      if (grown > budget || (!whole && g.kind !== "module")) continue;
       open.add(g.key);
       boxes = grown;
       next.push(...g.children);

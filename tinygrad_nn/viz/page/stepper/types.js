@@ -1,16 +1,22 @@
 // @ts-check
-// Shapes of the data that the files of this page share. Nothing runs here.
+// Shapes of the data that the files of this page share, and a map of those files. Nothing runs here.
 //
-// The files are joined into one module script, so every function is seen by every other; none
-// imports. What each file gives:
-//   trace.js     parseTrace, stepInfo, valueAt, gradientAt, stepOfEvent, openFor, ...
-//   words.js     numberText, signedText, shapeText, figureText, nodeName, cleanText, shortText, textWidth
-//   store.js     makeStore
-//   layout.js, layout_columns.js, layout_nested.js    boxes in layers and frames, the same as
-//                the drawings of the package
-//   graph_cut.js, graph_boxes.js, graph_links.js, graph_pane.js, minimap.js    used by graph.js
-//   graph.js     makeGraph(element, model, store): Graph
-//   graph_strip.js    makeStrip(element, model, store): the bars of gradients below the graph
+// The files are joined into one function, in the order of their names and main.js last: every one
+// sees the functions of all others, none imports, and no two may have a name in common.
+//
+//   the pass     trace.js: JSON to Model, and what is known after a step
+//                words.js: numbers, arrays and names as text, as wording.py and measure.py have them
+//                find.js, alarms.js: what is looked for, and what is wrong
+//   the state    store.js: PageState and its hearers; hash.js: the same in the address
+//   the graph    graph.js: makeGraph; graph_cut.js: parts of the open groups; graph_plans.js: what
+//                stands in a box; layout*.js: where boxes stand, as picture/layers.py, columns.py,
+//                layout.py and nested.py; graph_boxes.js, graph_links.js, graph_scene.js: as SVG;
+//                graph_pane.js, minimap.js: panning and zooming; graph_signs.js: where an end is that
+//                is out of sight; graph_strip.js: what is around it
+//   the panel    panel.js: makePanel; backward.js: one step; maps.js, explode.js: arrays, element by
+//                element; predict.js: the reader's turn; terms.js, help.js: what words and keys mean
+//   the page     main.js: all of it together; transport.js: going through the steps; save.js: files
+//                and paper; dom.js: elements
 
 /**
  * An array in a few figures.
@@ -87,7 +93,6 @@
  * @property {number[]} nodes  keys in it and in none of its groups
  * @property {number} count
  * @property {number} index
- * @property {number} depth  0 for the whole
  * @property {number[]} children  positions of the groups directly in it
  */
 
