@@ -67,6 +67,7 @@ def test_equal_passes_say_so_and_list_everything(page_at):
     assert names(page)
 
 
+@pytest.mark.slow
 def test_ten_thousand_nodes_are_shown_piece_by_piece(page_at):
     def chain(count: int) -> tg.Value:
         x = tg.Value(0.5, name="x")

@@ -20,6 +20,7 @@ def ready(page: Any) -> Any:
     return page
 
 
+@pytest.mark.slow
 def test_a_long_report_opens_at_once(page_at, tmp_path: Path):
     """R2: 200 epochs of ten layers, below 1.5 s. Measured 0.4 s."""
     recorder = learned(

@@ -228,7 +228,7 @@ def test_two_pages_in_frames_are_independent(page_at):
 
 
 @pytest.mark.parametrize("name", ODD)
-@pytest.mark.parametrize("width", [1400, 420])
+@pytest.mark.parametrize("width", [1400, pytest.param(420, marks=pytest.mark.slow)])
 def test_odd_passes_open_and_can_be_stepped_through(page_at, name, width):
     """S1: no error, no request, whatever the pass."""
     page = opened(page_at, ODD[name](), width=width)

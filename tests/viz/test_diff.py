@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
@@ -89,7 +89,6 @@ def test_what_is_changed_backward_is_what_is_changed_forward(before, after):
     }
 
 
-@settings(max_examples=40)
 @given(traces(40), st.data())
 def test_one_changed_number_is_found_and_nothing_else(trace, data):
     at = data.draw(st.integers(0, len(trace.records) - 1))
@@ -106,7 +105,6 @@ def test_one_changed_number_is_found_and_nothing_else(trace, data):
     assert changes[0].relative == changes[1].relative
 
 
-@settings(max_examples=60)
 @given(st.integers(2, 30), st.data())
 def test_a_node_put_into_a_chain_is_the_only_new_one(length, data):
     at = data.draw(st.integers(1, length))
@@ -289,6 +287,7 @@ def test_what_is_no_pass_is_refused():
 # ── Size and form ───────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_ten_thousand_nodes_take_seconds_whatever_differs():
     generator = np.random.default_rng(0)
 

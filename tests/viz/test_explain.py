@@ -60,17 +60,17 @@ def test_the_largest_paths_are_the_largest_of_all(root: tg.Value, top: int):
         all_paths = every_path(trace, leaf.key)
         sizes = sorted((abs(product(p)) for p in all_paths), reverse=True)
         got = explain(leaf.name, of=trace, top=top)
-        assert got.paths == len(all_paths)
+        assert got.path_count == len(all_paths)
         assert got.exact
-        assert len(got.routes) == min(top, len(all_paths))
+        assert len(got.paths) == min(top, len(all_paths))
         np.testing.assert_allclose(
-            [abs(r.product) for r in got.routes], sizes[:top], rtol=1e-13, atol=5e-324
+            [abs(r.product) for r in got.paths], sizes[:top], rtol=1e-13, atol=5e-324
         )
-        texts = [route_text(r) for r in got.routes if len(r.factors) < 12]
+        texts = [route_text(r) for r in got.paths if len(r.factors) < 12]
         assert len(set(texts)) == len(texts), "two paths that read alike"
-        keys = [tuple((f.target, f.slot) for f in r.factors) for r in got.routes]
+        keys = [tuple((f.target, f.slot) for f in r.factors) for r in got.paths]
         assert len(set(keys)) == len(keys), "a path twice"
-        for r in got.routes:
+        for r in got.paths:
             factors = [f.local for f in r.factors]
             assert math.prod(factors) == r.product  # type: ignore[arg-type]
             ends = [trace.root.key, *(f.source for f in r.factors)]
@@ -98,7 +98,7 @@ def test_contributions_add_up_to_the_gradient_exactly(root: tg.Value):
         # Where products are subnormal, each is rounded to a multiple of 5e-324.
         close = 1e-12 * math.fsum(map(abs, products)) + 1e-318
         assert abs(math.fsum(products) - got.gradient) <= close
-        parts = [r.product for r in got.routes]
+        parts = [r.product for r in got.paths]
         assert got.others == math.fsum([got.gradient, *(-p for p in parts)])
     assert sorted(seen) == sorted(truth)
 
@@ -157,28 +157,32 @@ def _squeezed(x: Any) -> Any:
     return np.exp(np.log(np.abs(x)) / 64)
 
 
-def test_so_many_paths_that_nobody_could_walk_them():
-    """2^5000 paths, counted exactly, and the largest found; no recursion."""
+@pytest.mark.parametrize(("stages", "words"), [
+    (1500, "about 10^452"), pytest.param(5000, "about 10^1505", marks=pytest.mark.slow),
+])  # fmt: skip
+def test_so_many_paths_that_nobody_could_walk_them(stages, words):
+    """2^stages paths, counted exactly, and the largest found; no recursion."""
     x = tg.Value(1.0, name="x")
     y = x
-    for _ in range(5000):
+    for _ in range(stages):
         y = y * 0.5 + y * 0.25
     got = explain(x, of=y, top=3)
-    assert got.paths == 2**5000
-    assert all(f.local in (1.0, 0.5) for f in got.routes[0].factors)
-    assert count_text(got.paths) == "about 10^1505"
-    assert "about 10^1505 paths" in str(got)
+    assert got.path_count == 2**stages
+    assert all(f.local in (1.0, 0.5) for f in got.paths[0].factors)
+    assert count_text(got.path_count) == words
+    assert f"{words} paths" in str(got)
     assert len(str(got)) < 5000
     assert len(got.latex) < 20_000
 
 
-def test_a_leaf_with_very_many_uses():
+@pytest.mark.parametrize("count", [500, pytest.param(2000, marks=pytest.mark.slow)])
+def test_a_leaf_with_very_many_uses(count):
     x = tg.Value(0.5, name="x")
     total = x * 1.0
-    for i in range(2000):
+    for i in range(count):
         total = total + x * (i % 7)
     got = explain(x, of=total)
-    assert len(got.uses) == 2001
+    assert len(got.uses) == count + 1
     assert got.uses[-1].sum == got.gradient
     assert len(got.latex) < 20_000
 
@@ -201,7 +205,7 @@ def test_paths_that_cancel_are_not_called_zero():
     got = explain(x, of=x * 2 - x * 2)
     assert got.gradient == 0
     assert any("cancel" in note for note in got.notes)
-    assert {r.product for r in got.routes} == {2.0, -2.0}
+    assert {r.product for r in got.paths} == {2.0, -2.0}
 
 
 def test_a_dead_unit_of_a_network_is_named():
@@ -236,7 +240,7 @@ def test_a_rule_that_answers_zero_to_infinity_is_believed():
     x = tg.Value(-1.0, name="x")
     got = explain(x, of=x.relu().log())
     assert got.gradient == 0
-    assert [r.product for r in got.routes] == [0.0]
+    assert [r.product for r in got.paths] == [0.0]
 
 
 # ── Tensors ─────────────────────────────────────────────────────────────────────────────
@@ -262,7 +266,6 @@ def network(sizes: list[int], seed: int, residual: int = 0) -> tuple[Any, Any]:
     seed=st.integers(0, 999),
     residual=st.integers(0, 5),
 )
-@settings(deadline=None, max_examples=30)
 def test_paths_of_a_tensor_graph_add_up_to_the_gradient(sizes: list[int], seed: int, residual: int):
     loss, w = network(sizes, seed, residual)
     got = explain(w, of=loss, top=200)
@@ -270,8 +273,8 @@ def test_paths_of_a_tensor_graph_add_up_to_the_gradient(sizes: list[int], seed: 
     assert got.gradient == w.grad.data[got.index]
     assert abs(got.gradient) == np.abs(w.grad.data).max()
     assert got.exact
-    assert len(got.routes) == got.paths == 2 * 2**residual
-    products = [r.product for r in got.routes]
+    assert len(got.paths) == got.path_count == 2 * 2**residual
+    products = [r.product for r in got.paths]
     assert products == sorted(products, key=lambda p: -abs(p))
     assert abs(math.fsum(products) - got.gradient) <= 1e-12 * math.fsum(map(abs, products))
     assert got.uses[-1].sum == got.gradient
@@ -282,7 +285,6 @@ def test_paths_of_a_tensor_graph_add_up_to_the_gradient(sizes: list[int], seed: 
 
 
 @given(seed=st.integers(0, 999), index=st.tuples(st.integers(-2, 1), st.integers(-3, 2)))
-@settings(deadline=None, max_examples=20)
 def test_a_trace_explains_what_the_graph_does(seed: int, index: tuple[int, int]):
     """By the recorded Jacobians the same paths, without the graph."""
     loss, w = network([2, 3, 2], seed, residual=1)
@@ -290,8 +292,8 @@ def test_a_trace_explains_what_the_graph_does(seed: int, index: tuple[int, int])
     kept = explain("w0", of=record(loss, backward=True), index=index, top=9)
     assert kept.gradient == alive.gradient
     assert kept.index == alive.index
-    assert kept.paths == alive.paths
-    for a, b in zip(kept.routes, alive.routes, strict=True):
+    assert kept.path_count == alive.path_count
+    for a, b in zip(kept.paths, alive.paths, strict=True):
         assert math.isclose(a.product, b.product, rel_tol=1e-9, abs_tol=1e-14)
     for a, b in zip(kept.uses, alive.uses, strict=True):
         assert (a.contribution, a.sum) == (b.contribution, b.sum)
@@ -301,14 +303,14 @@ def test_a_trace_explains_what_the_graph_does(seed: int, index: tuple[int, int])
 def test_with_too_many_paths_the_groups_add_up():
     loss, w = network([3, 3], 5, residual=20)
     got = explain(w, of=loss, top=10**6)
-    assert got.paths == 2 * 2**20
+    assert got.path_count == 2 * 2**20
     assert not got.exact
-    assert sum(r.count for r in got.routes) == got.paths
-    products = [r.product for r in got.routes]
+    assert sum(r.count for r in got.paths) == got.path_count
+    products = [r.product for r in got.paths]
     assert math.isclose(math.fsum(products), got.gradient, rel_tol=1e-9)
     few = explain(w, of=loss, top=3)
-    assert len(few.routes) == 3
-    assert math.isclose(math.fsum([*(r.product for r in few.routes), few.others]), few.gradient)
+    assert len(few.paths) == 3
+    assert math.isclose(math.fsum([*(r.product for r in few.paths), few.others]), few.gradient)
     assert "other paths" in str(few)
 
 
@@ -354,7 +356,7 @@ def test_a_module_names_its_parameters_and_nothing_is_changed():
     loss = nn.functional.cross_entropy(model(tg.ones((5, 3))), np.array([0, 1, 0, 1, 1]))
     got = explain("0.weight", of=loss, model=model, index=(3, 1))
     assert got.name == "0.weight"
-    assert got.routes[0].factors[-1].op == "linear"
+    assert got.paths[0].factors[-1].op == "linear"
     assert all(p.grad is None for p in model.parameters())
     loss.backward()
     assert got.gradient == model[0].weight.grad.data[3, 1]
@@ -418,7 +420,7 @@ def test_a_pass_within_the_pass_is_part_of_its_rule():
     x = tg.tensor(np.array([1.0, 2.0]), requires_grad=True, name="x")
     got = explain(x, of=tg.checkpoint(lambda x: tg.exp(tg.sin(x)), x).sum())
     assert got.gradient == pytest.approx(math.exp(math.sin(1.0)) * math.cos(1.0))
-    assert [r.product for r in got.routes] == pytest.approx([got.gradient])
+    assert [r.product for r in got.paths] == pytest.approx([got.gradient])
 
 
 @pytest.mark.parametrize("where", ["leaf", "way"])

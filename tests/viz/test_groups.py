@@ -248,7 +248,10 @@ def large(kind: str, count: int) -> Trace:
     return made(inputs, ops.__getitem__ if kind == "chain" else lambda i: "add")
 
 
-@pytest.mark.parametrize("kind", ["chain", "leaves", "random", "sum"])
+@pytest.mark.parametrize(
+    "kind",
+    ["random", *(pytest.param(k, marks=pytest.mark.slow) for k in ("chain", "leaves", "sum"))],
+)
 def test_large_graphs_are_grouped_quickly(kind: str) -> None:
     trace = large(kind, 20_000)
     start = time.process_time()

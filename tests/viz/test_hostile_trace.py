@@ -19,9 +19,9 @@ import tinygrad_nn as tg
 from tinygrad_nn import nn
 from tinygrad_nn.errors import DataError, GradientError, OperandError, OptionError, PositionError
 from tinygrad_nn.viz.page.stepper import stepper_page
+from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.trace import figures
 from tinygrad_nn.viz.trace.file import dumps, from_json, loads
-from tinygrad_nn.viz.tracing import Pass
 
 X = np.ones((4, 2), np.float32)
 NAMES = (
@@ -367,7 +367,7 @@ def test_formulas_of_very_many_uses_take_linear_time():
     for _ in range(3_000):
         x = x + a * 1e-6
     found = tg.trace(x).explain("a")
-    assert found.paths == 3001 and found.derivative.left_out > 100
+    assert found.path_count == 3001 and found.derivative.left_out > 100
 
 
 # ── Files ───────────────────────────────────────────────────────────────────────────────

@@ -15,10 +15,10 @@ from tests.viz.graphs import truth, values
 from tinygrad_nn import nn
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import OperandError, OptionError
+from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.trace.figures import figure
 from tinygrad_nn.viz.trace.model import Role, Summary, Trace
 from tinygrad_nn.viz.trace.recorder import record
-from tinygrad_nn.viz.tracing import Pass
 
 NUMBERS = st.floats(-2.0, 2.0, width=32)
 

@@ -15,9 +15,9 @@ from tests.viz.test_trace import tensors
 from tests.viz.test_tracing import X, net_of
 from tinygrad_nn import nn
 from tinygrad_nn.errors import DataError
+from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.trace.file import dumps, from_json, load, loads, to_json
 from tinygrad_nn.viz.trace.recorder import record
-from tinygrad_nn.viz.tracing import Pass
 
 
 def same(a, b) -> bool:

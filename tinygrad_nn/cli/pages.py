@@ -19,7 +19,7 @@ from tinygrad_nn.report.reading import REPORT, of_run
 from tinygrad_nn.report.result import of_classes
 from tinygrad_nn.train import Experiment, RunFolder, Settings
 from tinygrad_nn.train.experiment import IMAGE
-from tinygrad_nn.viz.tracing import Pass
+from tinygrad_nn.viz.passes import Pass
 
 __all__ = ["BACKWARD", "PAGE", "PAGES", "write_report"]
 

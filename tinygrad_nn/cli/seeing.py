@@ -24,8 +24,7 @@ from tinygrad_nn.errors import DataError, DrawingError, OptionError
 from tinygrad_nn.viz.diff import compare
 from tinygrad_nn.viz.drawing import CHOICES, LIMIT, SUFFIXES
 from tinygrad_nn.viz.movie import Movie
-from tinygrad_nn.viz.page.stepper import CHOICES as PAGE_CHOICES
-from tinygrad_nn.viz.tracing import Pass
+from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.wording import clean, shorten
 
 __all__ = ["SEEING"]
@@ -182,7 +181,7 @@ def _step(found: argparse.Namespace, interruption: Interruption) -> int:
 def _declare_step(parser: argparse.ArgumentParser) -> None:
     _declare_files(parser, "page to write, such as page.html", needed=True)
     for name, help in (("level", "what is open at first"), ("theme", "colours")):
-        known = PAGE_CHOICES[name]
+        known = CHOICES[name]
         parser.add_argument(f"--{name}", choices=known, default=known[0], help=f"{help} "
                             f"(default: {known[0]})")  # fmt: skip
     parser.add_argument(
@@ -273,7 +272,7 @@ def _movie(found: argparse.Namespace, interruption: Interruption) -> int:
 def _declare_movie(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("movie", metavar="MOVIE", help=f"JSON: {_MOVIE}")
     parser.add_argument("-o", "--out", metavar="FILE", required=True, help="page to write")
-    known = PAGE_CHOICES["theme"]
+    known = CHOICES["theme"]
     parser.add_argument("--theme", choices=known, default=known[0], help=f"colours "
                         f"(default: {known[0]})")  # fmt: skip
 

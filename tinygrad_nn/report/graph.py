@@ -15,8 +15,9 @@ from tinygrad_nn.train.probing import array_of
 from tinygrad_nn.viz.drawing import draw
 from tinygrad_nn.viz.page.assemble import json_text
 from tinygrad_nn.viz.page.inline import inline
+from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.trace.file import from_json, to_json
-from tinygrad_nn.viz.tracing import Pass, trace
+from tinygrad_nn.viz.tracing import trace
 
 __all__ = ["graph_section", "pass_of", "plain_pass", "traced"]
 

@@ -15,8 +15,8 @@ from tinygrad_nn.report.document import document_of
 from tinygrad_nn.report.graph import pass_of
 from tinygrad_nn.report.page import page_of
 from tinygrad_nn.report.reading import read
+from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.saving import saved
-from tinygrad_nn.viz.tracing import Pass
 
 __all__ = ["Page", "Report", "compare", "load", "of"]
 

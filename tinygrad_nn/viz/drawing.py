@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_nn.errors import DrawingError, FreedGraphError, OptionError
+from tinygrad_nn.viz.choices import LEVELS, THEMES, checked_choice
 from tinygrad_nn.viz.picture import program
 from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.dot import to_dot
@@ -32,11 +33,11 @@ __all__ = ["Drawing", "DrawingWarning", "draw"]
 SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text"}
 SUFFIXES |= {".png": "png", ".pdf": "pdf"}
 CHOICES = {
-    "level": ("auto", "scalar", "op", "module"),
+    "level": LEVELS,
     "flow": ("forward", "backward"),
     "format": ("svg", "dot", "text", "png", "pdf"),
     "direction": ("auto", "TB", "LR"),
-    "theme": ("auto", "light", "dark"),
+    "theme": THEMES,
     "engine": ("auto", "dot", "own"),
 }
 _INSIDE = (str(Path(__file__).parent), functools.__file__)
@@ -46,6 +47,7 @@ LIMIT = 300
 _MOST_FOR_DOT = 200
 """Boxes and labels for which `dot` is asked: with more it may take seconds, and some graphs of a
 thousand take it minutes."""
+_NO_FRAMES = 'Placed by Graphviz, without the frames of modules: engine="own" draws them.'
 _LONGEST_ROW = 3
 """Operations on numbers that fit side by side; other graphs run downward."""
 _WIDEST_ROW = 1368.0
@@ -88,7 +90,10 @@ class Drawing:
     def svg(self) -> str:
         """SVG text."""
         placement, frames = self._placement()
-        scene = self._scene if frames or not self._scene.frames else replace(self._scene, frames=())
+        scene = self._scene
+        if scene.frames and not frames:
+            notes = (*scene.notes, _NO_FRAMES)
+            scene = replace(scene, frames=(), notes=notes)
         return to_svg(scene, placement, self._options["theme"], frames)
 
     @cached_property
@@ -307,11 +312,7 @@ def _format(format: str | None, path: str | Path | None) -> str:
 
 
 def _checked(name: str, value: str) -> str:
-    if value not in CHOICES[name]:
-        raise OptionError(
-            f"draw: got {name}={value!r}, expected one of {', '.join(map(repr, CHOICES[name]))}"
-        )
-    return value
+    return checked_choice("draw", name, value, CHOICES[name])
 
 
 def _depth(trace: Trace) -> int:

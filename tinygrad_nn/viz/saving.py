@@ -1,4 +1,4 @@
-"""Files that users ask for: whole or not at all, and words where that fails."""
+"""Files that users ask for: their names, and how they are written, whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,8 +6,41 @@ import os
 from pathlib import Path
 
 from tinygrad_nn.atomic import write_atomic
+from tinygrad_nn.errors import OperandError, OptionError
 
-__all__ = ["saved"]
+__all__ = ["named", "saved"]
+
+
+def named(path: object, asks: str) -> Path:
+    """What a user gave as the name of a file or folder.
+
+    Args:
+        path: It.
+        asks: Beginning of the message, such as "draw".
+
+    Raises:
+        OperandError: It is neither a text nor a path.
+        OptionError: No file can have this name.
+    """
+    try:
+        name = os.fspath(path)  # type: ignore[call-overload]
+    except TypeError:
+        name = None
+    if not isinstance(name, str):
+        raise OperandError(
+            f"{asks}: got {type(path).__name__} {path!r:.40} for a path, expected a text or a "
+            "pathlib.Path, such as 'folder/name'"
+        )
+    try:
+        is_possible = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        raise OptionError(
+            f"{asks}: got the path {name!r:.80}, expected one without characters that no name of "
+            "a file can have; choose another name"
+        )
+    return Path(name)
 
 
 def saved(path: str | os.PathLike[str], content: str | bytes, what: str) -> Path:
@@ -19,9 +52,11 @@ def saved(path: str | os.PathLike[str], content: str | bytes, what: str) -> Path
         what: Beginning of the message, such as "draw: the drawing".
 
     Raises:
+        OperandError: `path` is neither a text nor a path.
+        OptionError: No file can have this name.
         OSError: The folder does not exist or cannot be written to.
     """
-    target = Path(path)
+    target = named(path, what.partition(":")[0])
     raw = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     try:
         write_atomic(target, raw)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 __all__ = ["arguments", "clean", "counted", "norm_words", "number", "shape_text", "shorten",
-           "signed", "times"]  # fmt: skip
+           "signed", "text_table", "times"]  # fmt: skip
 
 NAME_WIDTH = 24
 """Longest name in a box; the tooltip has the rest."""
@@ -102,3 +103,29 @@ def _escape(c: str) -> str:
 def shorten(text: str, limit: int = NAME_WIDTH) -> str:
     """At most `limit` characters, the last of them … if something was cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def text_table(
+    rows: Sequence[Sequence[str]], *, right: int = 0, widest: int | None = None
+) -> list[str]:
+    """Lines with equally wide columns; nothing ends in spaces.
+
+    Args:
+        rows: Cells; a row may have fewer than another.
+        right: Cells of so many first columns stand at its right end.
+        widest: A longer cell takes no column along, but moves what follows it.
+
+    Example:
+        >>> text_table([("loss", "0.5"), ("accuracy", "97 %")])
+        ['loss      0.5', 'accuracy  97 %']
+    """
+    widths = [
+        max((len(x) for x in column if widest is None or len(x) <= widest), default=0)
+        for column in zip_longest(*rows, fillvalue="")
+    ]
+    return ["  ".join(_padded(row, widths, right)).rstrip() for row in rows]
+
+
+def _padded(row: Sequence[str], widths: Sequence[int], right: int) -> Iterator[str]:
+    for k, (cell, width) in enumerate(zip(row, widths, strict=False)):
+        yield cell.rjust(width) if k < right else cell.ljust(width)

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.errors import OperandError, OptionError
+from tinygrad_nn.errors import OperandError
+from tinygrad_nn.viz.choices import THEMES, checked_choice
 from tinygrad_nn.viz.diff.comparing import compared
 from tinygrad_nn.viz.diff.drawing import DiffDrawing
 from tinygrad_nn.viz.diff.figures import Change as Change
 from tinygrad_nn.viz.diff.model import Comparison, checked_tolerances
 from tinygrad_nn.viz.diff.model import Pair as Pair
 from tinygrad_nn.viz.diff.model import Rewired as Rewired
-from tinygrad_nn.viz.diff.page import THEMES, diff_page
+from tinygrad_nn.viz.diff.page import diff_page
 from tinygrad_nn.viz.diff.words import table, verdict
 from tinygrad_nn.viz.drawing import LIMIT
 from tinygrad_nn.viz.page.assemble import framed
@@ -70,8 +71,7 @@ class Diff(Comparison):
             DrawingError: "png" or "pdf", and `dot` is missing or failed.
             OSError: `path` cannot be written.
         """
-        if theme not in THEMES:
-            raise OptionError(f"compare: got theme={theme!r}, expected one of {', '.join(THEMES)}")
+        checked_choice("compare", "theme", theme, THEMES)
         drawing = DiffDrawing(
             self, format, level, limit, theme=theme, direction="TB", engine="own", timeout=timeout
         )

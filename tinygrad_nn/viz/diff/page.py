@@ -7,7 +7,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from tinygrad_nn.errors import OptionError
+from tinygrad_nn.viz.choices import THEMES, checked_choice
 from tinygrad_nn.viz.diff.drawing import Side, marked, style, views
 from tinygrad_nn.viz.diff.figures import Change
 from tinygrad_nn.viz.diff.model import MARKS, Comparison, Pair
@@ -22,9 +22,8 @@ from tinygrad_nn.viz.trace.model import Record, Trace
 from tinygrad_nn.viz.view.model import View
 from tinygrad_nn.viz.wording import clean, counted, shorten
 
-__all__ = ["THEMES", "diff_page", "drawn", "one_svg"]
+__all__ = ["diff_page", "drawn", "one_svg"]
 
-THEMES = ("auto", "light", "dark")
 _LIMIT = 150
 _ROWS = 20_000
 _WORDS = 160
@@ -50,8 +49,7 @@ def diff_page(
     Raises:
         OptionError: A choice that there is none of.
     """
-    if theme not in THEMES:
-        raise OptionError(f"compare: got theme={theme!r}, expected one of {', '.join(THEMES)}")
+    checked_choice("compare", "theme", theme, THEMES)
     roots = [shorten(clean(t.root.name)) or "a constant" for t in (d.before, d.after)]
     both = roots[0] if roots[0] == roots[1] else " and ".join(roots)
     heading = shorten(clean(title), _WORDS) if title else f"Two passes of {both}"

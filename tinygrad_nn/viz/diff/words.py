@@ -8,7 +8,7 @@ from tinygrad_nn.viz.diff.figures import Change
 from tinygrad_nn.viz.diff.model import MARKS, Comparison, Pair
 from tinygrad_nn.viz.trace.model import Record, Summary
 from tinygrad_nn.viz.trace.words import array_line, few, only
-from tinygrad_nn.viz.wording import clean, counted, number, shape_text, shorten, signed
+from tinygrad_nn.viz.wording import clean, counted, number, shape_text, shorten, signed, text_table
 
 __all__ = ["change_words", "figure_words", "label", "share", "table", "verdict"]
 
@@ -91,11 +91,7 @@ def table(d: Comparison) -> str:
     rest = [(len(d.changed), "changed"), (len(d.new), "new"), (len(d.absent), "absent")]
     lines = [f"{verdict(d)}."]
     if len(rows) > 1:
-        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-        lines.append("")
-        for row in rows:
-            cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
-            lines.append("  ".join(cells).rstrip())
+        lines += ["", *text_table(rows)]
         more = ", ".join(f"{n - _ROWS:,} {word}" for n, word in rest if n > _ROWS)
         lines += [f"… and {more}"] if more else []
     for one in d.rewired[:_ROWS]:

@@ -3,6 +3,7 @@
 What is where:
 
     why.py       `explain`: puts the question to a trace or to a graph
+    asked.py     which node and element the question is about
     net.py       what lies between a number and the root
     search.py    the largest of very many paths
     notes.py     why it is 0, where a NaN came from

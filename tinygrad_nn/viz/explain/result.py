@@ -12,7 +12,7 @@ from tinygrad_nn.viz.explain.net import Net
 from tinygrad_nn.viz.explain.page import Table, notebook, page
 from tinygrad_nn.viz.saving import saved
 from tinygrad_nn.viz.trace.model import Trace
-from tinygrad_nn.viz.wording import clean, number, shorten, signed
+from tinygrad_nn.viz.wording import clean, number, shorten, signed, text_table
 
 __all__ = ["Explanation", "Factor", "Route", "Term", "Use", "count_text", "element"]
 
@@ -118,11 +118,11 @@ class Explanation:
         root: What it is the gradient of.
         index: The element, None for a single number.
         gradient: The gradient.
-        routes: The largest paths, the largest first.
-        others: What all other paths add: the gradient minus the sum of the routes.
-        paths: Number of all paths, which may be very large.
-        exact: Whether the routes are the largest paths; otherwise some may stand for groups of
-            paths, and not all paths were followed.
+        paths: The largest paths, the largest first.
+        others: What all other paths add: the gradient minus the sum of `paths`.
+        path_count: Number of all paths, which may be very large.
+        exact: Whether `paths` are the largest; otherwise some may stand for groups of them, and
+            not all were followed.
         uses: Uses of the explained node; their contributions add up to the gradient exactly.
         notes: What a reader has to know, in whole sentences: why it is 0 or NaN.
         trace: The pass.
@@ -133,9 +133,9 @@ class Explanation:
     root: str
     index: tuple[int, ...] | None
     gradient: float
-    routes: tuple[Route, ...]
+    paths: tuple[Route, ...]
     others: float
-    paths: int
+    path_count: int
     exact: bool
     uses: tuple[Use, ...]
     notes: tuple[str, ...]
@@ -170,7 +170,8 @@ class Explanation:
     def __str__(self) -> str:
         lines = [f"{self.title} = {number(self.gradient, 6)}", *self.notes]
         for table in self.tables():
-            lines += ["", table.caption, *_columns([table.header, *table.rows])]
+            rows = text_table([table.header, *table.rows])
+            lines += ["", table.caption, *(f"  {row}" for row in rows)]
         if len(self.trace.records) <= _READABLE and self.derivative is not None:
             lines += ["", *str(self.formula).splitlines(), *str(self.derivative).splitlines()]
         return "\n".join(lines)
@@ -208,9 +209,9 @@ class Explanation:
     def tables(self) -> list[Table]:
         """What it shows as tables of texts: paths, uses, and the products of each use."""
         found = []
-        if self.routes:
-            paths = "path" if self.paths == 1 else "paths"
-            caption = f"{count_text(self.paths)} {paths} from {_name(self.root)}:"
+        if self.paths:
+            word = "path" if self.path_count == 1 else "paths"
+            caption = f"{count_text(self.path_count)} {word} from {_name(self.root)}:"
             found.append(Table(caption, ("adds", "share", "path"), tuple(self._route_rows())))
         if len(self.uses) > 1 or any(use.rule and use.terms for use in self.uses):
             header = ("use", "adds", "sum", "rule")
@@ -229,9 +230,9 @@ class Explanation:
 
     def _route_rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [
-            (signed(r.product), share_text(r.share), route_text(r)) for r in self.routes
+            (signed(r.product), share_text(r.share), route_text(r)) for r in self.paths
         ]
-        left = self.paths - sum(r.count for r in self.routes)
+        left = self.path_count - sum(r.count for r in self.paths)
         if left > 0:
             share = self.others / self.gradient if divides(self.gradient) else None
             more = f"{count_text(left)} other path{'' if left == 1 else 's'}"
@@ -301,9 +302,3 @@ def route_text(route: Route) -> str:
     if route.count > 1:
         text = f"… → {text}  (ends {count_text(route.count)} paths)"
     return text
-
-
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    """Rows with equally wide columns; the last one is as long as it is."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  " + "  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in rows]

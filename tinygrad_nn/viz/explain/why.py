@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from difflib import get_close_matches
-from operator import index as whole
 from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.core.node import Node
-from tinygrad_nn.errors import GradientError, GraphError, OperandError, OptionError, PositionError
+from tinygrad_nn.errors import GradientError, OperandError, OptionError
+from tinygrad_nn.viz.explain.asked import check_pass, element_of, key_of, key_of_node
 from tinygrad_nn.viz.explain.net import Net, Recorded
 from tinygrad_nn.viz.explain.notes import notes
 from tinygrad_nn.viz.explain.result import Explanation, Factor, Route, Term, Use, divides
 from tinygrad_nn.viz.explain.search import Found, groups, largest
 from tinygrad_nn.viz.trace.live import Live, live
-from tinygrad_nn.viz.trace.model import Edge, Record, Summary, Trace
-from tinygrad_nn.viz.wording import clean, shorten
+from tinygrad_nn.viz.trace.model import Edge, Summary, Trace
+from tinygrad_nn.viz.wording import clean
 
 __all__ = ["explain"]
 
@@ -76,7 +74,7 @@ def explain(
     if not hasattr(top, "__index__") or top < 1:
         raise OptionError(f"explain: got top={top!r:.60}, expected a whole number from 1 on")
     if isinstance(of, Trace):
-        return _recorded(of, _key(of, x), index, top)
+        return _recorded(of, key_of(of, x), index, top)
     if of is None:
         raise OperandError(
             "explain: got no of=; expected what it is the gradient of, such as the loss: "
@@ -88,86 +86,10 @@ def explain(
 
 def _of_graph(x: Any, of: Any, index: Any, top: int, model: Any) -> Explanation:
     graph = live(of, model)
-    key = _key(graph.trace, x) if isinstance(x, str) else _key_of_node(graph, x)
+    key = key_of(graph.trace, x) if isinstance(x, str) else key_of_node(graph, x)
     if graph.trace.is_scalar:
         return _recorded(graph.trace, key, index, top)
     return _alive(graph, key, index, top)
-
-
-# ── What is asked about ─────────────────────────────────────────────────────────────────
-
-
-def _key(trace: Trace, name: Any) -> int:
-    if not isinstance(name, str):
-        raise OperandError(
-            f"explain: got {type(name).__name__} and a trace, which holds no tensors; expected a "
-            f"name, such as {shorten(clean(_leaves(trace)[0]))!r}"
-        )
-    found = [r.key for r in trace.records if r.name == name and name]
-    if not found:
-        raise _absent(trace, name)
-    return found[0]
-
-
-def _key_of_node(graph: Live, x: Any) -> int:
-    if not isinstance(x, Node):
-        raise OperandError(
-            f"explain: got {type(x).__name__}, expected a Value, a Tensor or a name in the graph"
-        )
-    if x not in graph.keys:
-        what = "requires no gradient" if x.op is None else "is not in the graph"
-        raise _absent(graph.trace, x.name or "", f"it {what}")
-    return graph.keys[x]
-
-
-def _absent(trace: Trace, name: str, why: str = "") -> GraphError:
-    leaves = _leaves(trace)
-    near = get_close_matches(name[:200], leaves, n=3, cutoff=0.4) or leaves[:5]
-    shown = ", ".join(repr(shorten(clean(n))) for n in near) or "nothing that requires a gradient"
-    title = repr(shorten(clean(name))) if name else "this tensor"
-    return GraphError(
-        f"explain: got {title}, to which there is no path from {clean(trace.root.name)[:60]!r}"
-        f"{': ' + why if why else ''}; expected one of {shown}. A path ends at x.detach(), at "
-        "x.item(), and at what is computed under no_grad; without requires_grad=True none begins"
-    )
-
-
-def _leaves(trace: Trace) -> list[str]:
-    return [r.name for r in trace.records if r.op is None and r.name] or [trace.root.name]
-
-
-def _element(record: Record, index: Any, gradient: Any) -> tuple[int, tuple[int, ...] | None]:
-    """Flat position and index of the element; the one with the largest gradient for None."""
-    shape = record.value.shape
-    if not shape:
-        if index not in (None, ()):
-            raise PositionError(
-                f"explain: got index={index!r:.60} of {clean(record.name)[:60]!r}, which is a "
-                "single number; leave index away"
-            )
-        return 0, None
-    if index is None:
-        if not record.value.size:
-            raise PositionError(
-                f"explain: {clean(record.name)[:60]!r} has shape {shape} and so no elements"
-            )
-        sizes = np.where(np.isnan(gradient), np.inf, np.abs(gradient))
-        flat = int(np.argmax(sizes)) if gradient is not None else 0
-        return flat, tuple(int(i) for i in np.unravel_index(flat, shape))
-    try:
-        given = tuple(whole(i) for i in (index if isinstance(index, (tuple, list)) else (index,)))
-    except TypeError:
-        given = ()
-    inside = len(given) == len(shape) and all(
-        -n <= i < n for i, n in zip(given, shape, strict=True)
-    )
-    if not inside:
-        raise PositionError(
-            f"explain: got index={index!r:.60} of {clean(record.name)[:60]!r}, expected "
-            f"{len(shape)} whole numbers within its shape {shape}"
-        )
-    place = tuple(i % n for i, n in zip(given, shape, strict=True))
-    return int(np.ravel_multi_index(place, shape)), place
 
 
 # ── Answers ─────────────────────────────────────────────────────────────────────────────
@@ -176,7 +98,7 @@ def _element(record: Record, index: Any, gradient: Any) -> tuple[int, tuple[int,
 def _recorded(trace: Trace, key: int, index: Any, top: int) -> Explanation:
     """From what a trace holds."""
     record = trace.records[key]
-    _check_pass(trace, record)
+    check_pass(trace, record)
     net = Recorded(trace, key)
     scalar = trace.is_scalar
     gradient = net.gradient(key)
@@ -186,7 +108,7 @@ def _recorded(trace: Trace, key: int, index: Any, top: int) -> Explanation:
             "elements in a few figures only; explain it while the graph is there: "
             "tinygrad_nn.explain(weight, of=loss)"
         )
-    flat, place = _element(record, index, gradient)
+    flat, place = element_of(record, index, gradient)
     uses = [_use(net, e, flat) for e in net.onward[key] if e.step is not None]
     found: list[Found] = []
     exact = True
@@ -198,19 +120,6 @@ def _recorded(trace: Trace, key: int, index: Any, top: int) -> Explanation:
         net, place, float(gradient[flat]), found, uses, top, exact=exact, flat=flat,
         partial=not scalar and not found,
     )  # fmt: skip
-
-
-def _check_pass(trace: Trace, record: Record) -> None:
-    if not trace.observed:
-        raise GradientError(
-            "explain: the trace holds no backward pass, so that there is nothing to explain; "
-            "record one of a loss with tinygrad_nn.trace(loss)"
-        )
-    if record.gradient is None:
-        why = f", since {record.missing}" if record.missing else ""
-        raise GradientError(
-            f"explain: {clean(record.name)[:60]!r} has no gradient in this trace{why}"
-        )
 
 
 def _known(net: Net) -> bool:
@@ -225,7 +134,7 @@ def _alive(graph: Live, key: int, index: Any, top: int) -> Explanation:
     gradient = net.gradient(key)
     if gradient is None:
         gradient = np.zeros(record.value.size)
-    flat, place = _element(record, index, gradient)
+    flat, place = element_of(record, index, gradient)
     edges = {(e.target, e.slot): e for e in net.onward[key]}
     uses = []
     for target, slot, added, total in graph.uses(flat):
@@ -309,9 +218,9 @@ def _explanation(
         root=trace.root.name,
         index=place,
         gradient=gradient,
-        routes=routes,
+        paths=routes,
         others=others,
-        paths=net.total,
+        path_count=net.total,
         exact=exact,
         uses=tuple(uses),
         notes=tuple(notes(net, gradient, flat, uses, routes, partial=partial, exact=exact)),

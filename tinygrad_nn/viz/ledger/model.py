@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinygrad_nn.viz.wording import clean, shape_text, shorten
+from tinygrad_nn.viz.wording import clean, shape_text, shorten, text_table
 
 __all__ = ["Holding", "Ledger", "Saving", "amount"]
 
@@ -141,17 +140,18 @@ class Ledger:
             (amount(h.bytes), h.title, shape_text(h.shape), h.op or h.kind, h.why)
             for h in self.holdings[:_ROWS]
         ]
-        lines += _columns(rows)
+        lines += text_table(rows, right=1)
         if len(self.holdings) > _ROWS:
             rest = self.holdings[_ROWS:]
             lines.append(f"… and {len(rest):,} more of {amount(sum(h.bytes for h in rest))}")
         if self.savings:
             lines += ["", "tg.checkpoint around one of these would save:"]
-            lines += _columns([
+            offers = [
                 (amount(s.bytes), s.title, f"computing {s.operations} operations again")
                 for s in self.savings[:_ROWS]
-            ])  # fmt: skip
-        return "\n".join(line.rstrip() for line in lines)
+            ]
+            lines += text_table(offers, right=1)
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         return (
@@ -167,14 +167,3 @@ def amount(count: int) -> str:
             break
         size /= 1024
     return f"{count} bytes" if unit == "bytes" else f"{size:.4g} {unit}"
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if k == 0 else cell.ljust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]

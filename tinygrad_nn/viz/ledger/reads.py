@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_nn.core.node import WATCH, Node, mode_bit
+from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.record import LEAF, Op
-from tinygrad_nn.core.reverse import gradients
-from tinygrad_nn.core.watch import watching
-from tinygrad_nn.errors import TinygradError
+from tinygrad_nn.viz.trace.running import form_of, run_rule
 
 __all__ = ["RESULT", "Reader"]
 
@@ -34,20 +32,13 @@ class Reader:
         """
         op = node.op
         assert op is not None
-        form = (op, tuple(map(_form, node.inputs)), _form(node), _static(node.params))
-        if form not in self._known:
-            self._known[form] = _reads(op, node)
-        return self._known[form]
-
-
-def _form(x: Any) -> Any:
-    payload = x._data if isinstance(x, Node) else x
-    shape, dtype = getattr(payload, "shape", None), getattr(payload, "dtype", type(payload))
-    return isinstance(x, Node), shape, str(dtype)
-
-
-def _static(params: dict[str, Any] | None) -> tuple[tuple[str, str], ...]:
-    return tuple((name, repr(value)[:200]) for name, value in (params or {}).items())
+        form = form_of(op, node.inputs, node.params)
+        known = self._known.get(form)
+        if known is None:
+            known = _reads(op, node)
+            if form is not None:
+                self._known[form] = known
+        return known
 
 
 def _reads(op: Op, node: Node) -> tuple[frozenset[int], ...]:
@@ -73,13 +64,11 @@ def _reads(op: Op, node: Node) -> tuple[frozenset[int], ...]:
             read.update(place[x] for x in used if isinstance(x, Node) and x in place)  # noqa: B023
 
         needs = [k == slot for k in range(len(inputs))]
-        try:
-            with mode_bit(WATCH), watching(note):
-                given = gradients(op, g, y, args, needs, node.params or {})[slot]
-        except (TinygradError, ArithmeticError, TypeError, ValueError):
+        given = run_rule(op, g, y, args, needs, node.params, note)
+        if given is None:
             found.append(everything)
             continue
-        if isinstance(given, Node) and given in place:
-            read.add(place[given])
+        if isinstance(given[slot], Node) and given[slot] in place:
+            read.add(place[given[slot]])
         found.append(frozenset(read))
     return tuple(found)

@@ -19,10 +19,11 @@ from tinygrad_nn.viz.movie.model import Column, columns_of, frame_of
 from tinygrad_nn.viz.movie.model import Frame as Frame
 from tinygrad_nn.viz.movie.page import movie_page
 from tinygrad_nn.viz.page.assemble import framed
+from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.saving import saved
 from tinygrad_nn.viz.trace.graph import model_names
 from tinygrad_nn.viz.trace.model import Trace
-from tinygrad_nn.viz.tracing import Pass, trace
+from tinygrad_nn.viz.tracing import trace
 
 __all__ = ["Frame", "Movie", "movie"]
 

@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from tinygrad_nn.errors import OptionError
+from tinygrad_nn.viz.choices import THEMES, checked_choice
 from tinygrad_nn.viz.movie.file import table
 from tinygrad_nn.viz.movie.model import Column, Frame
 from tinygrad_nn.viz.movie.scene import heat_style, picture
@@ -18,7 +19,6 @@ from tinygrad_nn.viz.wording import clean, number, shape_text, shorten
 
 __all__ = ["movie_page"]
 
-THEMES = ("auto", "light", "dark")
 _LIMIT = 150
 _DIGITS = 6
 _WORDS = 160
@@ -48,8 +48,7 @@ def movie_page(
     Raises:
         OptionError: A choice that there is none of.
     """
-    if theme not in THEMES:
-        raise OptionError(f"movie: got theme={theme!r}, expected one of {', '.join(THEMES)}")
+    checked_choice("movie", "theme", theme, THEMES)
     if frame < 0:
         raise OptionError(f"movie: got frame={frame}, expected 0 or more")
     drawing = picture(trace, columns, level, _LIMIT)

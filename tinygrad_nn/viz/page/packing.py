@@ -16,8 +16,9 @@ _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _REGEX = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
 # After one of these a slash begins a regular expression, not a division.
 _BEFORE_REGEX = frozenset("(,=:[!&|?{};+-*%<>~^") | {"", "return", "typeof", "case", "=>"}
-# No space is needed beside one of these. Not + and -, since `a - -b` has to keep one.
-_TIGHT = frozenset("{}()[];,=<>?:&|*!%.")
+# No space is needed beside one of these, unless two of them would become another mark.
+_TIGHT = frozenset("{}()[];,=<>?:&|*!%.+-/")
+_ANOTHER = frozenset(("++", "--", "//", "/*", "*/", "</", "<!"))
 # A line's end after or before one of these ends no statement.
 _OPEN = frozenset("{(;,[")
 _CLOSE = frozenset("})];,")
@@ -32,7 +33,7 @@ def packed_script(text: str) -> str:
 
     Example:
         >>> packed_script("const f = (a) => a / 2; // half" + chr(10) + "f('// kept');")
-        "const f=(a)=>a / 2;f('// kept');"
+        "const f=(a)=>a/2;f('// kept');"
     """
     return _checked(_packed(text, 0, nested=False)[0])
 
@@ -56,7 +57,7 @@ def _packed(text: str, start: int, *, nested: bool) -> tuple[str, int]:
 def _needs(before: str, after: str, space: str) -> bool:
     if space == "\n":
         return before not in _OPEN and after not in _CLOSE
-    return before not in _TIGHT and after not in _TIGHT
+    return before + after in _ANOTHER or (before not in _TIGHT and after not in _TIGHT)
 
 
 def _tokens(text: str, at: int, *, nested: bool) -> Iterator[tuple[str, int]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 from tinygrad_nn.errors import OptionError
+from tinygrad_nn.viz.choices import LEVELS, THEMES, checked_choice
 from tinygrad_nn.viz.page.assemble import assemble, source
 from tinygrad_nn.viz.trace.file import to_json
 from tinygrad_nn.viz.trace.model import Trace
@@ -17,11 +18,6 @@ from tinygrad_nn.viz.wording import clean, shorten
 __all__ = ["stepper_page"]
 
 _COUNTED = re.compile(r"^\d{1,9}(?= of \d+$)", re.ASCII)
-
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "level": ("auto", "module", "op", "scalar"),
-    "theme": ("auto", "light", "dark"),
-}
 
 
 def stepper_page(
@@ -53,11 +49,8 @@ def stepper_page(
         >>> page[:15], "https://" in page
         ('<!doctype html>', False)
     """
-    for name, got in (("level", level), ("theme", theme)):
-        if got not in CHOICES[name]:
-            raise OptionError(
-                f"stepper page: got {name}={got!r}, expected one of {', '.join(CHOICES[name])}"
-            )
+    checked_choice("page", "level", level, LEVELS)
+    checked_choice("page", "theme", theme, THEMES)
     if type(step) is not int or step < 0:
         raise OptionError(f"stepper page: got step={step!r:.60}, expected a whole number from 0 on")
     if title is not None and not isinstance(title, str):

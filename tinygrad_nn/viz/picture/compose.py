@@ -162,7 +162,8 @@ class _Composer:
 
     def _brings(self, edges: Sequence[Edge]) -> str:
         """Names of what some uses are of: one, or the first and last of several."""
-        names = dict.fromkeys(clean(self.records[e.source].name) for e in edges)
+        keys = sorted({e.source for e in edges})
+        names = dict.fromkeys(clean(self.records[key].name) for key in keys)
         known = [name for name in names if name]
         if not known:
             return ""

@@ -139,6 +139,8 @@ def _range_line(inner: Sequence[Record]) -> list[Line]:
 
 def _about(part: Part, inner: Sequence[Record]) -> str:
     operations = Counter(r.op for r in inner if r.op)
-    words = ", ".join(f"{clean(op)} ×{n}" if n > 1 else clean(op) for op, n in list(operations.items())[:12])
+    words = ", ".join(
+        f"{clean(op)} ×{n}" if n > 1 else clean(op) for op, n in list(operations.items())[:12]
+    )
     parts = [clean(part.title), clean(part.about), counted(len(inner), "node"), words]
     return "; ".join(filter(None, parts))[:600]

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import math
+import os
+import signal
 import subprocess
+import tempfile
+import threading
 from collections.abc import Sequence
+from typing import IO, Any, Final
 
-from graphviz import CalledProcessError, ExecutableNotFound
 from graphviz.backend.dot_command import command
-from graphviz.backend.execute import run_check
 
-from tinygrad_nn.errors import DrawingError
+from tinygrad_nn.errors import DrawingError, OptionError
 from tinygrad_nn.viz.picture.layers import straight
 from tinygrad_nn.viz.picture.layout import Placement, Point, Size
+from tinygrad_nn.viz.wording import clean
 
-__all__ = ["TIMEOUT", "picture", "place"]
+__all__ = ["TIMEOUT", "checked_timeout", "picture", "place"]
 
 TIMEOUT = 5.0
 """Seconds after which `dot` is stopped: on some graphs of 1000 nodes it takes minutes."""
 
 _INCH = 72.0
+_MOST: Final = 2**28
+"""Bytes of an answer; a program that never stops writing would fill the memory."""
+_SAID: Final = 300
+# How a whole file begins, and what is near its end.
+_WHOLE: Final = {"png": (b"\x89PNG\r\n", b"IEND"), "pdf": (b"%PDF", b"%%EOF"), "svg": (b"<", b"</svg>")}
+_NEAR_END: Final = 64
+_OTHER: Final = "see whether another program of that name comes first in PATH"
+
+
+def checked_timeout(seconds: Any, asks: str = "draw") -> float:
+    """`seconds`, which may be infinite.
+
+    Raises:
+        OptionError: It is no number above 0.
+    """
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not seconds > 0:
+        raise OptionError(
+            f"{asks}: got timeout={seconds!r:.40}, expected seconds above 0, such as {TIMEOUT:g}"
+        )
+    # Threads cannot wait for longer than this, which is longer than anyone does.
+    return float(min(seconds, threading.TIMEOUT_MAX))
 
 
 def picture(dot: str, format: str, timeout: float) -> bytes:
@@ -27,7 +54,14 @@ def picture(dot: str, format: str, timeout: float) -> bytes:
     Raises:
         DrawingError: `dot` is missing, failed or took longer than `timeout` seconds.
     """
-    return _run(dot, format, timeout, *(["-Gdpi=144"] if format == "png" else []))
+    found = _run(dot, format, timeout, *(["-Gdpi=144"] if format == "png" else []))
+    begins, ends = _WHOLE[format]
+    if not found.startswith(begins) or ends not in found[-_NEAR_END:]:
+        raise DrawingError(
+            f"draw: Graphviz's program `dot` answered {found[:20]!r}, expected a whole {format}; "
+            f"{_OTHER}"
+        )
+    return found
 
 
 def place(
@@ -48,16 +82,16 @@ def place(
         return _read(answer, len(sizes), links)
     except (KeyError, IndexError, ValueError) as error:
         raise DrawingError(
-            f"draw: Graphviz's program `dot` answered {answer[:60]!r}, expected its plain "
-            "format; see whether another program of that name comes first in PATH"
+            f"draw: Graphviz's program `dot` answered {clean(answer[:60])!r}, expected its plain "
+            f"format; {_OTHER}"
         ) from error
 
 
 def _run(text: str, format: str, timeout: float, *options: str) -> bytes:
+    """What `dot` answers to `text`."""
     try:
-        done = run_check([*command("dot", format), *options], input=text.encode(),
-                         capture_output=True, quiet=True, timeout=timeout)  # fmt: skip
-    except ExecutableNotFound as error:
+        code, answer, said = _answer([*command("dot", format), *options], text, timeout)
+    except FileNotFoundError as error:
         raise DrawingError(
             "draw: Graphviz's program `dot` was not found; install it (`apt install graphviz`, "
             "`brew install graphviz`, `conda install graphviz` or graphviz.org/download) and see "
@@ -68,18 +102,75 @@ def _run(text: str, format: str, timeout: float, *options: str) -> bytes:
             f"draw: Graphviz's program `dot` took longer than {timeout:g} s and was stopped; "
             "give it more with timeout=, or draw fewer nodes with limit="
         ) from error
-    except CalledProcessError as error:
-        said = (error.stderr or b"").decode("utf-8", "replace").strip() or "nothing"
-        raise DrawingError(
-            f"draw: Graphviz's program `dot` failed with exit status {error.returncode}, "
-            f"saying: {said[:300]}; see whether `dot -V` works"
-        ) from error
     except OSError as error:
         raise DrawingError(
             f"draw: Graphviz's program `dot` could not be started: {error}; see whether "
             "`dot -V` works"
         ) from error
-    return bytes(done.stdout)
+    if len(answer) > _MOST:
+        raise DrawingError(
+            f"draw: Graphviz's program `dot` answered more than {_MOST:,} bytes and was stopped; "
+            f"{_OTHER}, or draw fewer nodes with limit="
+        )
+    if code:
+        words = clean(said.decode("utf-8", "replace").strip())[:_SAID] or "nothing"
+        raise DrawingError(
+            f"draw: Graphviz's program `dot` failed with exit status {code}, "
+            f"saying: {words}; see whether `dot -V` works"
+        )
+    return answer
+
+
+def _answer(
+    arguments: Sequence[str | os.PathLike[str]], text: str, timeout: float
+) -> tuple[int, bytes, bytes]:
+    """Exit status, output and the beginning of the messages; it is stopped if it writes on and on.
+
+    Raises:
+        TimeoutExpired: It took too long, and was stopped with all that it started.
+        OSError: It could not be started.
+    """
+    # Files for two of the three, so that no full pipe can make both sides wait.
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as messages:
+        given.write(text.encode())
+        given.seek(0)
+        with subprocess.Popen(
+            arguments, stdin=given, stdout=subprocess.PIPE, stderr=messages,
+            start_new_session=True, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        ) as process:  # fmt: skip
+            try:
+                assert process.stdout is not None
+                answer = _read_within(process.stdout, timeout)
+                if len(answer) > _MOST:
+                    return 0, answer, b""
+                code = process.wait(timeout)
+            finally:
+                _stop(process)
+        messages.seek(0)
+        return code, answer, messages.read(4 * _SAID)
+
+
+def _read_within(stream: IO[bytes], timeout: float) -> bytes:
+    """All of a stream, but little more than `_MOST`."""
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append(stream.read(_MOST + 1)), daemon=True)
+    reader.start()
+    reader.join(timeout)
+    if not found:
+        raise subprocess.TimeoutExpired("dot", timeout)
+    return found[0]
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End it and what it started, which may be more than itself where `dot` is a script."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except (ProcessLookupError, PermissionError):
+        # All of them have ended by themselves.
+        return
 
 
 def _skeleton(

@@ -93,9 +93,7 @@ def _replaced(scene: Scene, far: Sequence[bool], longest: int) -> Scene:
                 add(key, named)
             if arrow.label is not None:
                 homes.pop(arrow.label.key, None)
-            arrows.append(
-                replace(arrow, label=None, reference=key, is_drawn=arrow is named[0])
-            )
+            arrows.append(replace(arrow, label=None, reference=key, is_drawn=arrow is named[0]))
     count = sum(far)
     note = (
         f"{count} lines past more than {longest} rows are not drawn: dashed boxes name what comes "

@@ -28,6 +28,8 @@ __all__ = ["to_svg"]
 _LEAST_WIDTH = 460
 _MOST_FOOT = 900
 _ABOVE_FOOT = 20
+_BAND = 26
+"""Height of what is kept free in a frame for its title."""
 
 
 def to_svg(scene: Scene, placement: Placement, theme: str = "auto", frames: Frames = ()) -> str:
@@ -49,7 +51,7 @@ def to_svg(scene: Scene, placement: Placement, theme: str = "auto", frames: Fram
         f'<g transform="translate({_n(left)} {MARGIN})">',
         *(_frame(f, place) for f, place in zip(scene.frames, frames, strict=True)),
         *_arrows(scene, placement),
-        *(_frame_title(f, place) for f, place in zip(scene.frames, frames, strict=True)),
+        *_frame_titles(scene, placement, frames),
         *(_box(b, c) for b, c in zip(scene.all_boxes, placement.centres, strict=True)),
         "</g>",
         *_foot(end),
@@ -152,9 +154,36 @@ def _frame(frame: Frame, place: tuple[float, float, float, float]) -> str:
     )
 
 
-def _frame_title(frame: Frame, place: tuple[float, float, float, float]) -> str:
-    """Title in the corner, on a ground of its own, since arrows may run there."""
-    x, y, _, _ = place
+def _frame_titles(scene: Scene, placement: Placement, frames: Frames) -> list[str]:
+    """The titles at the upper edges of the frames, the first place from the left on no arrow."""
+    pieces = [curve[k : k + 4] for curve in placement.curves for k in range(0, len(curve) - 1, 3)]
+    spans = [(min(x), max(x), min(y), max(y)) for x, y in (zip(*p, strict=True) for p in pieces)]
+    found = []
+    for frame, place in zip(scene.frames, frames, strict=True):
+        left, top, width, _ = place
+        room = sum(text.width + 10 for text in frame.title.texts) + PADDING
+        taken = [
+            (low, high)
+            for low, high, upper, lower in spans
+            if upper < top + _BAND and lower > top and high > left and low < left + width
+        ]
+        found.append(_frame_title(frame, (_free(taken, left, left + width - room, room), top)))
+    return found  # fmt: skip
+
+
+def _free(taken: list[tuple[float, float]], first: float, last: float, room: float) -> float:
+    """Where something `room` wide begins that nothing `taken` runs through; `first` if nowhere."""
+    at = first
+    for low, high in sorted(taken):
+        if low >= at + room:
+            break
+        at = max(at, high)
+    return at if at <= last else first
+
+
+def _frame_title(frame: Frame, corner: Point) -> str:
+    """Title on a ground of its own, since there may be no place without an arrow."""
+    x, y = corner
     parts, at = [], x + PADDING
     for text in frame.title.texts:
         parts.append(_text(text, at, y + 14, "start"))

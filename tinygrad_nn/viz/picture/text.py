@@ -19,6 +19,7 @@ from tinygrad_nn.viz.wording import (
     shape_text,
     shorten,
     signed,
+    text_table,
     times,
 )
 
@@ -37,7 +38,7 @@ def to_text(view: View, *, constants: bool = True) -> str:
         shown.append([f"… {count - len(shown)} more lines"])
     # What the tree shows are all records, whatever the boxes show.
     words = [*notes.alarms(view.trace), *_notes(view, shown)]
-    return "\n".join([*_columns(shown), *(["", *words] if words else [])]) + "\n"
+    return "\n".join([*text_table(shown, widest=_WIDEST), *(["", *words] if words else [])]) + "\n"
 
 
 def _notes(view: View, lines: list[list[str]]) -> list[str]:
@@ -194,17 +195,3 @@ def _range(part: Part) -> str:
     if not part.copies or not any(part.copies):
         return ""
     return f", ‖∇‖ {number(min(part.copies))} … {number(max(part.copies))}"
-
-
-# ── Both ────────────────────────────────────────────────────────────────────────────────
-
-
-def _columns(lines: list[list[str]]) -> list[str]:
-    """Cells one below the other, as far as the widest of each column that is not too wide."""
-    count = max(map(len, lines))
-    widths = [max((len(row[k]) for row in lines if k < len(row) and len(row[k]) <= _WIDEST),
-                  default=0) for k in range(count)]  # fmt: skip
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
-        for row in lines
-    ]

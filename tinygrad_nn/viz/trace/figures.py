@@ -172,10 +172,12 @@ def _means(array: Any, high: int, wide: int, scale: float) -> Any:
     lefts = np.arange(wide) * columns // wide
     if array.size > _BLOCK:
         across = [np.split(band, lefts[1:], axis=1) for band in np.split(array, tops[1:])]
-        return np.array([
-            [np.sum(b if scale == 1 else b / scale, dtype=np.float64) / b.size for b in cells]
-            for cells in across
-        ])
+        return np.array(
+            [
+                [np.sum(b if scale == 1 else b / scale, dtype=np.float64) / b.size for b in cells]
+                for cells in across
+            ]
+        )
     plain = array.astype(np.float64) / scale
     sums = np.add.reduceat(np.add.reduceat(plain, tops, axis=0), lefts, axis=1)
     return sums / np.outer(np.diff(tops, append=rows), np.diff(lefts, append=columns))

@@ -9,19 +9,17 @@ shape of an argument that was broadcast is not written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.core.node import MODE, RECORD, WATCH, Node
+from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import LEAF, Op
-from tinygrad_nn.core.reverse import gradients
-from tinygrad_nn.core.watch import WATCHERS
 from tinygrad_nn.viz.notation.expression import Call, Expr, Number, Symbol, call
 from tinygrad_nn.viz.notation.plain import plain
 from tinygrad_nn.viz.trace.model import Summary
+from tinygrad_nn.viz.trace.running import form_of, is_short, run_rule, static_form
 from tinygrad_nn.viz.trace.steps import Fact
 from tinygrad_nn.viz.wording import clean, shorten
 
@@ -58,38 +56,16 @@ def rule_texts(node: Node, fact: Fact | None = None) -> tuple[str, ...]:
     # An operation without names for its arguments, such as `checkpoint`, has no formula.
     if op is None or op is op.freed or not inputs or not (op.data or op.variadic):
         return blank
-    form = _form(op, inputs, params)
+    form = form_of(op, inputs, params)
     known = _KNOWN.get(form)
     if known is None:
+        known = _derived(op, node, inputs, params) or blank
         # The results of one form of operands are the same, whoever stores them first.
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
-        known = _KNOWN[form] = _derived(op, node, inputs, params) or blank
+        if form is not None:
+            _KNOWN[form] = known
     return known
-
-
-def _form(op: Op, inputs: Sequence[Any], params: dict[str, Any] | None) -> Any:
-    """What the formula depends on."""
-    kinds = [_kind(p) for p in inputs]
-    return op, *kinds, *[(k, _static_form(v)) for k, v in (params or {}).items()]
-
-
-def _kind(p: Any) -> Any:
-    if not isinstance(p, Node):
-        return p if _is_short(p) else (type(p), getattr(p, "shape", ()), getattr(p, "dtype", ""))
-    payload = p._data
-    return float if type(payload) is float else (payload.shape, payload.dtype)
-
-
-def _is_short(p: Any) -> bool:
-    """Whether it is a number that is shown, and on whose value a rule may depend."""
-    return isinstance(p, (int, float)) and len(f"{p:g}") <= 4
-
-
-def _static_form(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.shape, value.dtype
-    return f"{value!r:.200}" if not callable(value) else type(value)
 
 
 # ── Running the rule ────────────────────────────────────────────────────────────────────
@@ -112,23 +88,10 @@ def _told(
 ) -> tuple[str, ...] | None:
     """What the rule says on nodes; None if it raises."""
     story = _Story(op, node, inputs, raw=raw)
-    try:
-        with np.errstate(all="ignore"), _recording(story):
-            found = gradients(op, story.g, story.y, story.args, story.needs, dict(params or {}))
-    except Exception:  # of a user's rule any; such a rule has no text, and the pass needs none
+    found = run_rule(op, story.g, story.y, story.args, story.needs, params, story.see)
+    if found is None:
         return None
     return tuple(story.text(h) if need else "" for h, need in zip(found, story.needs, strict=True))
-
-
-@contextmanager
-def _recording(story: _Story) -> Iterator[None]:
-    """Record operations, and tell `story` alone of each."""
-    mode, watchers = MODE.set(RECORD | WATCH), WATCHERS.set((story.see,))
-    try:
-        yield
-    finally:
-        WATCHERS.reset(watchers)
-        MODE.reset(mode)
 
 
 class _Letter(float):
@@ -203,7 +166,7 @@ class _Story:
             if isinstance(p, Node):
                 self.args.append(self._leaf(type(p), 0.5 if numbers else p._data, name))
             elif isinstance(p, (int, float)):
-                short = _is_short(p) or isinstance(p, bool)
+                short = is_short(p) or isinstance(p, bool)
                 self.args.append(p if short else _Letter.named(p, Symbol(name)))
             elif raw:
                 self._know(p, Symbol(name))
@@ -298,7 +261,7 @@ def _options(op: Op, params: dict[str, Any] | None) -> tuple[str, ...]:
     shown = [
         f"{name}={_static(value)}"
         for name, value in params.items()
-        if not (name in defaults and _static_form(value) == _static_form(defaults[name]))
+        if not (name in defaults and static_form(value) == static_form(defaults[name]))
     ]
     text = ", ".join(shown)
     return () if not shown else (text,) if len(text) <= _OPTIONS else ("…",)

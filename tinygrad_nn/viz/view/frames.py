@@ -206,9 +206,13 @@ def _spread(wiring: Wiring, found: list[Frame], home: list[int], owned: dict[int
             deepest = max(mine, key=lambda h: (len(found[h].above), -h))
             inside = all(h == deepest or h in found[deepest].above for h in mine)
             home[key] = deepest if inside else _common(found, mine)
-        elif onward[key]:
-            flow = [home[s] for s in sorted(wiring.slots[key]) if not wiring.leaf[s]]
+            continue
+        flow = [home[s] for s in sorted(wiring.slots[key]) if not wiring.leaf[s]]
+        if onward[key]:
             home[key] = _joined(found, flow)
+        elif len(flow) > 1 and wiring.trace.records[key].op == "add" and len({*flow}) == 1:
+            # A number of the last layer, added up step by step.
+            home[key] = flow[0]
 
 
 def _joined(found: list[Frame], flow: list[int]) -> int:

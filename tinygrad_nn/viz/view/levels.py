@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.errors import OptionError
+from tinygrad_nn.viz.choices import LEVELS, checked_choice
 from tinygrad_nn.viz.trace.model import Role, Trace
 from tinygrad_nn.viz.trace.unswept import unswept
 from tinygrad_nn.viz.view.clusters import framed
@@ -21,9 +22,8 @@ from tinygrad_nn.viz.view.tree import PLUMBING, Tree
 from tinygrad_nn.viz.view.wiring import Wiring
 from tinygrad_nn.viz.wording import clean, counted, shape_text, shorten
 
-__all__ = ["BUDGET", "LEVELS", "drawn", "view"]
+__all__ = ["BUDGET", "drawn", "view"]
 
-LEVELS = ("auto", "scalar", "op", "module")
 
 BUDGET = 300
 """Boxes of one picture, at most."""
@@ -70,9 +70,7 @@ def view(
         >>> v.level, [p.key for p in v.parts], len(v.links)
         ('scalar', ['n0', 'n1'], 2)
     """
-    if level not in LEVELS:
-        expected = ", ".join(map(repr, LEVELS))
-        raise OptionError(f"draw: got level={level!r}, expected one of {expected}")
+    checked_choice("draw", "level", level, LEVELS)
     if not hasattr(budget, "__index__") or budget < 1:
         raise OptionError(f"draw: got limit={budget!r:.60}, expected at least 1, a whole number")
     tree = tree_of(trace) if groups is None else Tree(Wiring(trace), groups)
@@ -85,7 +83,7 @@ def view(
     clusters, around = framed(tree, homes, chosen)
     parts = tuple(part(tree, d, around[i]) for d, i in zip(left, homes, strict=True))
     links = _links(tree, left, parts, chosen)
-    notes = _notes(tree, parts, best.missed, chosen, budget, plumbing, hidden)
+    notes = _notes(tree, parts, best.missed, level == "auto", chosen, budget, plumbing, hidden)
     return View(trace, chosen, parts, links, clusters, _spine(parts, links, trace), tuple(notes))
 
 
@@ -250,7 +248,7 @@ def _spine(parts: Sequence[Part], links: Sequence[Link], trace: Trace) -> tuple[
 
 
 def _notes(
-    tree: Tree, parts: Sequence[Part], missed: tuple[int, int], level: str,
+    tree: Tree, parts: Sequence[Part], missed: tuple[int, int], auto: bool, level: str,
     budget: int, plumbing: bool, hidden: set[int],
 ) -> Iterator[str]:  # fmt: skip
     count = sum(len(p.nodes) for p in parts)
@@ -267,7 +265,7 @@ def _notes(
         yield (
             f"{counted(links, 'part')} closed though there is room: what is in "
             f"{'it' if links == 1 else 'them'} is used all over, by more lines than can be told "
-            "apart."
+            f"apart{'; a level= of your choice opens more' if auto else ''}."
         )
     records = tree.wiring.trace.records
     if level != "scalar" and not plumbing:

@@ -13,17 +13,15 @@ __all__ = ["FEW", "MOST", "RATIO", "LinkCount", "allowed", "crossing"]
 
 MOST = 400
 """Links of one picture, at most."""
-RATIO = 3
-"""Links for each box, at most: a graph of more is a knot that no layout can untie."""
+RATIO = 2
+"""Links for each box, at most, where nobody asked for a level: networks have 1.3."""
 FEW = 60
-"""So many links are fine in any picture that somebody asked for."""
+"""So many links are fine in any picture."""
 
 
 def allowed(boxes: int, *, tight: bool = False) -> int:
     """Links that a picture of so many boxes may have; `tight` where nobody asked for them all."""
-    if tight:
-        return min(MOST, max(FEW, (RATIO - 1) * boxes))
-    return min(MOST, max(FEW, RATIO * boxes))
+    return min(MOST, max(FEW, RATIO * boxes)) if tight else MOST
 
 
 def crossing(tree: Tree, part_of: Any, is_node: Any) -> tuple[Any, int]:

@@ -303,7 +303,7 @@ function boxLabel(model, view, step, done, known) {
   return words.join(", ");
 }
 
-/** An open group's frame, with the header that closes it. @param {CutFrame} frame @param {[number, number, number, number]} place */
+/** An open group's frame, with the header that closes it. @param {CutFrame} frame @param {FrameRect} place */
 function buildFrame(frame, [x, y, width, height]) {
   const { title, about } = headOf(frame.group);
   const middle = y + HEAD_HEIGHT / 2;

@@ -121,7 +121,8 @@ function makePane(element, changed) {
       setTimeout(() => { dragged = false; });
     },
     pointercancel: (/** @type {PointerEvent} */ event) => pointers.delete(event.pointerId),
-    lostpointercapture: (/** @type {PointerEvent} */ event) => pointers.delete(event.pointerId),
+    // A finger is held by the box below it at first; that the box loses it to the pane is no end.
+    lostpointercapture: (/** @type {PointerEvent} */ event) => event.target === element && pointers.delete(event.pointerId),
     pointerleave: (/** @type {PointerEvent} */ event) => dragged || pointers.delete(event.pointerId),
   });
   return pane;
