@@ -5,14 +5,18 @@ import random
 import weakref
 from dataclasses import replace
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
-from tests.viz.pictures import read
+from tests.viz import samples
+from tests.viz.pictures import SPACE, read
 from tests.viz.test_groups import large
+from tests.viz.test_layout import along
+from tests.viz.test_pictures import needs_dot
 from tests.viz.traces import made, traces
 from tinygrad_nn.viz.drawing import draw
 from tinygrad_nn.viz.picture.compose import compose
@@ -120,8 +124,40 @@ def test_the_picture_of_a_tangle_says_what_the_names_are():
     assert any(key.startswith("r-") for key in p.texts)
     assert "name of what comes from farther away" in d.svg
     assert "are not drawn: dashed boxes name" in d.svg
-    assert bends(d._scene) < bends(compose(d.view)) / 2
+    assert bends(d._scene) < 0.7 * bends(compose(d.view))
     assert len(p.arrows) == len(d.view.links)
+
+
+# ── Frames, and notebooks ───────────────────────────────────────────────────────────────
+
+
+def test_no_arrow_runs_through_the_title_of_a_frame():
+    d = draw(samples.passed(samples.residual, 8, 8), level="op", engine="own", direction="TB")
+    root = ElementTree.fromstring(d.svg)
+    places = [r.attrib for r in root.iter(SPACE + "rect") if r.get("class") == "frame-title"]
+    assert len(places) == len(d.view.clusters)
+    placement, _ = d._placement()
+    for place in places:
+        x, y, width, height = (float(place[k]) for k in ("x", "y", "width", "height"))
+        for curve in placement.curves:
+            for u, v in along(curve):
+                assert not (x < u < x + width and y < v < y + height)
+
+
+@needs_dot
+def test_frames_that_graphviz_leaves_away_are_told_of():
+    trace = samples.passed(samples.residual, 8, 8)
+    assert "without the frames" in draw(trace, level="op", engine="dot").svg
+    assert "without the frames" not in draw(trace, level="op", engine="own").svg
+
+
+def test_a_notebook_gets_the_page_of_a_small_pass_only():
+    bundle = tg.trace(samples.lesson())._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "image/svg+xml", "text/html"}
+    assert bundle["text/html"].startswith('<iframe sandbox="allow-scripts')
+    assert len(bundle["text/html"]) < 2_000_000
+    large = tg.trace(samples.chain(20_000))
+    assert set(large._repr_mimebundle_()) == {"text/plain", "image/svg+xml"}
 
 
 # ── Found once ──────────────────────────────────────────────────────────────────────────

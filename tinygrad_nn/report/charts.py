@@ -23,6 +23,9 @@ _TALL: Final = 400
 """Rows that a table of data has at most."""
 _DOTS: Final = 40
 _LOG_FROM: Final = 50.0
+_LARGEST: Final = 1e300
+_FINEST: Final = 1e-9
+"""Share of a number that two must differ by for an axis between them."""
 """A greatest over a least number from which on the axis is logarithmic at first."""
 
 
@@ -276,7 +279,10 @@ def _tick(chart: Chart, mark: float) -> str:
 
 def ticks(low: float, high: float, log: bool) -> tuple[float, float, list[float]]:
     """Ends of an axis and marks between, at round numbers."""
+    # What is nearer to the ends of the floats stands at the edge: it has no round numbers around.
+    low, high = min(max(low, -_LARGEST), _LARGEST), min(max(high, -_LARGEST), _LARGEST)
     if log:
+        low, high = max(low, 1 / _LARGEST), max(high, 1 / _LARGEST)
         a, b = math.floor(math.log10(low)), math.ceil(math.log10(high))
         b = max(b, a + 1)
         every = max(1, -(-(b - a) // 6))
@@ -286,15 +292,17 @@ def ticks(low: float, high: float, log: bool) -> tuple[float, float, list[float]
                 m * 10.0**k for k in range(a, b + 1) for m in (1, 2, 5) if m * 10.0**k <= 10.0**b
             ]
         return 10.0**a, 10.0**b, marks
-    if low == high:
-        low, high = low - abs(low or 1) / 2, high + abs(high or 1) / 2
+    size = max(abs(low), abs(high))
+    if high - low <= max(size * _FINEST, 1 / _LARGEST):
+        half = size / 2 if size > 2 / _LARGEST else 0.5
+        low, high = low - half, high + half
     if low > 0 and low < 0.6 * high:
         low = 0.0
     size = (high - low) / 4
-    power = 10.0 ** math.floor(math.log10(size)) if size else 1.0
+    power = 10.0 ** math.floor(math.log10(size))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= size * 0.999)
     start, end = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    marks = [round(k * step, 12) for k in range(start, end + 1)]
+    marks = [float(f"{k * step:.12g}") for k in range(start, end + 1)]
     return marks[0], marks[-1], marks
 
 

@@ -25,7 +25,7 @@ _LINKS: Final = (
 
 def compared_page(documents: Documents, names: Sequence[str]) -> str:
     """The page of `documents`, called `names`."""
-    unique = _unique([shorten(clean(name), 40) for name in names])
+    unique = _unique([shorten(clean(str(name)), 40) for name in names])
     held = {"runs": list(documents), "names": unique}
     charts = compared_charts(documents, unique)
     sections = [

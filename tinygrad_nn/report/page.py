@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Final
@@ -176,6 +177,8 @@ def _tiles(document: Document) -> str:
 
 
 def _span(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return f"{figure(seconds)} s"
     if seconds < 120:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

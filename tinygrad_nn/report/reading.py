@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, Final, NoReturn
 from tinygrad_nn.errors import DataError
 from tinygrad_nn.report.document import finished
 from tinygrad_nn.report.schema import FORMAT, checked, empty_record
+from tinygrad_nn.viz.saving import named
+from tinygrad_nn.viz.wording import clean, shorten
 
 __all__ = ["REPORT", "of_run", "read"]
 
@@ -25,14 +28,16 @@ def read(path: str | PathLike[str]) -> dict[str, Any]:
     """The document at `path`.
 
     Raises:
+        OperandError: `path` is neither a text nor a path.
         DataError: There is none, or it does not fit.
     """
-    place = Path(path)
-    if place.is_dir():
+    place = named(path, "report")
+    if os.path.isdir(place):
         return _of_folder(place)
-    if not place.is_file():
+    # Unlike those of a Path these take a name that is too long for one that nothing has.
+    if not os.path.isfile(place):
         raise DataError(
-            f"{place}: got nothing there, expected a run folder, a report's page or its JSON; "
+            f"{shorten(clean(str(place)), 300)}: got nothing there, expected a run folder, a report's page or its JSON; "
             "check the path"
         )
     text = _text(place)

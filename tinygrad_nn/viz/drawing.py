@@ -21,7 +21,7 @@ from tinygrad_nn.viz.picture.references import with_references
 from tinygrad_nn.viz.picture.scene import Scene
 from tinygrad_nn.viz.picture.svg import to_svg
 from tinygrad_nn.viz.picture.text import to_text
-from tinygrad_nn.viz.saving import saved
+from tinygrad_nn.viz.saving import named, saved
 from tinygrad_nn.viz.trace.graph import Sources, below, freed_words, is_freed, model_names
 from tinygrad_nn.viz.trace.model import Failure, Trace
 from tinygrad_nn.viz.trace.recorder import record, write
@@ -134,7 +134,8 @@ class Drawing:
             OSError: The folder does not exist or cannot be written to.
             DrawingError: As for `content`.
         """
-        content = self.content(SUFFIXES.get(Path(path).suffix.lower(), self.format))
+        suffix = named(path, "draw").suffix.lower()
+        content = self.content(SUFFIXES.get(suffix, self.format))
         return saved(path, content, "draw: the drawing")
 
     @cached_property
@@ -270,7 +271,8 @@ def draw(
         trace = _recorded(x, backward=backward, model=model)
     drawing = Drawing(
         view(trace, level, limit, plumbing=plumbing, constants=show_constants), chosen, flow=flow,
-        constants=show_constants, direction=direction, theme=theme, engine=engine, timeout=timeout,
+        constants=show_constants, direction=direction, theme=theme, engine=engine,
+        timeout=program.checked_timeout(timeout),
     )  # fmt: skip
     if path is not None:
         drawing.save(path)
@@ -294,7 +296,7 @@ def _recorded(x: Any, *, backward: bool, model: Any) -> Trace:
 
 
 def _format(format: str | None, path: str | Path | None) -> str:
-    suffix = None if path is None else Path(path).suffix.lower()
+    suffix = None if path is None else named(path, "draw").suffix.lower()
     implied = SUFFIXES.get(suffix or "")
     if format is None:
         if suffix and implied is None:

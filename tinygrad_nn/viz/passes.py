@@ -10,7 +10,7 @@ from tinygrad_nn.viz.drawing import Drawing, draw
 from tinygrad_nn.viz.explain import Explanation, explain
 from tinygrad_nn.viz.page.assemble import framed
 from tinygrad_nn.viz.page.stepper import stepper_page
-from tinygrad_nn.viz.saving import saved
+from tinygrad_nn.viz.saving import named, saved
 from tinygrad_nn.viz.trace.file import dumps, load
 from tinygrad_nn.viz.trace.model import Trace
 
@@ -59,7 +59,7 @@ class Pass(Trace):
             >>> type(first).load(path) == first
             True
         """
-        return cls.of(load(Path(path)))
+        return cls.of(load(named(path, "trace")))
 
     def save_html(self, path: str | Path, **options: Any) -> Path:
         """Write a page that steps through the pass: one file, for any browser, without network.

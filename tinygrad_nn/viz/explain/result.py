@@ -10,7 +10,7 @@ from pathlib import Path
 from tinygrad_nn.viz.explain.formula import Formula, derivative_formula, value_formula
 from tinygrad_nn.viz.explain.net import Net
 from tinygrad_nn.viz.explain.page import Table, notebook, page
-from tinygrad_nn.viz.saving import saved
+from tinygrad_nn.viz.saving import named, saved
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.wording import clean, number, shorten, signed, text_table
 
@@ -191,7 +191,7 @@ class Explanation:
         Raises:
             OSError: The file cannot be written.
         """
-        suffix = Path(path).suffix.lower()
+        suffix = named(path, "explain").suffix.lower()
         if suffix in (".html", ".htm"):
             text = page(self._heading, self.notes, self.tables(), self._shown)
         else:

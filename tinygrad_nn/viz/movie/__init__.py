@@ -20,7 +20,7 @@ from tinygrad_nn.viz.movie.model import Frame as Frame
 from tinygrad_nn.viz.movie.page import movie_page
 from tinygrad_nn.viz.page.assemble import framed
 from tinygrad_nn.viz.passes import Pass
-from tinygrad_nn.viz.saving import saved
+from tinygrad_nn.viz.saving import named, saved
 from tinygrad_nn.viz.trace.graph import model_names
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.tracing import trace
@@ -188,7 +188,7 @@ class Movie:
             OSError: It cannot be read.
         """
         found = cls()
-        first, found._columns, found.frames = read(Path(path))
+        first, found._columns, found.frames = read(named(path, "movie"))
         found._trace = Pass.of(first)
         found.most = max(found.most, len(found.frames))
         found._calls = len(found.frames)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tinygrad_nn.viz.notation.traits import FITTED, SAME, ZEROS
+
 __all__ = [
     "ONE",
     "PARTIAL",
@@ -61,6 +63,8 @@ PARTIAL = "∂"
 
 ONE, ZERO = Number(1.0), Number(0.0)
 
+_UNWRITTEN = SAME | FITTED
+
 
 class Sign(NamedTuple):
     """How an operation is written between, before or behind its arguments.
@@ -101,10 +105,6 @@ SIGNS = {
 
 The page of the stepper has the drawn ones once more, in `words.js`; a test compares them."""
 
-# They change the shape or dtype as NumPy does by itself, or nothing at all.
-_HIDDEN = frozenset({"astype", "broadcast_to", "copy", "positive", "sum_to", "widened"})
-_ZEROS = frozenset({"no_gradient", "zeros_like"})
-
 
 def same(a: Expr, b: Expr) -> bool:
     """Whether two formulas surely are the same; equal calls made twice count as different."""
@@ -117,9 +117,9 @@ def same(a: Expr, b: Expr) -> bool:
 
 def call(op: str, args: tuple[Expr, ...], options: tuple[str, ...] = ()) -> Expr:
     """Formula of an operation on formulas, without what does not change it."""
-    if op in _HIDDEN and args:
+    if op in _UNWRITTEN and args:
         return args[0]
-    if op in _ZEROS:
+    if op in ZEROS:
         return ZERO
     if op == "square" and len(args) == 1:
         op, args = "pow", (args[0], Number(2.0))

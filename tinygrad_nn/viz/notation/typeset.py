@@ -139,7 +139,7 @@ class Latex(_Writer):
     """LaTeX for math mode; nothing but standard commands, which MathJax and KaTeX know too."""
 
     FUNCTIONS: ClassVar[frozenset[str]] = frozenset(
-        "exp log sin cos tan arcsin arccos arctan sinh cosh tanh max min".split()
+        "exp log sin cos tan arcsin arccos arctan sinh cosh tanh max min det".split()
     )
     # What is special is special in math mode, so that no name leaves it.
     ESCAPES: ClassVar[dict[str, str]] = {

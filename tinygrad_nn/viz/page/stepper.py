@@ -49,8 +49,8 @@ def stepper_page(
         >>> page[:15], "https://" in page
         ('<!doctype html>', False)
     """
-    checked_choice("page", "level", level, LEVELS)
-    checked_choice("page", "theme", theme, THEMES)
+    checked_choice("stepper page", "level", level, LEVELS)
+    checked_choice("stepper page", "theme", theme, THEMES)
     if type(step) is not int or step < 0:
         raise OptionError(f"stepper page: got step={step!r:.60}, expected a whole number from 0 on")
     if title is not None and not isinstance(title, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinygrad_nn.viz.notation.expression import SIGNS
+from tinygrad_nn.viz.notation.traits import COMMUTATIVE
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
 from tinygrad_nn.viz.trace.model import Edge, Record, Summary, Trace
@@ -22,7 +23,6 @@ __all__ = ["SYMBOLS", "about", "adds_lines", "compact_box", "gradient_cell", "la
            "left_out_box", "node_box", "operation_box"]  # fmt: skip
 
 SYMBOLS = {op: sign.drawn for op, sign in SIGNS.items() if sign.drawn}
-_COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logaddexp", "hypot"}
 _ORDINALS = ("1st", "2nd", "3rd")
 _STOPPED = {
     "forward": "the next operation failed",
@@ -189,7 +189,7 @@ def adds_lines(edges: list[Edge]) -> list[Line]:
 def _operand(e: Edge, r: Record) -> str:
     """Which operand it is, where that matters."""
     count = len(r.arguments)
-    if r.op in _COMMUTATIVE or count == 1:
+    if r.op in COMMUTATIVE or count == 1:
         return ""
     if r.op in SYMBOLS and e.slot < 2:
         return ("left", "right")[e.slot]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
 import subprocess
-import tempfile
+import sys
 import threading
+import time
 from collections.abc import Sequence
+from numbers import Real
 from typing import IO, Any, Final
 
 from graphviz.backend.dot_command import command
@@ -27,8 +30,13 @@ _INCH = 72.0
 _MOST: Final = 2**28
 """Bytes of an answer; a program that never stops writing would fill the memory."""
 _SAID: Final = 300
+_CHUNK: Final = 2**16
 # How a whole file begins, and what is near its end.
-_WHOLE: Final = {"png": (b"\x89PNG\r\n", b"IEND"), "pdf": (b"%PDF", b"%%EOF"), "svg": (b"<", b"</svg>")}
+_WHOLE: Final = {
+    "png": (b"\x89PNG\r\n", b"IEND"),
+    "pdf": (b"%PDF", b"%%EOF"),
+    "svg": (b"<", b"</svg>"),
+}
 _NEAR_END: Final = 64
 _OTHER: Final = "see whether another program of that name comes first in PATH"
 
@@ -39,7 +47,7 @@ def checked_timeout(seconds: Any, asks: str = "draw") -> float:
     Raises:
         OptionError: It is no number above 0.
     """
-    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    is_number = isinstance(seconds, Real) and not isinstance(seconds, bool)
     if not is_number or not seconds > 0:
         raise OptionError(
             f"{asks}: got timeout={seconds!r:.40}, expected seconds above 0, such as {TIMEOUT:g}"
@@ -82,7 +90,7 @@ def place(
         return _read(answer, len(sizes), links)
     except (KeyError, IndexError, ValueError) as error:
         raise DrawingError(
-            f"draw: Graphviz's program `dot` answered {clean(answer[:60])!r}, expected its plain "
+            f"draw: Graphviz's program `dot` answered {answer[:60]!r}, expected its plain "
             f"format; {_OTHER}"
         ) from error
 
@@ -124,53 +132,70 @@ def _run(text: str, format: str, timeout: float, *options: str) -> bytes:
 def _answer(
     arguments: Sequence[str | os.PathLike[str]], text: str, timeout: float
 ) -> tuple[int, bytes, bytes]:
-    """Exit status, output and the beginning of the messages; it is stopped if it writes on and on.
+    """Exit status, output, and the beginning of the messages.
 
     Raises:
         TimeoutExpired: It took too long, and was stopped with all that it started.
         OSError: It could not be started.
     """
-    # Files for two of the three, so that no full pipe can make both sides wait.
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as messages:
-        given.write(text.encode())
-        given.seek(0)
-        with subprocess.Popen(
-            arguments, stdin=given, stdout=subprocess.PIPE, stderr=messages,
-            start_new_session=True, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        ) as process:  # fmt: skip
-            try:
-                assert process.stdout is not None
-                answer = _read_within(process.stdout, timeout)
-                if len(answer) > _MOST:
-                    return 0, answer, b""
-                code = process.wait(timeout)
-            finally:
+    end = time.monotonic() + timeout
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    ) as process:  # fmt: skip
+        given, answer, messages = process.stdin, process.stdout, process.stderr
+        assert given is not None and answer is not None and messages is not None
+        # The threads close them: who waits for a lock of theirs might wait for ever.
+        process.stdin = process.stdout = process.stderr = None
+        said: list[bytes] = []
+        found: list[bytes] = []
+        threads = [
+            threading.Thread(target=task, args=args, daemon=True)
+            for task, args in (
+                (_write, (given, text.encode())),
+                (_read_some, (answer, _MOST + 1, found)),
+                (_read_some, (messages, 4 * _SAID, said, True)),
+            )
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            threads[1].join(timeout)
+            if found and len(found[0]) > _MOST:
                 _stop(process)
-        messages.seek(0)
-        return code, answer, messages.read(4 * _SAID)
+                return 0, found[0], b""
+            threads[2].join(max(0.0, end - time.monotonic()))
+            if not found or not said:
+                raise subprocess.TimeoutExpired("dot", timeout)
+            return process.wait(max(0.0, end - time.monotonic())), found[0], said[0]
+        except BaseException:
+            _stop(process)
+            raise
 
 
-def _read_within(stream: IO[bytes], timeout: float) -> bytes:
-    """All of a stream, but little more than `_MOST`."""
-    found: list[bytes] = []
-    reader = threading.Thread(target=lambda: found.append(stream.read(_MOST + 1)), daemon=True)
-    reader.start()
-    reader.join(timeout)
-    if not found:
-        raise subprocess.TimeoutExpired("dot", timeout)
-    return found[0]
+def _write(stream: IO[bytes], content: bytes) -> None:
+    # Who does not read to the end will say why.
+    with contextlib.suppress(OSError), stream:
+        stream.write(content)
+
+
+def _read_some(stream: IO[bytes], most: int, found: list[bytes], to_end: bool = False) -> None:
+    """Put the first `most` bytes into `found`, once they are there."""
+    with stream:
+        start = stream.read(most)
+        while to_end and stream.read(_CHUNK):
+            pass
+        found.append(start)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End it and what it started, which may be more than itself where `dot` is a script."""
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
+    """End it and what it started, which is more than itself where `dot` is a script."""
+    # Once it was waited for, its number may be another's.
+    if process.returncode is None:
+        if sys.platform == "win32":
             process.kill()
-    except (ProcessLookupError, PermissionError):
-        # All of them have ended by themselves.
-        return
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _skeleton(
@@ -203,7 +228,10 @@ def _read(answer: str, count: int, links: Sequence[tuple[int, int]]) -> Placemen
     bottom = float(height) * _INCH
 
     def point(x: str, y: str) -> Point:
-        return round(float(x) * _INCH, 2), round(bottom - float(y) * _INCH, 2)
+        place = round(float(x) * _INCH, 2), round(bottom - float(y) * _INCH, 2)
+        if not all(map(math.isfinite, place)):
+            raise ValueError(x, y)
+        return place
 
     centres = {int(row[1]): point(row[2], row[3]) for row in rows if row[0] == "node"}
     curves: dict[tuple[int, int], list[tuple[Point, ...]]] = {}
@@ -212,6 +240,8 @@ def _read(answer: str, count: int, links: Sequence[tuple[int, int]]) -> Placemen
             numbers = row[4 : 4 + 2 * int(row[3])]
             points = tuple(map(point, numbers[::2], numbers[1::2]))
             curves.setdefault((int(row[1]), int(row[2])), []).append(points)
+    if not math.isfinite(float(width) * bottom):
+        raise ValueError(width, height)
     return Placement(
         tuple(centres[i] for i in range(count)),
         tuple(curves[link].pop(0) for link in links),

@@ -1,8 +1,8 @@
 """Long lines become names: what comes from a box far away is named where it is used.
 
-A line through many rows is what makes a picture unreadable: each takes a column of its own in
-every row it passes. A random graph of 100 operations had 5 times as many of those bends as
-boxes, and was 5,648 px wide; with names it is a fifth of that, and laid out in a tenth of the time.
+A line through many rows is what makes a picture unreadable: it takes a column of its own in every
+row that it passes. The 250 boxes of a random graph of 100 operations had 1,684 of those bends and
+were 5,648 px wide; with names for the longest lines it is 2,641 px, laid out in half the time.
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from tinygrad_nn.viz.notation.traits import PLUMBING
 from tinygrad_nn.viz.view.links import LinkCount, allowed
 from tinygrad_nn.viz.view.model import Group
-from tinygrad_nn.viz.view.tree import PLUMBING, Tree
+from tinygrad_nn.viz.view.tree import Tree
 
 __all__ = ["COMFORT", "MODULES", "Costs", "Opened", "cut"]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.choices import LEVELS, checked_choice
+from tinygrad_nn.viz.notation.traits import PLUMBING
 from tinygrad_nn.viz.trace.model import Role, Trace
 from tinygrad_nn.viz.trace.unswept import unswept
 from tinygrad_nn.viz.view.clusters import framed
@@ -18,7 +19,7 @@ from tinygrad_nn.viz.view.groups import tree_of
 from tinygrad_nn.viz.view.links import allowed, crossing
 from tinygrad_nn.viz.view.model import Group, Link, Part, View
 from tinygrad_nn.viz.view.parts import Draft, drafts, folded, part
-from tinygrad_nn.viz.view.tree import PLUMBING, Tree
+from tinygrad_nn.viz.view.tree import Tree
 from tinygrad_nn.viz.view.wiring import Wiring
 from tinygrad_nn.viz.wording import clean, counted, shape_text, shorten
 

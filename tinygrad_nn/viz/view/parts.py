@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from tinygrad_nn.viz.notation.traits import PLUMBING
 from tinygrad_nn.viz.trace.model import Role, Summary
 from tinygrad_nn.viz.view.model import Part
 from tinygrad_nn.viz.view.order import onward
-from tinygrad_nn.viz.view.tree import PLUMBING, Tree
+from tinygrad_nn.viz.view.tree import Tree
 from tinygrad_nn.viz.wording import counted
 
 __all__ = ["Draft", "drafts", "folded", "in_order", "part"]

@@ -8,13 +8,7 @@ from tinygrad_nn.viz.trace.model import Role
 from tinygrad_nn.viz.view.model import Group
 from tinygrad_nn.viz.view.wiring import Wiring
 
-__all__ = ["PLUMBING", "Tree"]
-
-PLUMBING = frozenset({
-    "astype", "broadcast_to", "copy", "expand_dims", "flatten", "matrix_transpose", "moveaxis",
-    "permute_dims", "ravel", "reshape", "sum_to", "squeeze", "swapaxes", "transpose",
-})  # fmt: skip
-"""Operations that only give the same numbers another form."""
+__all__ = ["Tree"]
 
 
 class Tree:

@@ -56,9 +56,12 @@ function sizeAlarms(model) {
   });
 }
 
+/** Operations that pass no gradient where they give 0; a test compares them with the report's. */
+const OFF_AT_0 = ["relu", "relu6"];
+
 /** Units that give 0 for everything they were shown. @param {Model} model @returns {Alarm[]} */
 function deadAlarms(model) {
-  const relus = model.nodes.filter((n) => n.op === "relu");
+  const relus = model.nodes.filter((n) => n.op !== null && OFF_AT_0.includes(n.op));
   /** @type {Alarm[]} */
   const found = [];
   for (const n of relus) {
