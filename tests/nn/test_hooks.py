@@ -1,6 +1,8 @@
 """Hooks see what passes a module, forward and backward, and may replace it."""
 
 import copy
+import sys
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 import tinygrad_nn as tg
 from tinygrad_nn import nn
 from tinygrad_nn.errors import OperandError
+from tinygrad_nn.nn.hooks import _CHANGING
 
 
 def test_options_come_along_and_may_be_replaced():
@@ -192,3 +195,44 @@ def test_hooks_on_state_dicts():
     model.load_state_dict(state)
     assert "0.old" in state
     assert calls[-1] == ([], [])
+
+
+def test_hooks_of_several_threads_come_and_go():
+    model, lost = nn.Identity(), []
+
+    def work():
+        for k in range(200):
+            seen = []
+            with model.register_forward_hook(lambda m, x, y, seen=seen: seen.append(1)):
+                model(k)
+            if not seen:
+                lost.append(k)
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(usual)
+    assert not lost
+    assert model._hooks is None
+
+
+def test_a_hook_may_be_removed_while_the_same_thread_changes_hooks():
+    """As the garbage collector does, when it ends an object that removes its own hook."""
+    model, done = nn.Identity(), []
+    handle = model.register_forward_hook(lambda m, x, y: None)
+
+    def work():
+        with _CHANGING:
+            handle.remove()
+        done.append(model._hooks)
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert done == [None]

@@ -10,6 +10,7 @@ import pytest
 import tinygrad_nn as tg
 from tinygrad_nn import nn
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, StateError
+from tinygrad_nn.nn.tree import named_parts
 
 
 def model():
@@ -213,3 +214,34 @@ def test_every_fault_is_named_at_once():
     assert "missing: '1.weight'" in text
     assert "unexpected: '2.weight'" in text
     assert "'0.bias': got shape (4,), expected (3,)" in text
+
+
+def test_modules_are_named_in_the_order_of_the_tree():
+    """A module comes before its parts, and at the first of its places only."""
+
+    def walked(module, path, seen):
+        if id(module) in seen:
+            return
+        seen.add(id(module))
+        yield path, module
+        for name, part in named_parts(module, nn.Module):
+            yield from walked(part, f"{path}.{name}" if path else name, seen)
+
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        made = [nn.Module()]
+        for k in range(12):
+            made.append(nn.Module())
+            for place in rng.choice(len(made) - 1, 2):
+                holder = made[place]
+                kind = rng.integers(3)
+                if kind == 0:
+                    setattr(holder, f"part{k}", made[-1])
+                else:
+                    setattr(holder, f"many{k}", [made[-1]] if kind == 1 else {"key": made[-1]})
+        made[0].around = made[3]
+        want = list(walked(made[0], "start", set()))
+        assert list(made[0].named_modules(prefix="start")) == want
+        memo = {id(made[2])}
+        assert list(made[0].named_modules(memo)) == list(walked(made[0], "", {id(made[2])}))
+        assert memo >= {id(module) for _, module in made[0].named_modules({id(made[2])})}

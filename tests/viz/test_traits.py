@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_nn as tg
-from tests.ops.case import Case, flatten
+from tests.ops.case import Case
 from tests.ops.draws import SeededDraw
 from tinygrad_nn import nn
 from tinygrad_nn.core.op import OPS, Kind, Op

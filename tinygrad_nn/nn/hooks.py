@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from math import prod
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_nn.core.handle import RemovableHandle
@@ -22,8 +22,9 @@ __all__ = ["Hooked", "Hooks"]
 
 _NUMBERS = count()
 
-_CHANGING = Lock()
-"""Held while hooks come or go: threads may hook into one module, as two traces of it do."""
+_CHANGING = RLock()
+"""Held while hooks come or go: threads may hook into one module, as two traces of it do. The thread
+that holds it may enter again: the garbage collector may end an object that removes its hook."""
 
 
 class _Hook(NamedTuple):

@@ -184,8 +184,8 @@ class Tree:
             if id(module) not in memo:
                 memo.add(id(module))
                 yield path, module
-                parts = [(dotted(path, name), part) for name, part in named_parts(module, Tree)]
-                stack += reversed(parts)
+                parts = list(named_parts(module, Tree))
+                stack += [(dotted(path, name), part) for name, part in reversed(parts)]
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """This module and all below it, each once."""

@@ -13,24 +13,23 @@ from typing import Any, Final
 
 from tinygrad_nn.report.figures import figure, number_of, percent
 from tinygrad_nn.report.markup import data_table, element, scrolled, told, told_share, words
+from tinygrad_nn.train.axes import ticks, whole_ticks
 from tinygrad_nn.viz.strict import strict
 
-__all__ = ["Chart", "Line", "chart_data", "chart_figure", "key", "swatch"]
+__all__ = ["Chart", "Series", "chart_data", "chart_figure", "key", "swatch"]
 
 _WIDTH, _HEIGHT = 520, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 20, 14, 44
-_TALL: Final = 400
+_WIDE, _TALL = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+_ROWS_MOST: Final = 400
 """Rows that a table of data has at most."""
 _DOTS: Final = 40
 _LOG_FROM: Final = 50.0
-_LARGEST: Final = 1e300
-_FINEST: Final = 1e-9
-"""Share of a number that two must differ by for an axis between them."""
 """A greatest over a least number from which on the axis is logarithmic at first."""
 
 
 @dataclass(frozen=True)
-class Line:
+class Series:
     """One line of a chart.
 
     Attributes:
@@ -57,14 +56,14 @@ class Chart:
         along: What the horizontal axis counts.
         lines: The lines.
         share: Whether the numbers are shares of 1, printed as percentages.
-        mark: Line, x and word of a point to be marked.
+        mark: Position of a line, x and word of a point to be marked.
         log: Whether the vertical axis is logarithmic at first; None decides by the numbers.
     """
 
     id: str
     title: str
     along: str
-    lines: tuple[Line, ...]
+    lines: tuple[Series, ...]
     share: bool = False
     mark: tuple[int, float, str] | None = None
     log: bool | None = None
@@ -98,7 +97,7 @@ def _entries(holder: Any, part: str, name: str) -> Iterator[tuple[Any, Any]]:
         yield name, None if holder is None else holder.get(name)
 
 
-def points_of(document: Any, line: Line) -> list[tuple[float, float, str]]:
+def points_of(document: Any, line: Series) -> list[tuple[float, float, str]]:
     """x, y and place of each number of a line; NaN where there is none."""
     values = column(document, line.y)
     if line.step:
@@ -183,7 +182,7 @@ def _legend(chart: Chart) -> str:
     return element("ul", [*items, *marked], class_="legend")
 
 
-def _hue(line: Line, place: int) -> int:
+def _hue(line: Series, place: int) -> int:
     return place if line.hue is None else line.hue
 
 
@@ -196,6 +195,30 @@ def swatch(hue: int) -> str:
 # ── The still picture ───────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True)
+class _Plane:
+    """Where numbers are on the still picture."""
+
+    first: float
+    last: float
+    low: float
+    high: float
+    log: bool
+
+    def x(self, x: float) -> float:
+        return _LEFT + _WIDE * (x - self.first) / (self.last - self.first)
+
+    def y(self, y: float) -> float:
+        low, high = self.low, self.high
+        y = min(max(y, low), high)
+        if self.log:
+            low, high, y = math.log10(low), math.log10(high), math.log10(y)
+        return _TOP + _TALL * (1 - (y - low) / (high - low))
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        return self.x(x), self.y(y)
+
+
 def _still(chart: Chart, rows: Rows, log: bool, summary: str) -> str:
     if log:
         rows = [[(x, y if y > 0 else math.nan, at) for x, y, at in row] for row in rows]
@@ -205,49 +228,46 @@ def _still(chart: Chart, rows: Rows, log: bool, summary: str) -> str:
         return element("p", "No numbers to draw.", class_="empty")
     low, high, marks = ticks(min(numbers), max(numbers), log)
     first, last = min(xs), max(xs)
+    wholes = whole_ticks(first, last)
     if first == last:
         first, last = first - 1, last + 1
-    wide, tall = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        if log:
-            share = (math.log10(y) - math.log10(low)) / (math.log10(high) - math.log10(low))
-        else:
-            share = (y - low) / (high - low)
-        return _LEFT + wide * (x - first) / (last - first), _TOP + tall * (1 - share)
-
-    parts = []
-    for mark in marks:
-        _, y = at(first, mark)
-        parts.append(
-            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
-        )
-        parts.append(
-            f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" class="tick end">{_tick(chart, mark)}</text>'
-        )
-    for whole in _whole_ticks(min(xs), max(xs)):
-        px, _ = at(whole, high)
-        parts.append(f'<text x="{px:.1f}" y="{_HEIGHT - 22}" class="tick middle">{whole:,}</text>')
-    middle = _LEFT + wide / 2
-    parts.append(
-        f'<text x="{middle}" y="{_HEIGHT - 5}" class="tick middle">{words(chart.along)}</text>'
-    )
+    plane = _Plane(first, last, low, high, log)
+    parts = _axes(chart, plane, marks, wholes)
     for i, row in enumerate(rows):
-        parts += _path(row, _hue(chart.lines[i], i), at)
+        parts += _path(row, _hue(chart.lines[i], i), plane)
     if chart.mark:
-        parts += _mark(chart, rows, at)
+        parts += _mark(chart, rows, plane)
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words(summary)}">'
         f"{''.join(parts)}</svg>"
     )
 
 
-def _path(row: Sequence[tuple[float, float, str]], hue: int, at: Any) -> list[str]:
+def _axes(chart: Chart, plane: _Plane, marks: Sequence[float], wholes: Sequence[int]) -> list[str]:
+    """Lines across with their numbers, the numbers below, and what those count."""
+    parts = []
+    for mark in marks:
+        y = plane.y(mark)
+        parts.append(
+            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
+        )
+        parts.append(
+            f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" class="tick end">{_tick(chart, mark)}</text>'
+        )
+    at = 'y="{}" class="tick middle"'
+    for whole in wholes:
+        parts.append(f'<text x="{plane.x(whole):.1f}" {at.format(_HEIGHT - 22)}>{whole:,}</text>')
+    middle = _LEFT + _WIDE / 2
+    parts.append(f'<text x="{middle}" {at.format(_HEIGHT - 5)}>{words(chart.along)}</text>')
+    return parts
+
+
+def _path(row: Sequence[tuple[float, float, str]], hue: int, plane: _Plane) -> list[str]:
     parts, run = [], []
     known = sum(math.isfinite(y) for _, y, _ in row)
     for x, y, _ in [*row, (0.0, math.nan, "")]:
         if math.isfinite(y):
-            run.append(at(x, y))
+            run.append(plane.at(x, y))
             continue
         if len(run) > 1:
             points = " ".join(f"{a:.1f},{b:.1f}" for a, b in run)
@@ -261,12 +281,12 @@ def _path(row: Sequence[tuple[float, float, str]], hue: int, at: Any) -> list[st
     return parts
 
 
-def _mark(chart: Chart, rows: Rows, at: Any) -> list[str]:
+def _mark(chart: Chart, rows: Rows, plane: _Plane) -> list[str]:
     assert chart.mark is not None
     line, where, _ = chart.mark
     for x, y, _ in rows[line]:
         if x == where and math.isfinite(y):
-            a, b = at(x, y)
+            a, b = plane.at(x, y)
             return [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5.5" class="best"/>']
     return []
 
@@ -277,50 +297,12 @@ def _tick(chart: Chart, mark: float) -> str:
     return figure(mark, 3)
 
 
-def ticks(low: float, high: float, log: bool) -> tuple[float, float, list[float]]:
-    """Ends of an axis and marks between, at round numbers."""
-    # What is nearer to the ends of the floats stands at the edge: it has no round numbers around.
-    low, high = min(max(low, -_LARGEST), _LARGEST), min(max(high, -_LARGEST), _LARGEST)
-    if log:
-        low, high = max(low, 1 / _LARGEST), max(high, 1 / _LARGEST)
-        a, b = math.floor(math.log10(low)), math.ceil(math.log10(high))
-        b = max(b, a + 1)
-        every = max(1, -(-(b - a) // 6))
-        marks = [10.0**k for k in range(a, b + 1, every)]
-        if b - a <= 2:
-            marks = [
-                m * 10.0**k for k in range(a, b + 1) for m in (1, 2, 5) if m * 10.0**k <= 10.0**b
-            ]
-        return 10.0**a, 10.0**b, marks
-    size = max(abs(low), abs(high))
-    if high - low <= max(size * _FINEST, 1 / _LARGEST):
-        half = size / 2 if size > 2 / _LARGEST else 0.5
-        low, high = low - half, high + half
-    if low > 0 and low < 0.6 * high:
-        low = 0.0
-    size = (high - low) / 4
-    power = 10.0 ** math.floor(math.log10(size))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= size * 0.999)
-    start, end = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    marks = [float(f"{k * step:.12g}") for k in range(start, end + 1)]
-    return marks[0], marks[-1], marks
-
-
-def _whole_ticks(low: float, high: float) -> list[int]:
-    a, b = round(low), round(high)
-    size = max((b - a) / 6, 1)
-    power = 10 ** math.floor(math.log10(size))
-    step = int(next(m * power for m in (1, 2, 5, 10) if m * power >= size))
-    inner = [x for x in range(-(-a // step) * step, b + 1, step) if x - a >= step / 2 or x == a]
-    return [a, *(x for x in inner if x != a)]
-
-
 # ── The table ───────────────────────────────────────────────────────────────────────────
 
 
 def _table(chart: Chart, rows: Rows) -> str:
     places = sorted({x for row in rows for x, _, _ in row})
-    every = max(1, -(-len(places) // _TALL))
+    every = max(1, -(-len(places) // _ROWS_MOST))
     shown = [x for i, x in enumerate(places) if i % every == 0 or x == places[-1]]
     known = [{x: (y, at) for x, y, at in row} for row in rows]
     tell = told_share if chart.share else told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tinygrad_nn.report.charts import Chart, Line, key
+from tinygrad_nn.report.charts import Chart, Series, key
 from tinygrad_nn.report.figures import figure, percent
 from tinygrad_nn.report.verdict import best_epoch, goal_of, kind_of_score, named, scores_of
 
@@ -35,7 +35,7 @@ def charts_of(document: Mapping[str, Any]) -> list[Chart]:
         charts.append(_rates(groups))
     record = document["record"]
     if len(record["losses"]) > 1:
-        line = Line("loss of one batch", "", "record/losses/*", record["stride"])
+        line = Series("loss of one batch", "", "record/losses/*", record["stride"])
         note = "" if record["stride"] == 1 else f"One of {record['stride']} batches is shown."
         charts.append(Chart("batch-chart", "Loss of the batches", "batch", (line,), note=note))
     return charts
@@ -44,7 +44,7 @@ def charts_of(document: Mapping[str, Any]) -> list[Chart]:
 def _scores(
     document: Mapping[str, Any], id: str, title: str, names: Sequence[str], share: bool = False
 ) -> Chart:
-    lines = tuple(Line(_label(name, names), _X, _column(name)) for name in names)
+    lines = tuple(Series(_label(name, names), _X, _column(name)) for name in names)
     goal = goal_of(document)
     marked = goal if goal in names else next((n for n in names if n.startswith("val")), names[0])
     best = best_epoch(document, marked)
@@ -73,7 +73,9 @@ def _column(name: str, before: str = "") -> str:
 def _rates(groups: int) -> Chart:
     count = min(groups, 6)
     lines = tuple(
-        Line("learning rate" if count == 1 else f"group {i + 1}", _X, f"history/epochs/*/rates/{i}")
+        Series(
+            "learning rate" if count == 1 else f"group {i + 1}", _X, f"history/epochs/*/rates/{i}"
+        )
         for i in range(count)
     )
     return Chart("rate-chart", "Learning rate", "epoch", lines)
@@ -88,7 +90,7 @@ def compared_charts(documents: Sequence[Mapping[str, Any]], names: Sequence[str]
         for place, (document, run) in enumerate(zip(documents, names, strict=True)):
             if score in scores_of(document) and document["history"]["epochs"]:
                 before = f"runs/{place}/"
-                lines.append(Line(run, f"{before}{_X}", _column(score, before), hue=place))
+                lines.append(Series(run, f"{before}{_X}", _column(score, before), hue=place))
         if lines:
             share = kind_of_score(score) == "share"
             title = named(score).capitalize()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -43,26 +43,11 @@ def document_of(
     """The document of a training.
 
     Raises:
-        OperandError: `source` is neither a recorder nor a history.
+        OperandError: `source` is neither a recorder nor a history, or `classes` no list, or
+            `config` no mapping.
         StateError: The recorder has seen no training.
     """
-    context: Context | None = None
-    record = empty_record()
-    if isinstance(source, Recorder):
-        if source.context is None:
-            raise StateError(
-                "report: got a Recorder that saw no training, expected one that did; pass it to "
-                "fit(callbacks=[recorder]) first"
-            )
-        context, record = source.context, source.state_dict()
-        history = context.history
-    elif isinstance(source, History):
-        history = source
-    else:
-        raise OperandError(
-            f"report: got {shown(source)}, expected a Recorder or a History; of a run folder or a "
-            "file use report.load(path)"
-        )
+    history, context, record = _seen(source)
     settings = {} if context is None else _settings(context)
     data = {} if context is None else _data(context)
     result = None
@@ -74,7 +59,7 @@ def document_of(
         # Who diverged answers with infinities: the report tells of it, not NumPy's warnings.
         with np.errstate(all="ignore"):
             model, loss = context.model, context.loss_function
-            result, count = judged(model, loss, test, classes, image_shape)
+            result, count = judged(model, loss, test, list(classes), image_shape)
         data["tested on"] = f"{count:,} examples"
         if isinstance(test, Dataset):
             data = {"name": clean(test.name), **data}
@@ -100,6 +85,23 @@ def document_of(
             "script": script,
         }
     )
+
+
+def _seen(source: Any) -> tuple[History, Context | None, dict[str, Any]]:
+    """History, context and record of a training; of a history alone nothing else is known."""
+    if isinstance(source, History):
+        return source, None, empty_record()
+    if not isinstance(source, Recorder):
+        raise OperandError(
+            f"report: got {shown(source)}, expected a Recorder or a History; of a run folder or a "
+            "file use report.load(path)"
+        )
+    if source.context is None:
+        raise StateError(
+            "report: got a Recorder that saw no training, expected one that did; pass it to "
+            "fit(callbacks=[recorder]) first"
+        )
+    return source.context.history, source.context, source.state_dict()
 
 
 def finished(entries: Mapping[str, Any], name: str = "report") -> dict[str, Any]:

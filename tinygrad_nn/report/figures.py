@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral, Real
 from typing import Any, Final
 
 from tinygrad_nn.viz.strict import WORDS, strict
@@ -20,9 +21,11 @@ def number_of(x: Any) -> float:
 
 
 def plain(x: Any) -> Any:
-    """A tree of plain things with every float as strict JSON has it."""
-    if isinstance(x, float):
-        return strict(x)
+    """A tree of plain things with every float as strict JSON has it, also those of NumPy."""
+    if isinstance(x, (str, int)):
+        return x
+    if isinstance(x, Real):
+        return int(x) if isinstance(x, Integral) else strict(float(x))
     if isinstance(x, dict):
         return {str(key): plain(value) for key, value in x.items()}
     if isinstance(x, (list, tuple)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tinygrad_nn.report.charts import Chart, Line, chart_figure
+from tinygrad_nn.report.charts import Chart, Series, chart_figure
 from tinygrad_nn.report.figures import figure, number_of
 from tinygrad_nn.report.markup import (
     data_table,
@@ -274,7 +274,7 @@ def layer_charts(document: Document) -> list[Chart]:
     places = list(range(len(layers)))
     places = places if len(places) <= 6 else places[:3] + places[-3:]
     lines = tuple(
-        Line(layers[j]["path"], "record/epochs/*/epoch", f"record/epochs/*/update/{j}")
+        Series(layers[j]["path"], "record/epochs/*/epoch", f"record/epochs/*/update/{j}")
         for j in places
     )
     if not document["record"]["epochs"]:

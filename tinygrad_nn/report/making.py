@@ -160,7 +160,9 @@ def compare(runs: Iterable[Any], names: Sequence[str] = ()) -> Page:
         >>> "fast" in report.compare([slow, fast]).html
         True
     """
-    given: list[Any] = [runs] if isinstance(runs, (str, bytes)) else list(runs)
+    is_several = isinstance(runs, Iterable) and not isinstance(runs, (str, bytes))
+    given: list[Any] = list(runs) if is_several else [runs]
+    names = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
     if not 2 <= len(given) <= 6:
         raise OperandError(
             f"compare: got {len(given)} runs, expected two to six; pass a list of reports or paths"

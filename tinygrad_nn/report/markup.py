@@ -51,17 +51,22 @@ def scrolled(inside: str, label: str, *, kind: str = "scroll wide") -> str:
     return element("div", inside, class_=kind, tabindex="0", role="region", aria_label=label)
 
 
+def _place(at: str) -> str:
+    """A place in the document; it may bear a name with halves of letters, which no file can."""
+    return escape(at.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
 def told(x: Any, at: str, digits: int = 4) -> str:
     """A number of the document, as `<data>` that names its place there."""
     if x is None:
         return '<span class="muted">–</span>'
     number = number_of(x)
-    return f'<data value="{escape(str(x))}" data-at="{escape(at)}">{figure(number, digits)}</data>'
+    return f'<data value="{escape(str(x))}" data-at="{_place(at)}">{figure(number, digits)}</data>'
 
 
 def told_count(x: Any, at: str) -> str:
     """The same of a whole number, with commas."""
-    return f'<data value="{int(x)}" data-at="{escape(at)}">{int(x):,}</data>'
+    return f'<data value="{int(x)}" data-at="{_place(at)}">{int(x):,}</data>'
 
 
 def told_share(x: Any, at: str, places: int = 1) -> str:
@@ -69,4 +74,4 @@ def told_share(x: Any, at: str, places: int = 1) -> str:
     if x is None:
         return '<span class="muted">–</span>'
     shown = percent(number_of(x), places)
-    return f'<data value="{escape(str(x))}" data-at="{escape(at)}">{escape(shown)}</data>'
+    return f'<data value="{escape(str(x))}" data-at="{_place(at)}">{escape(shown)}</data>'

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_nn.data import Dataset
+from tinygrad_nn.data.arguments import is_whole
 from tinygrad_nn.errors import DataError, ShapeError
 from tinygrad_nn.report.figures import rounded
 from tinygrad_nn.report.shares import are_shares, sigmoid, softmax
@@ -103,7 +104,7 @@ def of_numbers(outputs: Array, targets: Array) -> dict[str, Any]:
         for a, b in zip(t[::every, 0], y[::every, 0], strict=True)
     ]
     finite = error[np.isfinite(error)]
-    counts, edges = np.histogram(finite, 24) if finite.size else (np.zeros(1, int), [0.0, 1.0])
+    counts, edges = _histogram(finite) if finite.size else ([0], [0.0, 1.0])
     return {
         "kind": "numbers",
         "total": len(y),
@@ -117,6 +118,17 @@ def of_numbers(outputs: Array, targets: Array) -> dict[str, Any]:
             "counts": [int(count) for count in counts],
         },
     }
+
+
+def _histogram(errors: Array) -> tuple[Sequence[int], Sequence[float]]:
+    low, high = float(errors.min()), float(errors.max())
+    try:
+        with np.errstate(all="ignore"):
+            counts, edges = np.histogram(errors, 24)
+    except ValueError:
+        # So large, and so near to each other or so far apart, that there are no numbers between.
+        return [errors.size], [low, high]
+    return counts.tolist(), edges.tolist()
 
 
 def _examples(test: Any) -> tuple[Array, Array]:
@@ -156,11 +168,18 @@ def _given(outputs: Array, targets: Array, kind: str | None, classes: int) -> Ar
 def _images(inputs: Array, shape: tuple[int, ...] | None) -> Array | None:
     """Inputs as pictures (n, rows, columns) or with colours last; None where they are none."""
     if shape is not None:
+        sides = tuple(shape) if isinstance(shape, (tuple, list)) else ()
+        is_image = len(sides) == 2 or (len(sides) == 3 and sides[2] in (1, _COLOURS))
+        if not is_image or not all(is_whole(side) and side > 0 for side in sides):
+            raise ShapeError(
+                f"report: got image_shape={shape!r:.60}, expected (rows, columns), or (rows, "
+                f"columns, {_COLOURS}) of colours"
+            )
         try:
-            return inputs.reshape(len(inputs), *shape)
+            return inputs.reshape(len(inputs), *sides)
         except ValueError as error:
             raise ShapeError(
-                f"report: got image_shape {shape} for inputs {inputs.shape[1:]}, expected one with "
+                f"report: got image_shape={sides} for inputs {inputs.shape[1:]}, expected one with "
                 "as many numbers"
             ) from error
     if inputs.ndim == 3:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_nn.errors import DataError, ShapeError
+from tinygrad_nn.train.axes import ticks
 from tinygrad_nn.train.history import History
 from tinygrad_nn.train.metrics import Mistake
 from tinygrad_nn.train.sheet import Sheet, diverging, grey, shade
@@ -174,10 +175,8 @@ def history_picture(history: History, score: str = "test_accuracy") -> str:
     named = score.replace("_", " ")
     last = f"after epoch {len(epochs)}: loss {losses[-1]:.3f}, {named} {100 * scores[-1]:.1f} %"
     sheet = Sheet(760, "How it learned", last)
-    top = max(*losses, 1e-12)
-    _panel(sheet, 60, losses, (0.0, _round_up(top)), "orange", "loss")
-    low = math.floor(10 * min(scores)) / 10
-    _panel(sheet, 440, scores, (min(low, 0.9), 1.0), "blue", named)
+    _panel(sheet, 60, losses, (0.0, max(losses)), "orange", "loss")
+    _panel(sheet, 440, scores, (min(*scores, 0.9), 1.0), "blue", named)
     return sheet.svg()
 
 
@@ -185,16 +184,15 @@ def _panel(
     sheet: Sheet, left: float, values: list[float], span: tuple[float, float], hue: str, name: str
 ) -> None:
     width, height, top = 280.0, 180.0, sheet.top + 28.0
-    low, high = span
+    low, high, marks = ticks(*span, log=False)
 
     def place(i: int) -> tuple[float, float]:
         share = i / max(len(values) - 1, 1)
         return left + share * width, top + height * (1 - (values[i] - low) / (high - low))
 
     sheet.text(left, top - 10, name, f"name {hue}", "start")
-    for step in range(5):
-        level = low + (high - low) * step / 4
-        y = top + height * (1 - step / 4)
+    for level in marks:
+        y = top + height * (1 - (level - low) / (high - low))
         sheet.line([(left, y), (left + width, y)], "rule")
         sheet.text(left - 8, y + 4, f"{level:.3g}", "muted", "end")
     sheet.line([place(i) for i in range(len(values))], f"curve {hue}")
@@ -203,12 +201,6 @@ def _panel(
     sheet.text(left, top + height + 18, "epoch 1", "muted", "start")
     if len(values) > 1:
         sheet.text(left + width, top + height + 18, f"epoch {len(values)}", "muted", "end")
-
-
-def _round_up(number: float) -> float:
-    """The next of 1, 2, 4, 5, 8 and 10 times a power of ten: quarters of it are short."""
-    power = 10.0 ** math.floor(math.log10(number))
-    return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= number * 0.9999)
 
 
 def _percent(part: int, whole: int) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.diff.figures import Change
@@ -118,5 +121,7 @@ class Comparison:
 def checked_tolerances(rtol: float, atol: float) -> None:
     """Raise OptionError unless both are 0 or more."""
     for name, got in (("rtol", rtol), ("atol", atol)):
-        if not got >= 0:
-            raise OptionError(f"compare: got {name}={got!r}, expected 0 or a positive number")
+        # Whole numbers may be larger than any float.
+        is_number = isinstance(got, Real)
+        if not is_number or not (0 <= got <= sys.float_info.max or got == math.inf):
+            raise OptionError(f"compare: got {name}={got!r:.60}, expected 0 or a positive number")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
 from typing import Any
 
-from tinygrad_nn.viz.choices import THEMES, checked_choice
+from tinygrad_nn.errors import OptionError
+from tinygrad_nn.viz.choices import THEMES, checked_choice, checked_text
 from tinygrad_nn.viz.diff.drawing import Side, marked, style, views
 from tinygrad_nn.viz.diff.figures import Change
 from tinygrad_nn.viz.diff.model import MARKS, Comparison, Pair
@@ -27,13 +29,14 @@ __all__ = ["diff_page", "drawn", "one_svg"]
 _LIMIT = 150
 _ROWS = 20_000
 _WORDS = 160
+_SIDES = ("Before", "After")
 
 
 def diff_page(
     d: Comparison,
     *,
     title: str | None = None,
-    names: tuple[str, str] = ("Before", "After"),
+    names: Sequence[str] = _SIDES,
     level: str = "auto",
     theme: str = "auto",
 ) -> str:
@@ -50,11 +53,16 @@ def diff_page(
         OptionError: A choice that there is none of.
     """
     checked_choice("compare", "theme", theme, THEMES)
+    title = checked_text("compare", "title", title)
+    if isinstance(names, str) or not isinstance(names, Sequence) or len(names) != len(_SIDES):
+        raise OptionError(f"compare: got names={names!r:.60}, expected two texts")
+    for name in names:
+        checked_text("compare", "names", name)
     roots = [shorten(clean(t.root.name)) or "a constant" for t in (d.before, d.after)]
     both = roots[0] if roots[0] == roots[1] else " and ".join(roots)
     heading = shorten(clean(title), _WORDS) if title else f"Two passes of {both}"
     pictures, styles, boxes = _pictures(d, level)
-    called = [shorten(clean(name)) for name in names]
+    called = [shorten(clean(name or side)) for name, side in zip(names, _SIDES, strict=True)]
     return assemble(
         title=heading,
         body=_body(d, heading, called, pictures),

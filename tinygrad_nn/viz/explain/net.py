@@ -76,6 +76,10 @@ class Net(ABC):
     def ahead(self, edge: Edge, tangent: Any) -> Any:
         """How the target moves when the source moves along `tangent`, both flat."""
 
+    @abstractmethod
+    def behind(self, edge: Edge, g: Any) -> Any:
+        """What the use hands to its source when the target has the gradient `g`, both flat."""
+
 
 class Recorded(Net):
     """By what was recorded: local derivatives of numbers, and those of small operations."""
@@ -110,3 +114,18 @@ class Recorded(Net):
             source = entries[:, 1].astype(int)
             np.add.at(out, entries[:, 0].astype(int), entries[:, 2] * tangent[source])
             return out
+
+    def behind(self, edge: Edge, g: Any) -> Any:
+        """By the same, and where a derivative is 0 and `g` not finite by what the pass handed on."""
+        with np.errstate(all="ignore"):
+            if edge.local is not None:
+                return g * edge.local
+            entries = self._entries[edge.target, edge.slot]
+            out = np.zeros(self.trace.records[edge.source].value.size)
+            target = entries[:, 0].astype(int)
+            np.add.at(out, entries[:, 1].astype(int), entries[:, 2] * g[target])
+        handed = getattr(edge.contribution, "elements", None)
+        if handed is None or np.isfinite(g).all():
+            return out
+        # Entries are kept where they are not 0 only: 0 · ∞ is NaN, unless the rule leaves it out.
+        return np.where(np.isnan(np.array(handed, np.float64)), np.nan, out)

@@ -46,8 +46,9 @@ def notes(
         )
     if partial:
         yield (
-            "The trace holds too few numbers to follow paths through its tensors; explain it while "
-            "the graph is there: tinygrad_nn.explain(weight, of=loss)."
+            "The trace holds no derivatives of larger operations, so that paths through them are "
+            "told together, and no products; tinygrad_nn.explain(weight, of=loss) tells each while "
+            "the graph is there."
         )
     if routes and not exact:
         yield (

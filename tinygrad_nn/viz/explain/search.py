@@ -20,7 +20,7 @@ import numpy as np
 from tinygrad_nn.viz.explain.net import Net
 from tinygrad_nn.viz.trace.model import Edge
 
-__all__ = ["Found", "groups", "largest", "masks"]
+__all__ = ["Found", "by_uses", "groups", "largest", "masks"]
 
 
 class Found(NamedTuple):
@@ -140,6 +140,7 @@ ALL_PATHS = 200
 ALL_ELEMENTS = 2**25
 """Of small arrays more are, while this bounds the number of paths times elements on the way."""
 _ONE_STEP = 1000
+_MOST_AGAIN = 1000
 STEPS = 600
 ELEMENTS = 2**24
 """Of groups that wait together: 128 MiB."""
@@ -175,6 +176,39 @@ def groups(net: Net, index: int, k: int) -> tuple[list[Found], bool]:
             held += moved.size
     rest = [Found(e, c, key, net.count[key]) for _, _, c, key, e, _ in heap]
     found = [*done, *rest]
+    if not np.isfinite(gradient[index]) and len(found) <= _MOST_AGAIN:
+        found = [f._replace(contribution=_handed(net, f, index)) for f in found]
+    found.sort(key=lambda f: _order(f.contribution))
+    return found, all(f.paths == 1 for f in found)
+
+
+def _handed(net: Net, found: Found, index: int) -> float:
+    """What the backward pass hands along a path.
+
+    In that order 0 · ∞ is met as the pass meets it. Forward an infinite tangent that comes to a
+    derivative of 0 may be lost.
+    """
+    g = net.gradient(found.top)
+    for edge in found.edges:
+        g = net.behind(edge, g)
+    return float(g[index])
+
+
+def by_uses(net: Net, index: int) -> tuple[list[Found], bool]:
+    """The same where derivatives are not known: for each use the paths that end in it.
+
+    Their sums are what the pass added; a group with one path is told up to the root.
+    """
+    found: list[Found] = []
+    for edge in net.onward[net.start]:
+        added = getattr(edge.contribution, "elements", None)
+        if added is None:
+            return [], False
+        edges, top = (edge,), edge.target
+        while net.count[edge.target] == 1 and top != net.trace.root.key:
+            (above,) = net.onward[top]
+            edges, top = (above, *edges), above.target
+        found.append(Found(edges, float(added[index]), top, net.count[edge.target]))
     found.sort(key=lambda f: _order(f.contribution))
     return found, all(f.paths == 1 for f in found)
 

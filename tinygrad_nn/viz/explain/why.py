@@ -13,7 +13,7 @@ from tinygrad_nn.viz.explain.asked import check_pass, element_of, key_of, key_of
 from tinygrad_nn.viz.explain.net import Net, Recorded
 from tinygrad_nn.viz.explain.notes import notes
 from tinygrad_nn.viz.explain.result import Explanation, Factor, Route, Term, Use, divides
-from tinygrad_nn.viz.explain.search import Found, groups, largest
+from tinygrad_nn.viz.explain.search import Found, by_uses, groups, largest
 from tinygrad_nn.viz.trace.live import Live, live
 from tinygrad_nn.viz.trace.model import Edge, Summary, Trace
 from tinygrad_nn.viz.wording import clean
@@ -114,11 +114,13 @@ def _recorded(trace: Trace, key: int, index: Any, top: int) -> Explanation:
     exact = True
     if scalar:
         found = largest(net, top)
-    elif not net.missing and _known(net):
+    elif net.between and not net.missing and _known(net):
         found, exact = groups(net, flat, top)
+    elif net.between:
+        found, exact = by_uses(net, flat)
     return _explanation(
         net, place, float(gradient[flat]), found, uses, top, exact=exact, flat=flat,
-        partial=not scalar and not found,
+        partial=not scalar and bool(net.missing or not found),
     )  # fmt: skip
 
 
@@ -156,6 +158,9 @@ class _Alive(Net):
 
     def ahead(self, edge: Edge, tangent: Any) -> Any:
         return self.graph.ahead(edge, tangent)
+
+    def behind(self, edge: Edge, g: Any) -> Any:
+        return self.graph.behind(edge, g)
 
 
 def _use(net: Recorded, edge: Edge, flat: int) -> Use:

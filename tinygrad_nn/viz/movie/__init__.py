@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import FreedGraphError, OperandError, OptionError
+from tinygrad_nn.viz.choices import checked_whole
 from tinygrad_nn.viz.movie.file import dumps, read
 from tinygrad_nn.viz.movie.model import Column, columns_of, frame_of
 from tinygrad_nn.viz.movie.model import Frame as Frame
@@ -42,11 +43,9 @@ class Movie:
     """
 
     def __init__(self, model: Any = None, every: int = 1, most: int = 500) -> None:
-        for name, got, least in (("every", every, 1), ("most", most, 2)):
-            if type(got) is not int or got < least:
-                raise OptionError(f"movie: got {name}={got!r}, expected a whole number >= {least}")
         model_names(model)
-        self.every, self.most = every, most
+        self.every = checked_whole("movie", "every", every, 1)
+        self.most = checked_whole("movie", "most", most, 2)
         self.frames: list[Frame] = []
         self._model = model
         self._calls = 0
@@ -78,6 +77,7 @@ class Movie:
 
         Raises:
             OperandError: It is neither.
+            OptionError: `step` is no whole number.
             FreedGraphError: A backward pass freed the graph before.
         """
         if not isinstance(loss, (Node, Trace)):
@@ -85,6 +85,8 @@ class Movie:
                 f"movie: got {type(loss).__name__}, expected a Value or Tensor, such as a loss, "
                 "or what tinygrad_nn.trace gave"
             )
+        if step is not None:
+            step = checked_whole("movie", "step", step)
         call, self._calls = self._calls, self._calls + 1
         if call % self.every:
             return False
@@ -99,7 +101,7 @@ class Movie:
         if self._trace is None:
             self._trace, self._columns = Pass.of(found), columns_of(found)
         self.frames.append(
-            frame_of(self._trace, self._columns, found, call if step is None else int(step))
+            frame_of(self._trace, self._columns, found, call if step is None else step)
         )
         if len(self.frames) > self.most:
             del self.frames[1::2]
@@ -245,6 +247,10 @@ def movie(
         [2.0, 1.5, 1.25, 1.125]
     """
     found = Movie(model, every, most)
+    if not isinstance(traces, Iterable) or isinstance(traces, Node):
+        raise OperandError(
+            f"movie: got {type(traces).__name__} for its traces, expected several in a list"
+        )
     for one in traces:
         found.add(one)
     return found

@@ -7,8 +7,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from tinygrad_nn.errors import OptionError
-from tinygrad_nn.viz.choices import THEMES, checked_choice
+from tinygrad_nn.viz.choices import THEMES, checked_choice, checked_text, checked_whole
 from tinygrad_nn.viz.movie.file import table
 from tinygrad_nn.viz.movie.model import Column, Frame
 from tinygrad_nn.viz.movie.scene import heat_style, picture
@@ -49,8 +48,8 @@ def movie_page(
         OptionError: A choice that there is none of.
     """
     checked_choice("movie", "theme", theme, THEMES)
-    if frame < 0:
-        raise OptionError(f"movie: got frame={frame}, expected 0 or more")
+    frame = checked_whole("movie", "frame", frame, 0)
+    title = checked_text("movie", "title", title)
     drawing = picture(trace, columns, level, _LIMIT)
     svg, style = inline(drawing.svg)
     root = shorten(clean(trace.root.name)) or "a constant"

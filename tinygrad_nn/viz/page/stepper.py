@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from tinygrad_nn.errors import OptionError
-from tinygrad_nn.viz.choices import LEVELS, THEMES, checked_choice
+from tinygrad_nn.viz.choices import LEVELS, THEMES, checked_choice, checked_text
 from tinygrad_nn.viz.page.assemble import assemble, source
 from tinygrad_nn.viz.trace.file import to_json
 from tinygrad_nn.viz.trace.model import Trace
@@ -53,10 +53,7 @@ def stepper_page(
     checked_choice("stepper page", "theme", theme, THEMES)
     if type(step) is not int or step < 0:
         raise OptionError(f"stepper page: got step={step!r:.60}, expected a whole number from 0 on")
-    if title is not None and not isinstance(title, str):
-        raise OptionError(
-            f"stepper page: got a title of type {type(title).__name__}, expected a text"
-        )
+    checked_text("stepper page", "title", title)
     # No page has more steps than its script can count.
     options = {"level": level, "theme": theme, "step": min(step, 2**53 - 1)}
     if title is not None:

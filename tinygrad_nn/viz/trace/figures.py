@@ -106,7 +106,7 @@ def _blocks(array: Any) -> Any:
 def number(x: float) -> Summary:
     """Figures of one Python float, of which a graph may have very many."""
     if x - x == 0.0:
-        return Summary((), "float", 1, (x,), x, 0.0, x, x, abs(x), 0, 0, int(x == 0.0))
+        return Summary((), "float", 1, (x,), x + 0.0, 0.0, x, x, abs(x), 0, 0, int(x == 0.0))
     nan = int(math.isnan(x))
     return Summary((), "float", 1, (x,), 0.0, 0.0, 0.0, 0.0, 0.0, nan, 1 - nan)
 

@@ -56,7 +56,8 @@ def local_derivatives(
         if node.op is None:
             return None
         fact = Fact(node.op, node.inputs, node.params)
-    op, inputs, _ = fact
+    # A constant may be there as a node of its own; nothing is handed to it.
+    op, inputs, _ = fact = fact._replace(inputs=tuple(map(_moving, fact.inputs)))
     rows = int(np.size(node._data))
     sources = [p for p in inputs if isinstance(p, Node)]
     columns = sum(np.size(p._data) for p in sources)
@@ -75,6 +76,10 @@ def local_derivatives(
     if found is None or sum(len(e) for e in found if e is not None) > limit:
         return None
     return found
+
+
+def _moving(p: Any) -> Any:
+    return p._data if isinstance(p, Node) and p.op is None else p
 
 
 def pulled(node: Node, fact: Fact, g: Any) -> list[Any]:

@@ -25,8 +25,10 @@ from tinygrad_nn.viz.trace.graph import (
     no_backward,
     run_pass,
 )
+from tinygrad_nn.viz.trace.jacobians import pulled
 from tinygrad_nn.viz.trace.model import Edge, Trace
 from tinygrad_nn.viz.trace.recorder import write
+from tinygrad_nn.viz.trace.steps import Fact
 
 __all__ = ["Contribution", "Live", "live"]
 
@@ -95,6 +97,15 @@ class Live:
         if found is None:
             return np.zeros(node._data.size)
         return np.ravel(np.asarray(found, np.float64))
+
+    def behind(self, edge: Edge, g: Any) -> Any:
+        """What the edge's use hands to its source for the gradient `g`, by its own rule."""
+        node = self._nodes[edge.target]
+        payload = node._data
+        given = np.asarray(g).astype(payload.dtype).reshape(payload.shape)
+        with np.errstate(all="ignore"):
+            found = pulled(node, Fact(node.op, node.inputs, node.params), given)  # type: ignore[arg-type]
+        return np.ravel(np.asarray(found[edge.slot], np.float64))
 
 
 class _Collector(Observer):

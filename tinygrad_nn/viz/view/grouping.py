@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.viz.view.frames import Frame, frames
+from tinygrad_nn.viz.view.calls import module_calls
 from tinygrad_nn.viz.view.knots import Knot, Unit, bundled, chain, untied
 from tinygrad_nn.viz.view.model import Group
 from tinygrad_nn.viz.view.order import cycles, onward
@@ -37,7 +37,7 @@ class _Builder:
 
     def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
-        self.frames, self.home = frames(wiring)
+        self.calls, self.home = module_calls(wiring)
         self.repeats = Repeats(wiring)
         self.words = {r.key: r.op or "" for r in wiring.trace.records}
         # Groups of what has no better name are called after the results in them.
@@ -64,50 +64,50 @@ class _Builder:
         self, knot: Knot, keys: list[int]
     ) -> tuple[list[Unit], list[tuple[Knot, list[int]]]]:
         """The records and modules directly in `knot`, each edge running onward."""
-        depth = len(self.frames[knot.frame].above) + 1 if knot.frame >= 0 else 0
+        depth = len(self.calls[knot.call].above) + 1 if knot.call >= 0 else 0
         below = [self._below(self.home[key], depth) for key in keys]
-        if all(frame < 0 for frame in below):
+        if all(call < 0 for call in below):
             return [self._unit(key) for key in keys], []
         children, pieces = self._ordered(keys, below)
         units, inner = [], []
-        for frame, members in children:
-            if frame < 0:
+        for call, members in children:
+            if call < 0:
                 units.append(self._unit(members[0]))
                 continue
-            part = self._module(frame, members, pieces)
+            part = self._module(call, members, pieces)
             inner.append((part, members))
             units.append(Unit([part], members, part.title))
         return units, inner
 
     def _below(self, home: int, depth: int) -> int:
-        """The frame at `depth` that holds one at home in `home`; -1 if that is further out."""
+        """The call at `depth` that holds one at home in `home`; -1 if that is further out."""
         if home < 0:
             return -1
-        above = self.frames[home].above
+        above = self.calls[home].above
         return above[depth] if depth < len(above) else home if depth == len(above) else -1
 
     def _unit(self, key: int) -> Unit:
         return Unit([key], [key], self.words[key])
 
-    def _module(self, frame: int, members: list[int], pieces: dict[int, list[int]]) -> Knot:
-        f: Frame = self.frames[frame]
-        title = f.title
-        if len(parts := pieces.get(frame, [])) > 1:
+    def _module(self, call: int, members: list[int], pieces: dict[int, list[int]]) -> Knot:
+        found = self.calls[call]
+        title = found.title
+        if len(parts := pieces.get(call, [])) > 1:
             title += f" (part {parts.index(members[0]) + 1} of {len(parts)})"
-        about = f.about
-        if f.scope is None:
+        about = found.about
+        if found.scope is None:
             about = row_words(self.wiring.operations(members), 3)
-        return Knot("module", title, about, f.scope, frame, f.kind)
+        return Knot("module", title, about, found.scope, call, found.kind)
 
     def _ordered(
         self, keys: list[int], below: list[int]
     ) -> tuple[list[tuple[int, list[int]]], dict[int, list[int]]]:
-        """(frame, records) of each child in order, and of split frames their first records."""
+        """(call, records) of each child in order, and of split calls their first records."""
         self.serial += 1
         numbers: dict[int, int] = {}
-        for key, frame in zip(keys, below, strict=True):
+        for key, call in zip(keys, below, strict=True):
             self.knot_of[key] = self.serial
-            self.child[key] = numbers.setdefault(frame if frame >= 0 else ~key - 1, len(numbers))
+            self.child[key] = numbers.setdefault(call if call >= 0 else ~key - 1, len(numbers))
         edges = self._edges(keys)
         split = cycles(len(numbers), edges)
         count = len(numbers)
@@ -116,17 +116,17 @@ class _Builder:
         if split:
             edges = self._edges(keys)
         members: list[list[int]] = [[] for _ in range(count)]
-        frame_of = [-1] * count
-        for key, frame in zip(keys, below, strict=True):
+        call_of = [-1] * count
+        for key, call in zip(keys, below, strict=True):
             members[self.child[key]].append(key)
-            frame_of[self.child[key]] = frame
+            call_of[self.child[key]] = call
         first = [self._first(m) for m in members]
         order = [i for i in onward(count, edges, first) if members[i]]
         pieces: dict[int, list[int]] = {}
         for i in order:
-            if frame_of[i] >= 0:
-                pieces.setdefault(frame_of[i], []).append(members[i][0])
-        return [(frame_of[i], members[i]) for i in order], pieces
+            if call_of[i] >= 0:
+                pieces.setdefault(call_of[i], []).append(members[i][0])
+        return [(call_of[i], members[i]) for i in order], pieces
 
     def _first(self, members: Sequence[int]) -> int:
         """Where the first operation stands, or the first leaf where there is none."""

@@ -34,7 +34,7 @@ class Knot:
 
     Attributes:
         kind, title, about, scope: As in a group.
-        frame: The module that it is, or -1.
+        call: Position of the call that it is, or -1.
         word: What equal modules have in common.
         items: Keys of records, and other knots.
     """
@@ -43,7 +43,7 @@ class Knot:
     title: str
     about: str
     scope: int | None = None
-    frame: int = -1
+    call: int = -1
     word: str = ""
     items: list[int | Knot] = field(default_factory=list)
 

@@ -2,6 +2,7 @@
 // The graph: it shows the cut that the state asks for, marks the present step, and is moved.
 
 const MOST_BOXES = 300;
+const MOST_LINKS = 600;
 const FAR_ZOOM = 0.42;
 const VIEW_MARGIN = 36;
 /** Items of a layout up to which it is made with all care. */
@@ -24,6 +25,7 @@ const PAGE_LAYOUT = {
  * @property {[number, number, number, number][]} frames
  * @property {number} width
  * @property {number} height
+ * @property {boolean} isLarge  whether only what is near the window is made
  * @property {string[]} order  keys of frames and parts, for the keyboard
  */
 
@@ -49,6 +51,7 @@ function drawingOf(model, isOpen, level, direction) {
       const [x, y] = centres[k];
       return [x - p.width / 2, y - p.height / 2, x + p.width / 2, y + p.height / 2];
     }),
+    isLarge: cut.parts.length > MOST_BOXES || cut.links.length > MOST_LINKS,
     order: keyboardOrder(cut),
   };
 }
@@ -136,10 +139,10 @@ function makeGraph(element, model, store) {
   function shown(view) {
     world.setAttribute("transform", `translate(${Math.round(view.x * 10) / 10} ${Math.round(view.y * 10) / 10}) scale(${Math.round(view.k * 1e4) / 1e4})`);
     svg.classList.toggle("far", view.k < FAR_ZOOM);
-    if (drawing.cut.parts.length > MOST_BOXES) scene.cull(view, pane.size(), tabKey);
+    if (drawing.isLarge) scene.cull(view, pane.size(), tabKey);
     minimap.look(view, pane.size());
     signs.show(scene.endRects(store.state.step), view, pane.size());
-    if (drawing.cut.parts.length > MOST_BOXES) paint();
+    if (drawing.isLarge) paint();
   }
 
   function paint() {

@@ -187,15 +187,14 @@ function makeScene(model, world) {
       frames.replaceChildren(...framed.map(({ border }) => border));
       titles.replaceChildren(...framed.map(({ head }) => head));
       framed.forEach(({ press }, k) => heads.set(d.cut.frames[k].group.key, press));
-      const many = d.cut.parts.length > MOST_BOXES;
-      paintBackdrop(many);
+      paintBackdrop(d.isLarge);
       paintLabels();
       most = 0;
       for (const link of d.cut.links) {
         const events = link.uses.map((u) => model.uses[u].event).filter((e) => e >= 0);
         if (events.length) most = Math.max(most, normOfEvents(model, events));
       }
-      if (many) return;
+      if (d.isLarge) return;
       keep(new Set(d.cut.parts.keys()));
       keepLinks(null);
     },

@@ -75,19 +75,20 @@ function stripBars(model) {
 }
 
 /**
- * Short names that tell paths apart: without what all of them begin with, and of what stands
- * between the first and the last part the first letters: `blocks.0.attn.out` is `0.a.out`.
+ * Short names of paths: `encoder.blocks.0.attn` is `e.0.attn`. Of the parts before the last the
+ * numbers are kept, and the first letters of words, unless a number follows and tells enough.
  * @param {string[]} names @param {number} limit @returns {string[]}
  */
 function shortPaths(names, limit) {
-  const paths = names.map((name) => name.split("."));
-  let same = 0;
-  while (paths.length > 1 && paths.every((p) => p.length > same + 1 && p[same] === paths[0][same])) same += 1;
-  return paths.map((path) => {
-    const [first, ...rest] = path.slice(same);
-    const parts = rest.map((part, k) => (k < rest.length - 1 ? Array.from(part)[0] : part));
-    return shortText([first, ...parts].join("."), limit);
+  const short = (/** @type {boolean} */ bare) => names.map((name) => {
+    const parts = name.split(".");
+    const last = parts.pop() ?? "";
+    const before = parts.map((part, k) =>
+      /^\d+$/.test(part) ? part : bare && /^\d+$/.test(parts[k + 1] ?? "") ? "" : Array.from(part)[0] ?? "");
+    return shortText([...before.filter(Boolean), last].join("."), limit);
   });
+  const found = short(true);
+  return new Set(found).size === names.length ? found : short(false);
 }
 
 /** @param {number} norm @returns {number} share of the axis, from 0 to 1 */

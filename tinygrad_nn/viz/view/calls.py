@@ -10,7 +10,7 @@ from tinygrad_nn.viz.trace.model import Role, Scope
 from tinygrad_nn.viz.view.wiring import Wiring
 from tinygrad_nn.viz.view.words import module_words
 
-__all__ = ["Frame", "frames"]
+__all__ = ["ModuleCall", "module_calls"]
 
 _SEVERAL = 3
 _NUMBERED = re.compile(r"[^\W\d]+?_?([0-9]{1,4})")
@@ -20,8 +20,8 @@ _DEEPEST = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """A module of the tree that the records are sorted into.
+class ModuleCall:
+    """A call of a module, watched or inferred, that records are sorted into.
 
     Attributes:
         title, about, scope: As in a group.
@@ -36,7 +36,7 @@ class Frame:
     above: tuple[int, ...]
 
 
-def frames(wiring: Wiring) -> tuple[list[Frame], list[int]]:
+def module_calls(wiring: Wiring) -> tuple[list[ModuleCall], list[int]]:
     """The modules, and for each record the innermost one that holds it, or -1."""
     if wiring.trace.scopes:
         found, home = _called(wiring)
@@ -47,10 +47,10 @@ def frames(wiring: Wiring) -> tuple[list[Frame], list[int]]:
     return found, home
 
 
-def _called(wiring: Wiring) -> tuple[list[Frame], list[int]]:
+def _called(wiring: Wiring) -> tuple[list[ModuleCall], list[int]]:
     scopes = wiring.trace.scopes
     together = _calls_together(wiring)
-    found: list[Frame] = []
+    found: list[ModuleCall] = []
     at: list[int] = []
     first: dict[tuple[int, str, int], int] = {}
     seen: Counter[tuple[int | None, str]] = Counter()
@@ -66,17 +66,17 @@ def _called(wiring: Wiring) -> tuple[list[Frame], list[int]]:
         same = first.setdefault((parent, scope.path, turn), len(found))
         if not together or same == len(found):
             same = len(found)
-            found.append(_frame(scope, i, above, numbered=not together))
+            found.append(_call(scope, i, above, numbered=not together))
         at.append(same)
     home = [-1 if r.scope is None else at[r.scope] for r in wiring.trace.records]
     return found, home
 
 
-def _frame(scope: Scope, i: int, above: tuple[int, ...], *, numbered: bool) -> Frame:
+def _call(scope: Scope, i: int, above: tuple[int, ...], *, numbered: bool) -> ModuleCall:
     kind = module_words(scope.kind, scope.about) if scope.path else ""
     call = f"call {scope.call + 1}" if scope.call and numbered else ""
     about = ", ".join(filter(None, (kind, call)))
-    return Frame(scope.path or scope.kind, about, i, kind or scope.kind, above)
+    return ModuleCall(scope.path or scope.kind, about, i, kind or scope.kind, above)
 
 
 def _calls_together(wiring: Wiring) -> bool:
@@ -110,7 +110,7 @@ def _calls_together(wiring: Wiring) -> bool:
 # ── Leaves: beside those that use them ──────────────────────────────────────────────────
 
 
-def _settle(wiring: Wiring, found: list[Frame], home: list[int]) -> None:
+def _settle(wiring: Wiring, found: list[ModuleCall], home: list[int]) -> None:
     """Give the leaves their homes; what a model is given stays outside of it."""
     for r in wiring.trace.records:
         key = r.key
@@ -131,8 +131,8 @@ def _is_data(wiring: Wiring, key: int) -> bool:
     )
 
 
-def _common(found: list[Frame], homes: list[int]) -> int:
-    """The innermost frame around all of `homes`."""
+def _common(found: list[ModuleCall], homes: list[int]) -> int:
+    """The innermost call around all of `homes`."""
     ways = [(*found[h].above, h) if h >= 0 else () for h in set(homes)]
     common = -1
     for step in zip(*ways, strict=False):
@@ -145,13 +145,13 @@ def _common(found: list[Frame], homes: list[int]) -> int:
 # ── Without calls: by the paths of the parameters ───────────────────────────────────────
 
 
-def _inferred(wiring: Wiring) -> tuple[list[Frame], list[int]]:
+def _inferred(wiring: Wiring) -> tuple[list[ModuleCall], list[int]]:
     paths = {
         r.key: path
         for r in wiring.trace.records
         if wiring.learned[r.key] and r.named and (path := _module_path(r.name))
     }
-    found: list[Frame] = []
+    found: list[ModuleCall] = []
     at: dict[str, int] = {}
     for path in paths.values():
         steps = path.split(".")[:_DEEPEST]
@@ -160,7 +160,7 @@ def _inferred(wiring: Wiring) -> tuple[list[Frame], list[int]]:
             title = ".".join(steps[:i])
             if title not in at:
                 at[title] = len(found)
-                found.append(Frame(title, "", None, "", above))
+                found.append(ModuleCall(title, "", None, "", above))
             above = (*above, at[title])
     home = [-1] * len(wiring.leaf)
     if found:
@@ -181,7 +181,7 @@ def _module_path(name: str) -> str:
     return ".".join(steps[:-1]) if all(steps) else ""
 
 
-def _spread(wiring: Wiring, found: list[Frame], home: list[int], owned: dict[int, int]) -> None:
+def _spread(wiring: Wiring, found: list[ModuleCall], home: list[int], owned: dict[int, int]) -> None:
     """Operations join the module of a parameter they use, else the one that they come from."""
     count = len(home)
     onward = [False] * count
@@ -215,7 +215,7 @@ def _spread(wiring: Wiring, found: list[Frame], home: list[int], owned: dict[int
             home[key] = flow[0]
 
 
-def _joined(found: list[Frame], flow: list[int]) -> int:
+def _joined(found: list[ModuleCall], flow: list[int]) -> int:
     """Home of an operation without parameters; the sum that ends a block belongs to the block."""
     common = _common(found, flow) if flow else -1
     latest = flow[-1] if flow else -1
