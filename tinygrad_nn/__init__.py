@@ -75,6 +75,9 @@ if _typing.TYPE_CHECKING:
     int64: _typing.Any
     uint8: _typing.Any
 
+_MODULES = {"autograd", "errors", "linalg", "ops", "random", "transforms"}
+"""Modules for users; those of `_LATER` are listed with it."""
+
 # Loaded when first used: who only differentiates should not wait for networks and drawings.
 _LATER = {
     "compare": "tinygrad_nn.viz.diff:compare",
@@ -126,4 +129,6 @@ def __getattr__(name: str) -> _typing.Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    # Modules that only this package's own parts are made of stay out of what users look through.
+    own = {name for name, held in globals().items() if isinstance(held, type(_typing))}
+    return sorted(globals().keys() - own | _LATER.keys() | _MODULES)

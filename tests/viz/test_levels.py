@@ -15,6 +15,7 @@ from tests.viz.traces import figure, made, traces
 from tinygrad_nn import nn
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.trace.model import Role, Trace
+from tinygrad_nn.viz.trace.words import node_words
 from tinygrad_nn.viz.view import drawn, groups, view
 from tinygrad_nn.viz.view.model import View
 
@@ -108,7 +109,7 @@ def test_large_graphs_fit_the_budget(kind: str, level: str) -> None:
     v = view(trace, level)
     assert time.process_time() - start < 4.0
     check(v, 300)
-    assert v.notes and v.notes[0].startswith(f"{len(trace.records)} nodes in {len(v.parts)} box")
+    assert v.notes and v.notes[0].startswith(f"{node_words(trace.records)} in {len(v.parts)} box")
 
 
 # ── Levels ──────────────────────────────────────────────────────────────────────────────

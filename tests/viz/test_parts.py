@@ -333,7 +333,7 @@ def test_larger_gradients_are_never_fainter(a, b):
 
 def test_the_scale_ends_where_it_says():
     assert [heat_step(x) for x in (0, 1e-9, 1e-8, 1e-3, 1e2, 1e5)] == [0, 0, 0, 10, 20, 20]
-    words = {1e-7: "1e−7 vanishing", 0.0: "0 vanishing", 0.5: "0.5", 101.0: "101 exploding"}
+    words = {1e-7: "1e−7 vanishing", 0.0: "0: no gradient", 0.5: "0.5", 101.0: "101 exploding"}
     assert {x: norm_words(x) for x in words} == words
 
 

@@ -225,7 +225,7 @@ def test_what_is_folded_is_said(form):
         x = x + 1.0
     d = draw(x, form, limit=10, engine="own")
     shown = read(d.svg).whole.replace("\n", " ") if form == "svg" else str(getattr(d, form))
-    assert "121 nodes in 3 boxes: 1 repeat folded" in shown.replace(r"\l", " ")
+    assert "61 nodes and 60 constants in 3 boxes: 1 repeat folded" in shown.replace(r"\l", " ")
 
 
 @pytest.mark.parametrize("form", ["svg", "dot", "text"])

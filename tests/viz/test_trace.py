@@ -267,7 +267,7 @@ def test_names_come_from_the_user_then_the_model_then_a_count():
 def test_it_is_equal_for_the_same_pass_and_short_in_words():
     a = tg.Value(1.0, name="a" * 100)
     assert tg.trace(a * a) == tg.trace(a * a)
-    assert repr(tg.trace(a)) == f"<Pass of '{'a' * 40}…': 1 nodes, 0 backward steps>"
+    assert repr(tg.trace(a)) == f"<Pass of '{'a' * 40}…': 1 node, 0 backward steps>"
     assert repr(record(a * a, limit=1)) == "<Trace of 'multiply_1': 1 of 2 nodes, 0 backward steps>"
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tinygrad_nn.cli.command import chosen
 from tinygrad_nn.cli.commands import COMMANDS
@@ -40,8 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except (TinygradError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        print(f"tinygrad-nn: error: {text}", file=sys.stderr)
+        _tell(f"tinygrad-nn: error: {text}")
         return FAILED
     except KeyboardInterrupt as interrupt:
-        print(f"tinygrad-nn: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        _tell(f"tinygrad-nn: {str(interrupt) or 'interrupted'}")
         return INTERRUPTED
+
+
+def _tell(line: str) -> None:
+    # Where nobody reads the exit code says it alone.
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)

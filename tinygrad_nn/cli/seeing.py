@@ -1,4 +1,4 @@
-"""The commands that show saved traces: `tinygrad-nn draw`, `step`, `explain`, `diff`, `movie`.
+"""The commands that show saved traces: `tinygrad-nn draw`, `step`, `explain`, `movie`.
 
 A trace is a JSON file that `trace.save(path)` wrote. It may come from anyone: it is checked in
 full, and nothing in it is run.
@@ -29,97 +29,15 @@ from tinygrad_nn.viz.wording import clean, shorten
 
 __all__ = ["SEEING"]
 
-T = TypeVar("T")
-
-_PAGE = (".html", ".htm")
-_EXPLAINED = (*_PAGE, ".tex", ".mml", ".txt")
-_TRACE = "a file that trace.save(path) wrote"
+_EXPLAINED = (*PAGES, ".tex", ".mml", ".txt")
 _MOVIE = "a file that movie.save(path) wrote"
-# What the functions advise, in the words of the command.
-_AS_OPTIONS = {"timeout=": "--timeout", "limit=": "--limit", "top=": "--top "}
-_LONGEST = 300
-
-
-# ── Files ───────────────────────────────────────────────────────────────────────────────
-
-
-def _load(name: str) -> Pass:
-    return _read(name, Pass.load, _TRACE)
-
-
-def _read(name: str, load: Callable[[Path], T], expected: str) -> T:
-    """What `load` makes of a file.
-
-    Raises:
-        DataError: There is no such file, it is of another kind, or it is damaged.
-    """
-    path, shown = Path(name), _shown(name)
-    try:
-        if path.is_file():
-            return load(path)
-        what = "a folder or device" if path.exists() else "the name of no file"
-        raise DataError(f"{shown}: got {what}, expected {expected}")
-    except OSError as error:
-        raise DataError(f"{shown}: {error.strerror or error}; expected {expected}") from error
-    except ValueError as error:
-        words = str(error).removeprefix("trace file: ").removeprefix("movie file: ")
-        raise DataError(words if words.startswith(shown) else f"{shown}: {words}") from error
-
-
-def _checked(name: str, traces: Sequence[str], endings: Sequence[str]) -> Path:
-    """Name of the file to write, before anything is computed for it."""
-    path = Path(name)
-    if path.suffix.lower() not in endings:
-        raise OptionError(
-            f"--out: got {_shown(name)!r}, expected a name that ends in "
-            f"{', '.join(endings[:-1])} or {endings[-1]}"
-        )
-    if path.exists() and any(map(path.samefile, traces)):
-        raise OptionError(f"--out: got {_shown(name)!r}, which is a trace; choose another name")
-    return path
-
-
-def _write(out: Path, save: Callable[[Path], object]) -> None:
-    try:
-        save(out)
-    except OSError as error:
-        raise DataError(
-            f"{_shown(out)}: got “{shorten(error.strerror or str(error), _LONGEST)}”, expected a "
-            "file in a folder that exists and can be written to; choose another with -o"
-        ) from error
-    _say(f"written: {out}")
-
-
-def _shown(name: str | Path) -> str:
-    return shorten(clean(str(name)), _LONGEST)
-
-
-def _say(text: str) -> None:
-    """Write lines in which nothing can steer a terminal, whatever the names in a file are."""
-    Screen().say("\n".join(map(clean, text.split("\n"))))
-
-
-@contextmanager
-def _in_words() -> Iterator[None]:
-    """Warnings as lines, and advice in the words of the command."""
-    with warnings.catch_warnings(record=True) as told, np.errstate(all="ignore"):
-        warnings.simplefilter("always")
-        try:
-            yield
-        except (DrawingError, OptionError) as error:
-            text = str(error)
-            for argument, option in _AS_OPTIONS.items():
-                text = text.replace(argument, option)
-            raise type(error)(text) from error
-    for warning in told:
-        print(f"tinygrad-nn: warning: {' '.join(str(warning.message).split())}", file=sys.stderr)
 
 
 def _declare_files(
     parser: argparse.ArgumentParser, out: str, *names: str, needed: bool = False
 ) -> None:
     for name in names or ("trace",):
-        parser.add_argument(name, metavar=name.upper(), help=f"JSON: {_TRACE}")
+        parser.add_argument(name, metavar=name.upper(), help=f"JSON: {TRACE}")
     parser.add_argument("-o", "--out", metavar="FILE", required=needed, help=out)
 
 
@@ -127,18 +45,18 @@ def _declare_files(
 
 
 def _draw(found: argparse.Namespace, interruption: Interruption) -> int:
-    trace = _load(found.trace)
-    out = None if found.out is None else _checked(found.out, [found.trace], tuple(SUFFIXES))
+    trace = load_trace(found.trace)
+    out = None if found.out is None else checked(found.out, [found.trace], tuple(SUFFIXES))
     format = "text" if out is None else SUFFIXES[out.suffix.lower()]
-    with _in_words():
+    with in_words():
         drawing = trace.draw(
             format, level=found.level, flow=found.flow, direction=found.direction,
             theme=found.theme, limit=found.limit, timeout=found.timeout,
         )  # fmt: skip
         if out is not None:
-            _write(out, drawing.save)
+            write_file(out, drawing.save)
     if out is None:
-        _say(drawing.text)
+        say(drawing.text)
     return 0
 
 
@@ -168,11 +86,11 @@ def _declare_draw(parser: argparse.ArgumentParser) -> None:
 
 
 def _step(found: argparse.Namespace, interruption: Interruption) -> int:
-    trace = _load(found.trace)
-    out = _checked(found.out, [found.trace], _PAGE)
+    trace = load_trace(found.trace)
+    out = checked(found.out, [found.trace], PAGES)
     title = None if found.title is None else clean(found.title)
-    with _in_words():
-        _write(out, lambda path: trace.save_html(
+    with in_words():
+        write_file(out, lambda path: trace.save_html(
             path, level=found.level, theme=found.theme, step=found.step, title=title,
         ))  # fmt: skip
     return 0
@@ -194,14 +112,14 @@ def _declare_step(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(found: argparse.Namespace, interruption: Interruption) -> int:
-    trace = _load(found.trace)
-    out = None if found.out is None else _checked(found.out, [found.trace], _EXPLAINED)
-    with _in_words():
+    trace = load_trace(found.trace)
+    out = None if found.out is None else checked(found.out, [found.trace], _EXPLAINED)
+    with in_words():
         answer = trace.explain(found.name, found.index, top=found.top)
         if out is not None:
-            _write(out, answer.save)
+            write_file(out, answer.save)
     if out is None:
-        _say(str(answer))
+        say(str(answer))
     return 0
 
 
@@ -228,44 +146,14 @@ def _index(text: str) -> tuple[int, ...]:
         ) from error
 
 
-# ── diff ────────────────────────────────────────────────────────────────────────────────
-
-
-def _diff(found: argparse.Namespace, interruption: Interruption) -> int:
-    names = [found.before, found.after]
-    before, after = map(_load, names)
-    out = None
-    if found.out is not None:
-        out = _checked(found.out, names, (*_PAGE, *SUFFIXES))
-    with _in_words():
-        answer = compare(before, after, rtol=found.rtol, atol=found.atol)
-        if out is not None:
-            is_page = out.suffix.lower() in _PAGE
-            _write(out, answer.save_html if is_page else lambda path: answer.draw(path=path))
-    if out is None:
-        _say(str(answer))
-    return 0
-
-
-def _declare_diff(parser: argparse.ArgumentParser) -> None:
-    endings = f"page ({', '.join(_PAGE)}) or picture ({', '.join(SUFFIXES)})"
-    _declare_files(parser, f"{endings} to write; a table on the terminal without", "before",
-                   "after")  # fmt: skip
-    for name, of in (("rtol", "as a share of the largest element of an array"), ("atol", "at all")):
-        parser.add_argument(
-            f"--{name}", type=real, default=0.0, metavar="X",
-            help=f"differences up to X, {of}, count as none (default: 0)",
-        )  # fmt: skip
-
-
 # ── movie ───────────────────────────────────────────────────────────────────────────────
 
 
 def _movie(found: argparse.Namespace, interruption: Interruption) -> int:
-    film = _read(found.movie, Movie.load, _MOVIE)
-    out = _checked(found.out, [found.movie], _PAGE)
-    with _in_words():
-        _write(out, lambda path: film.save_html(path, theme=found.theme))
+    film = read_file(found.movie, Movie.load, _MOVIE)
+    out = checked(found.out, [found.movie], PAGES)
+    with in_words():
+        write_file(out, lambda path: film.save_html(path, theme=found.theme))
     return 0
 
 
@@ -305,16 +193,6 @@ SEEING = (
         examples="examples:\n"
         "  tinygrad-nn explain pass.json a\n"
         "  tinygrad-nn explain pass.json 0.weight --index 3,4",
-    ),
-    Command(
-        name="diff",
-        help="compare two saved traces: values, gradients, new and absent nodes",
-        about="Say what differs between two passes: values, gradients, new and absent nodes.",
-        declare=_declare_diff,
-        run=_diff,
-        examples="examples:\n"
-        "  tinygrad-nn diff before.json after.json\n"
-        "  tinygrad-nn diff before.json after.json -o diff.html",
     ),
     Command(
         name="movie",

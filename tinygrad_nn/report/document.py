@@ -47,6 +47,12 @@ def document_of(
             `config` no mapping.
         StateError: The recorder has seen no training.
     """
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise OperandError(f"report: got classes={shown(classes)}, expected a list of names")
+    if config is not None and not isinstance(config, Mapping):
+        raise OperandError(
+            f"report: got config={shown(config)}, expected names and values, such as {{'seed': 0}}"
+        )
     history, context, record = _seen(source)
     settings = {} if context is None else _settings(context)
     data = {} if context is None else _data(context)

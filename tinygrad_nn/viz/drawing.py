@@ -17,11 +17,12 @@ from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.dot import to_dot
 from tinygrad_nn.viz.picture.layout import Placement, Size
 from tinygrad_nn.viz.picture.nested import Border, Frames, place_nested
+from tinygrad_nn.viz.picture.painted import painted
 from tinygrad_nn.viz.picture.references import with_references
 from tinygrad_nn.viz.picture.scene import Scene
 from tinygrad_nn.viz.picture.svg import to_svg
 from tinygrad_nn.viz.picture.text import to_text
-from tinygrad_nn.viz.saving import named, saved
+from tinygrad_nn.viz.saving import ending, named, saved
 from tinygrad_nn.viz.trace.graph import Sources, below, freed_words, is_freed, model_names
 from tinygrad_nn.viz.trace.model import Failure, Trace
 from tinygrad_nn.viz.trace.recorder import record, write
@@ -119,23 +120,29 @@ class Drawing:
         """
         chosen = _checked("format", format or self.format)
         if chosen in ("png", "pdf"):
-            return program.picture(self.dot, chosen, self._options["timeout"])
+            return program.picture(painted(self.svg), chosen, self._options["timeout"])
         return str(getattr(self, chosen)).encode()
 
-    def save(self, path: str | Path) -> Path:
-        """Write a file; its format is that of the name's suffix if that is a known one.
+    def save(self, path: str | Path, format: str | None = None) -> Path:
+        """Write a file, completely or not at all.
 
-        The file is written completely or not at all.
+        Args:
+            path: Its name.
+            format: What to write, whatever the name ends in. By default it is that of the suffix,
+                and that of the drawing for a name without one.
 
         Returns:
             The path.
 
         Raises:
+            OptionError: The suffix is none of those of a drawing.
             OSError: The folder does not exist or cannot be written to.
             DrawingError: As for `content`.
         """
-        suffix = named(path, "draw").suffix.lower()
-        content = self.content(SUFFIXES.get(suffix, self.format))
+        if format is None:
+            suffix = ending(path, tuple(SUFFIXES), "draw", ", or format= beside it")
+            format = SUFFIXES.get(suffix, self.format)
+        content = self.content(format)
         return saved(path, content, "draw: the drawing")
 
     @cached_property
@@ -275,7 +282,7 @@ def draw(
         timeout=program.checked_timeout(timeout),
     )  # fmt: skip
     if path is not None:
-        drawing.save(path)
+        drawing.save(path, chosen)
     else:
         drawing.content()
     return drawing
@@ -288,7 +295,7 @@ def _recorded(x: Any, *, backward: bool, model: Any) -> Trace:
     except FreedGraphError:
         if backward:
             raise
-    sources = Sources(names=model_names(model))
+    sources = Sources(names=model_names(model), left=True)
     order = below([x], sources)
     sources.broken = next(node for node in order if is_freed(node))
     sources.failure = Failure("freed", f"the {freed_words(sources.broken)}")

@@ -10,9 +10,10 @@ from tinygrad_nn.viz.drawing import Drawing, draw
 from tinygrad_nn.viz.explain import Explanation, explain
 from tinygrad_nn.viz.page.assemble import framed
 from tinygrad_nn.viz.page.stepper import stepper_page
-from tinygrad_nn.viz.saving import named, saved
+from tinygrad_nn.viz.saving import JSON, PAGES, ending, named, saved
 from tinygrad_nn.viz.trace.file import dumps, load
 from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.trace.words import pass_title
 
 __all__ = ["Pass"]
 
@@ -37,8 +38,10 @@ class Pass(Trace):
             The path.
 
         Raises:
+            OptionError: The name ends in something else than `.json`.
             OSError: The folder does not exist or cannot be written to.
         """
+        ending(path, JSON, "trace", "; a page is written by save_html(path), a picture by draw")
         return saved(path, dumps(self), "trace: it")
 
     @classmethod
@@ -72,9 +75,10 @@ class Pass(Trace):
             The path.
 
         Raises:
-            OptionError: An option is none of its choices.
+            OptionError: An option is none of its choices, or the name no page's.
             OSError: The folder does not exist or cannot be written to.
         """
+        ending(path, PAGES, "page", "; save(path) writes the trace, draw a picture")
         return saved(path, stepper_page(self, **options), "page: it")
 
     def draw(
@@ -95,11 +99,15 @@ class Pass(Trace):
         """
         return explain(name, self, index, top=top)
 
+    def __str__(self) -> str:
+        """The drawing as text."""
+        return draw(self, "text").text
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """The page that steps through it if that is small, and the picture and text of `draw`."""
         bundle = draw(self)._repr_mimebundle_(include, exclude)
         if len(self.records) + len(self.edges) <= _MOST_IN_CELL // _BYTES:
-            page = framed(stepper_page(self), f"Backward pass of {self.root.name}")
+            page = framed(stepper_page(self), pass_title(self))
             if len(page) <= _MOST_IN_CELL:
                 bundle["text/html"] = page
         return bundle

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.errors import OperandError, OptionError
 
-__all__ = ["named", "saved"]
+__all__ = ["JSON", "PAGES", "ending", "named", "saved"]
+
+JSON = (".json",)
+PAGES = (".html", ".htm")
 
 
 def named(path: object, asks: str) -> Path:
@@ -41,6 +45,32 @@ def named(path: object, asks: str) -> Path:
             "a file can have; choose another name"
         )
     return Path(name)
+
+
+def ending(path: object, known: Sequence[str], asks: str, advice: str = "") -> str:
+    """The suffix of a file's name in small letters; empty if it has none.
+
+    Args:
+        path: The name.
+        known: What it may end in.
+        asks: Beginning of the message, such as "draw".
+        advice: What to do for another ending.
+
+    Raises:
+        OperandError, OptionError: As for `named`.
+        OptionError: It ends in something else.
+
+    Example:
+        >>> ending("Loss.SVG", (".svg", ".txt"), "draw")
+        '.svg'
+    """
+    suffix = named(path, asks).suffix.lower()
+    if suffix and suffix not in known:
+        raise OptionError(
+            f"{asks}: got a path ending in {suffix!r:.40}, expected "
+            f"{'one of ' * (len(known) > 1)}{', '.join(known)}{advice}"
+        )
+    return suffix
 
 
 def saved(path: str | os.PathLike[str], content: str | bytes, what: str) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ class Tracing:
             raise OperandError(
                 f"trace: the body ended before anything ran in it: {_words(watch.failure)}"
             )
-        sources.broken = roots[-1]
+        sources.broken, sources.operands = roots[-1], watch.operands
         sources.why = "the computation broke before it"
         return write(roots, sources)
 
@@ -205,24 +206,53 @@ def _called(x: Any, args: Any, options: Any, model: Any, on_error: str) -> Pass:
         with found.watch():
             result = x(*args, **options)
     except Exception as error:
+        if not args and not options and _is_short(x, error):
+            name = getattr(x, "__name__", type(x).__name__)
+            raise OperandError(
+                f"trace: {name} cannot be called without arguments: {error}; pass them behind it: "
+                "tinygrad_nn.trace(net, x)"
+            ) from error
         if on_error == "raise":
             _advise(error)
             raise
         return found.trace()
     root = _root(result)
     if root is None and found.watch.steps.root is None:
+        raw = any(isinstance(a, (np.ndarray, float)) for a in (*args, *options.values()))
+        advice = "; it was called with plain numbers: pass tensors, such as " * raw
         raise OperandError(
             f"trace: the function returned {type(result).__name__}, expected a Value or Tensor, "
-            "such as a loss"
+            f"such as a loss{advice}{'tinygrad_nn.tensor(A, requires_grad=True)' * raw}"
         )
     return Pass.of(found._trace(root, on_error))
 
 
+def _is_short(x: Any, error: Exception) -> bool:
+    """Whether a function or module broke since it needs arguments that it was not given."""
+    if not isinstance(error, TypeError) or " missing " not in str(error):
+        return False
+    if hasattr(x, "named_modules"):  # which hands what it is given to its parts
+        return True
+    try:
+        signature(x).bind()
+    except TypeError:
+        return True
+    except ValueError:  # it tells no signature
+        return False
+    return False
+
+
 def _root(result: Any) -> Node | None:
-    """The first single number of a nest of results, else the first of all."""
-    nodes = [leaf for leaf in flatten(result)[0] if isinstance(leaf, Node)]
-    single = (node for node in nodes if np.size(node._data) == 1)
-    return next(single, nodes[0] if nodes else None)
+    """The only single number in a nest of results, or the only result."""
+    nodes = list(dict.fromkeys(x for x in flatten(result)[0] if isinstance(x, Node)))
+    single = [node for node in nodes if np.size(node._data) == 1]
+    if len(single or nodes) > 1:
+        what = "single numbers" if single else "tensors"
+        raise OperandError(
+            f"trace: the function returned {len(single or nodes)} {what}, expected one, such as "
+            "a loss, that a pass begins at; return that one, or their sum"
+        )
+    return next(iter(single or nodes), None)
 
 
 def _recorded(root: Node, sources: Sources, on_error: str) -> Trace:

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-__all__ = ["arguments", "clean", "counted", "norm_words", "number", "shape_text", "shorten",
-           "signed", "text_table", "times"]  # fmt: skip
+__all__ = ["EXPLODING", "VANISHING", "arguments", "clean", "counted", "norm_words", "number",
+           "shape_text", "shorten", "signed", "text_table", "times"]  # fmt: skip
 
 NAME_WIDTH = 24
 """Longest name in a box; the tooltip has the rest."""
@@ -72,9 +72,11 @@ def counted(count: int, thing: str) -> str:
 
 
 def norm_words(norm: float) -> str:
-    """Norm of a gradient, and whether it vanishes or explodes."""
+    """Norm of a gradient, and whether there is none, it vanishes or explodes."""
     if not math.isfinite(norm):
         return number(norm)
+    if norm == 0:
+        return "0: no gradient"
     word = " vanishing" if norm < VANISHING else " exploding" if norm > EXPLODING else ""
     return number(norm) + word
 
@@ -101,8 +103,27 @@ def _escape(c: str) -> str:
 
 
 def shorten(text: str, limit: int = NAME_WIDTH) -> str:
-    """At most `limit` characters, the last of them … if something was cut."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    """At most `limit` characters, one of them … if something was cut.
+
+    A sentence loses its end. A name, which has no spaces, loses its middle, since names that begin
+    alike are told apart by how they end; of a dotted path the last names stay whole if they fit.
+
+    Example:
+        >>> shorten("layers.0.self_attn.in_proj_weight"), shorten("mean of all losses", 12)
+        ('layers.0…in_proj_weight', 'mean of all…')
+    """
+    if len(text) <= limit:
+        return text
+    if " " in text:
+        return text[: limit - 1] + "…"
+    room = limit - 1
+    # Where the names begin that still fit: after the first dot of these.
+    dot = text[len(text) - limit :].find(".")
+    if 0 <= dot < room:
+        head = max(0, text.rfind(".", 0, dot + 1))
+        return f"{text[:head]}…{text[len(text) - room + dot :]}"
+    head = room // 3
+    return f"{text[:head]}…{text[len(text) - room + head :]}"
 
 
 def text_table(

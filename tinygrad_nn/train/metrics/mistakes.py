@@ -55,7 +55,7 @@ def predict(model: Module, inputs: NDArray[Any], batch_size: int = 1000) -> NDAr
         raise DataError("predict: got 0 examples, expected at least 1; check the data set")
     with evaluating(model):
         starts = range(0, len(inputs), batch_size)
-        return np.concatenate([array_of(model(inputs[i : i + batch_size])) for i in starts])
+        return np.concatenate([model(inputs[i : i + batch_size]).numpy() for i in starts])
 
 
 def confusion_text(counts: NDArray[Any], classes: Sequence[str]) -> str:

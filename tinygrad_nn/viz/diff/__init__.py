@@ -3,7 +3,7 @@
 matching.py   which node of one trace is which of the other
 figures.py    how far two arrays are apart, as far as a trace tells
 comparing.py  two traces -> Comparison (model.py)
-words.py      the table as text
+words.py      nodes and changes in words; table.py: the table as text
 drawing.py    both as one drawing
 page.py       both as a page, with a table to sort and search
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.errors import OperandError
+from tinygrad_nn.errors import FreedGraphError, OperandError
 from tinygrad_nn.viz.choices import THEMES, checked_choice
 from tinygrad_nn.viz.diff.comparing import compared
 from tinygrad_nn.viz.diff.drawing import DiffDrawing
@@ -24,11 +24,11 @@ from tinygrad_nn.viz.diff.model import Comparison, checked_tolerances
 from tinygrad_nn.viz.diff.model import Pair as Pair
 from tinygrad_nn.viz.diff.model import Rewired as Rewired
 from tinygrad_nn.viz.diff.page import diff_page
-from tinygrad_nn.viz.diff.words import table, verdict
+from tinygrad_nn.viz.diff.table import table, verdict
 from tinygrad_nn.viz.drawing import LIMIT
 from tinygrad_nn.viz.page.assemble import framed
 from tinygrad_nn.viz.picture import program
-from tinygrad_nn.viz.saving import saved
+from tinygrad_nn.viz.saving import PAGES, ending, saved
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.tracing import trace
 
@@ -60,7 +60,7 @@ class Diff(Comparison):
 
         Args:
             format: "svg", "text" (the table), "dot", "png" or "pdf".
-            path: File to save to; its format is that of the suffix, if that is a known one.
+            path: File to save to; its format is that of the suffix.
             level: As for `tinygrad_nn.draw`, the same for both passes.
             theme: "light", "dark", or "auto" to follow the reader's setting (SVG only).
             limit: Boxes of each pass at most.
@@ -97,9 +97,10 @@ class Diff(Comparison):
             The path.
 
         Raises:
-            OptionError: An option is none of its choices.
+            OptionError: An option is none of its choices, or the name no page's.
             OSError: The folder does not exist or cannot be written to.
         """
+        ending(path, PAGES, "compare", "; draw(path=...) writes a picture")
         return saved(path, self.html(**options), "compare: the page")
 
     def __str__(self) -> str:
@@ -139,6 +140,7 @@ def compare(
 
     Raises:
         OperandError: One is neither a trace nor a Value or Tensor, or a trace without nodes.
+        FreedGraphError: A backward pass freed the graph of one.
         OptionError: A tolerance is negative or NaN.
 
     Example:
@@ -161,6 +163,11 @@ def _traced(x: Any, model: Any, name: str) -> Trace:
     if isinstance(x, Node):
         # An array without a model would be NumPy's sum of the diagonal.
         x = trace(x, model=[] if model is None else model)
+        if x.failure is not None and x.failure.phase == "freed":
+            raise FreedGraphError(
+                f"compare: {x.failure.message}; compare before loss.backward(), use "
+                "loss.backward(retain_graph=True), or keep tinygrad_nn.trace(loss)"
+            )
     if not isinstance(x, Trace):
         raise OperandError(
             f"compare: got {type(x).__name__} for {name!r}, expected a Value or Tensor, such as a "

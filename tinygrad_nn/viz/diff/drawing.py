@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from tinygrad_nn.viz.diff.figures import Change
 from tinygrad_nn.viz.diff.model import MARKS, Comparison
-from tinygrad_nn.viz.diff.words import share, table, verdict
+from tinygrad_nn.viz.diff.table import table, verdict
+from tinygrad_nn.viz.diff.words import share
 from tinygrad_nn.viz.drawing import Drawing
 from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.scene import Arrow, Box, Frame, Line, Scene, Text, boxed
@@ -30,22 +31,20 @@ class Side:
 
     Attributes:
         marks: "same", "changed", "new" or "absent", by key.
-        shares: Relative change of value and gradient of what is in both, and whether it is exact.
+        shares: Change of value and gradient of what is in both; None where it is rewired.
     """
 
     def __init__(self, d: Comparison, *, after: bool) -> None:
         alone = d.new if after else d.absent
         self.marks = {r.key: "new" if after else "absent" for r in alone}
-        self.shares: dict[int, list[tuple[str, float, bool]]] = {}
+        self.shares: dict[int, list[tuple[str, Change | None]]] = {}
         for pair in d.pairs:
             key = (pair.after if after else pair.before).key
             self.marks[key] = "changed" if pair.is_changed or pair.rewired else "same"
             changes = (("value", pair.value), ("∇", pair.gradient))
-            self.shares[key] = [
-                (what, c.relative, c.exact) for what, c in changes if c and not c.is_same
-            ]
+            self.shares[key] = [(what, c) for what, c in changes if c and not c.is_same]
             if pair.rewired:
-                self.shares[key].append(("rewired", math.nan, True))
+                self.shares[key].append(("rewired", None))
 
     def mark(self, nodes: Iterable[int]) -> str:
         """Class of a box: that of most of its nodes if it is new or absent, else "changed"."""
@@ -77,15 +76,13 @@ class Side:
         return lines
 
     def _largest(self, nodes: Iterable[int]) -> str:
-        most: dict[str, tuple[float, bool]] = {}
+        most: dict[str, Change | None] = {}
         for key in nodes:
-            for what, relative, exact in self.shares.get(key, ()):
-                if what not in most or relative > most[what][0]:
-                    most[what] = (relative, exact)
-        words = []
-        for what in ("value", "∇"):
-            if what in most:
-                words.append(f"{what} {share(most[what][0], exact=most[what][1])}")
+            for what, c in self.shares.get(key, ()):
+                known = most.get(what)
+                if known is None or (c is not None and c.relative > known.relative):
+                    most[what] = c
+        words = [f"{what} {share(c)}" for what in ("value", "∇") if (c := most.get(what))]
         return ", ".join([*words, *(["rewired"] if "rewired" in most else [])])
 
 

@@ -20,7 +20,8 @@ class Change:
         absolute: The largest change of an element; infinite where a NaN or an infinity came,
             went, or moved, where the shapes differ, and where one side has nothing.
         norm: Length of the change as one long vector.
-        relative: That, as a share of the longer one of both: 0.01 is a change by one percent.
+        relative: That, as a share of what was before: 0.01 is a change by one percent, from 1 to 2
+            it is 1.0. Infinite where that was 0, and where `absolute` is.
         exact: Whether those three are true numbers. Of a large array a trace keeps figures
             only, so there they are the least that the change can be.
     """
@@ -51,8 +52,8 @@ def change_of(before: Summary | None, after: Summary | None) -> Change | None:
     if before is None and after is None:
         return None
     absolute, norm, exact = difference(before, after)
-    norms = [s.norm for s in (before, after) if s is not None]
-    relative = norm / max(norms) if norm and max(norms) else math.inf if norm else 0.0
+    size = 0.0 if before is None else before.norm
+    relative = norm / size if norm and size else math.inf if norm else 0.0
     return Change(before, after, absolute, norm, relative, exact)
 
 

@@ -10,6 +10,7 @@ from numbers import Real
 
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.diff.figures import Change
+from tinygrad_nn.viz.diff.words import change_words, label
 from tinygrad_nn.viz.trace.model import Edge, Record, Trace
 
 __all__ = ["MARKS", "Comparison", "Pair", "Rewired"]
@@ -18,7 +19,7 @@ MARKS = {"same": "= same", "changed": "Â± changed", "new": "+ new", "absent": "â
 """Words of each class of nodes, each with a sign of its own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Pair:
     """One node in both passes.
 
@@ -40,6 +41,15 @@ class Pair:
     def relative(self) -> float:
         """The larger relative change of its value and its gradient."""
         return max((c.relative for c in (self.value, self.gradient) if c is not None), default=0.0)
+
+    def __repr__(self) -> str:
+        words = [
+            f"{what} by {change_words(c)}"
+            for what, c in (("value", self.value), ("gradient", self.gradient))
+            if c is not None and not c.is_same
+        ]
+        changed = ", ".join([*words, *(["rewired"] if self.rewired else [])])
+        return f"<Pair {label(self.after)!r}: {changed or 'same'}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +108,18 @@ class Comparison:
         """Whether there is no difference."""
         return not (self.changed or self.new or self.absent or self.rewired)
 
-    def first_difference(self, rtol: float = 1e-5, atol: float = 0.0) -> Pair | None:
+    def first_difference(self, rtol: float | None = None, atol: float | None = None) -> Pair | None:
         """The first node, in the order of the computation, whose value differs; None if none does.
 
         An array differs where an element of it does so by more than `atol` plus `rtol` times
-        its largest one. If all values are equal, it is the node whose gradient is the first to
-        differ in the order of the backward pass.
+        its largest one, by default those of the comparison. If all values are equal, it is the
+        node whose gradient is the first to differ in the order of the backward pass.
 
         Raises:
             OptionError: A tolerance is negative or NaN.
         """
+        rtol = self.rtol if rtol is None else rtol
+        atol = self.atol if atol is None else atol
         checked_tolerances(rtol, atol)
         for pair in self.pairs:
             if pair.value is not None and not pair.value.within(rtol, atol):

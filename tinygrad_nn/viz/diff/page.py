@@ -13,7 +13,8 @@ from tinygrad_nn.viz.choices import THEMES, checked_choice, checked_text
 from tinygrad_nn.viz.diff.drawing import Side, marked, style, views
 from tinygrad_nn.viz.diff.figures import Change
 from tinygrad_nn.viz.diff.model import MARKS, Comparison, Pair
-from tinygrad_nn.viz.diff.words import change_words, figure_words, label, verdict
+from tinygrad_nn.viz.diff.table import verdict
+from tinygrad_nn.viz.diff.words import change_words, figure_words, label
 from tinygrad_nn.viz.page.assemble import assemble, source
 from tinygrad_nn.viz.page.inline import inline
 from tinygrad_nn.viz.picture.layout import Size
@@ -219,7 +220,7 @@ def _body(d: Comparison, heading: str, names: list[str], pictures: list[str]) ->
 
 def _parting(d: Comparison) -> list[str]:
     """Where the two computations part."""
-    pair = d.first_difference(d.rtol, d.atol)
+    pair = d.first_difference()
     if pair is None:
         return []
     what = "value" if pair.value and not pair.value.within(d.rtol, d.atol) else "gradient"

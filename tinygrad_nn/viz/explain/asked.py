@@ -17,6 +17,10 @@ from tinygrad_nn.viz.wording import clean, shorten
 __all__ = ["check_pass", "element_of", "key_of", "key_of_node"]
 
 
+_LONGEST = 60
+_NAMES = 10
+
+
 def key_of(trace: Trace, name: Any) -> int:
     """Position of what bears `name` in a trace.
 
@@ -31,7 +35,7 @@ def key_of(trace: Trace, name: Any) -> int:
         )
     found = [r.key for r in trace.records if r.name == name and name]
     if not found:
-        raise _absent(trace, name)
+        raise _unknown(trace, name)
     return found[0]
 
 
@@ -52,10 +56,30 @@ def key_of_node(graph: Live, x: Any) -> int:
     return graph.keys[x]
 
 
+def _unknown(trace: Trace, name: str) -> GraphError:
+    """The name is of a parameter that is not used, or of nothing at all."""
+    shown, root = repr(shorten(clean(name), _LONGEST)), repr(shorten(clean(trace.root.name)))
+    if name in trace.unused:
+        return GraphError(
+            f"explain: {shown} is not used by {root}: nothing that it was computed from leads to "
+            f"this parameter, so that it has no gradient; expected one of {_listed(_leaves(trace))}"
+        )
+    known = [*dict.fromkeys([*_leaves(trace), *trace.unused])]
+    near = get_close_matches(name[:200], known, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(repr(shorten(clean(n))) for n in near)}?"
+    return GraphError(
+        f"explain: got {shown}, and no node below {root} has this name; "
+        + (hint if near else f"expected one of {_listed(known)}")
+    )
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(shorten(clean(n))) for n in names[:_NAMES])
+    return shown + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+
+
 def _absent(trace: Trace, name: str, why: str = "") -> GraphError:
-    leaves = _leaves(trace)
-    near = get_close_matches(name[:200], leaves, n=3, cutoff=0.4) or leaves[:5]
-    shown = ", ".join(repr(shorten(clean(n))) for n in near) or "nothing that requires a gradient"
+    shown = _listed(_leaves(trace))
     title = repr(shorten(clean(name))) if name else "this tensor"
     return GraphError(
         f"explain: got {title}, to which there is no path from {clean(trace.root.name)[:60]!r}"

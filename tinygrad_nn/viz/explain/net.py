@@ -116,7 +116,7 @@ class Recorded(Net):
             return out
 
     def behind(self, edge: Edge, g: Any) -> Any:
-        """By the same, and where a derivative is 0 and `g` not finite by what the pass handed on."""
+        """By the same; where a derivative is 0 and `g` not finite, by what the pass handed on."""
         with np.errstate(all="ignore"):
             if edge.local is not None:
                 return g * edge.local

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_nn.viz.explain.net import Net, Recorded
 from tinygrad_nn.viz.explain.result import Route, Use, count_text
 from tinygrad_nn.viz.trace.model import Edge, Summary, Trace
-from tinygrad_nn.viz.wording import clean, number, shorten
+from tinygrad_nn.viz.wording import VANISHING, clean, number, shorten
 
 __all__ = ["notes"]
 
@@ -34,6 +34,11 @@ def notes(
         yield from _broken(net)
     elif gradient == 0:
         yield from _zero(net, flat, routes)
+    elif abs(gradient) < VANISHING:
+        yield (
+            f"Vanishing: it is smaller than {number(VANISHING)}, so that a step of an optimizer "
+            "hardly moves it; tinygrad_nn.train.diagnose says what of a network makes it so."
+        )
     if uses and not _same(uses[-1].sum, gradient):
         yield (
             f"The uses add up to {number(uses[-1].sum, 6)}; a hook made "
@@ -50,7 +55,7 @@ def notes(
             "told together, and no products; tinygrad_nn.explain(weight, of=loss) tells each while "
             "the graph is there."
         )
-    if routes and not exact:
+    if routes and not exact and not partial:
         yield (
             f"Of the {count_text(net.total)} paths not all were followed, but first those that end "
             "like the most important groups: larger ones may be among the others."

@@ -10,7 +10,7 @@ from pathlib import Path
 from tinygrad_nn.viz.explain.formula import Formula, derivative_formula, value_formula
 from tinygrad_nn.viz.explain.net import Net
 from tinygrad_nn.viz.explain.page import Table, notebook, page
-from tinygrad_nn.viz.saving import named, saved
+from tinygrad_nn.viz.saving import PAGES, ending, saved
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.wording import clean, number, shorten, signed, text_table
 
@@ -118,6 +118,7 @@ class Explanation:
         root: What it is the gradient of.
         index: The element, None for a single number.
         gradient: The gradient.
+        picked: Whether nobody chose the element: it is the one with the largest gradient.
         paths: The largest paths, the largest first.
         others: What all other paths add: the gradient minus the sum of `paths`.
         path_count: Number of all paths, which may be very large.
@@ -141,6 +142,7 @@ class Explanation:
     notes: tuple[str, ...]
     trace: Trace = field(repr=False)
     net: Net | None = field(repr=False, compare=False)
+    picked: bool = False
 
     @property
     def title(self) -> str:
@@ -159,7 +161,11 @@ class Explanation:
 
     @property
     def latex(self) -> str:
-        """The formulas in LaTeX, one below the other; empty where there are none."""
+        """The formulas in LaTeX, one below the other.
+
+        Empty where there are none: of arrays, since an element has a formula only in terms of all
+        elements that it was computed from. `tables()` and `mathml` are as with numbers.
+        """
         return "\n\n".join(f.latex for f in (self.formula, self.derivative) if f is not None)
 
     @property
@@ -168,7 +174,7 @@ class Explanation:
         return "\n".join(f.mathml for f in (self.formula, self.derivative) if f is not None)
 
     def __str__(self) -> str:
-        lines = [f"{self.title} = {number(self.gradient, 6)}", *self.notes]
+        lines = [f"{self.title} = {number(self.gradient, 6)}{self._which}", *self.notes]
         for table in self.tables():
             rows = text_table([table.header, *table.rows])
             lines += ["", table.caption, *(f"  {row}" for row in rows)]
@@ -183,16 +189,19 @@ class Explanation:
         return notebook(self._heading, self.notes, self.tables(), self._shown)
 
     def save(self, path: str | Path) -> Path:
-        """Write it to a file: `.html` as a page, `.tex` and `.mml` the formulas, else as text.
+        """Write it to a file: `.html` as a page, `.tex` and `.mml` the formulas, `.txt` as text.
+
+        Without a suffix it is text.
 
         Returns:
             The path.
 
         Raises:
+            OptionError: The suffix is another one.
             OSError: The file cannot be written.
         """
-        suffix = named(path, "explain").suffix.lower()
-        if suffix in (".html", ".htm"):
+        suffix = ending(path, (*PAGES, ".tex", ".mml", ".txt"), "explain")
+        if suffix in PAGES:
             text = page(self._heading, self.notes, self.tables(), self._shown)
         else:
             text = {".tex": self.latex, ".mml": self.mathml}.get(suffix, str(self)) + "\n"
@@ -204,7 +213,15 @@ class Explanation:
 
     @property
     def _heading(self) -> str:
-        return f"Why {self.title} = {number(self.gradient, 6)}"
+        return f"Why {self.title} = {number(self.gradient, 6)}{self._which}"
+
+    @property
+    def _which(self) -> str:
+        """Which element it is, where nobody chose it."""
+        if not self.picked:
+            return ""
+        word = "first that is NaN" if math.isnan(self.gradient) else "largest"
+        return f", the {word} element {element(self.index)}"
 
     def tables(self) -> list[Table]:
         """What it shows as tables of texts: paths, uses, and the products of each use."""
@@ -216,7 +233,7 @@ class Explanation:
         if len(self.uses) > 1 or any(use.rule and use.terms for use in self.uses):
             header = ("use", "adds", "sum", "rule")
             rows = tuple(
-                (_use_name(u), signed(u.contribution), number(u.sum, 6), u.rule)
+                (_use_name(u), signed(u.contribution), number(u.sum, 6), clean(u.rule))
                 for u in self.uses[:_USES]
             )
             if len(self.uses) > _USES:
@@ -246,9 +263,10 @@ def _term_table(use: Use) -> Table:
         for t in use.terms
     ]
     more = use.terms_total - len(use.terms)
+    are = "is" if more == 1 else "are"
     caption = f"What {_use_name(use)} adds is a sum of products:"
     if more:
-        caption = f"Largest products in what {_use_name(use)} adds; {more} are smaller:"
+        caption = f"Largest products in what {_use_name(use)} adds; {more} {are} smaller:"
     return Table(caption, ("product", "gradient", "× local", "at"), tuple(rows))
 
 

@@ -120,6 +120,7 @@ def _recorded(trace: Trace, key: int, index: Any, top: int) -> Explanation:
         found, exact = by_uses(net, flat)
     return _explanation(
         net, place, float(gradient[flat]), found, uses, top, exact=exact, flat=flat,
+        picked=index is None and place is not None,
         partial=not scalar and bool(net.missing or not found),
     )  # fmt: skip
 
@@ -143,7 +144,10 @@ def _alive(graph: Live, key: int, index: Any, top: int) -> Explanation:
         terms, count = _terms(net, edges[target, slot], flat)
         uses.append(_made_use(graph.trace, edges[target, slot], added, total, terms, count))
     found, exact = groups(net, flat, top) if net.between else ([], True)
-    return _explanation(net, place, float(gradient[flat]), found, uses, top, exact=exact, flat=flat)
+    return _explanation(
+        net, place, float(gradient[flat]), found, uses, top, exact=exact, flat=flat,
+        picked=index is None and place is not None,
+    )  # fmt: skip
 
 
 class _Alive(Net):
@@ -211,7 +215,8 @@ def _terms(net: Net, edge: Edge, flat: int) -> tuple[tuple[Term, ...], int]:
 
 def _explanation(
     net: Net, place: tuple[int, ...] | None, gradient: float, found: Sequence[Found],
-    uses: list[Use], top: int, *, exact: bool, flat: int, partial: bool = False,
+    uses: list[Use], top: int, *, exact: bool, flat: int, picked: bool,
+    partial: bool = False,
 ) -> Explanation:  # fmt: skip
     trace = net.trace
     shown = found[:top]
@@ -231,6 +236,7 @@ def _explanation(
         notes=tuple(notes(net, gradient, flat, uses, routes, partial=partial, exact=exact)),
         trace=trace,
         net=net if trace.is_scalar else None,
+        picked=picked,
     )
 
 

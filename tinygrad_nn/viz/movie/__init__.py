@@ -21,7 +21,7 @@ from tinygrad_nn.viz.movie.model import Frame as Frame
 from tinygrad_nn.viz.movie.page import movie_page
 from tinygrad_nn.viz.page.assemble import framed
 from tinygrad_nn.viz.passes import Pass
-from tinygrad_nn.viz.saving import named, saved
+from tinygrad_nn.viz.saving import JSON, PAGES, ending, named, saved
 from tinygrad_nn.viz.trace.graph import model_names
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.tracing import trace
@@ -162,9 +162,10 @@ class Movie:
 
         Raises:
             OperandError: Nothing was recorded yet.
-            OptionError: An option is none of its choices.
+            OptionError: An option is none of its choices, or the name no page's.
             OSError: The folder does not exist or cannot be written to.
         """
+        ending(path, PAGES, "movie")
         return saved(path, self.html(**options), "movie: the page")
 
     def save(self, path: str | Path) -> Path:
@@ -175,8 +176,10 @@ class Movie:
 
         Raises:
             OperandError: Nothing was recorded yet.
+            OptionError: The name ends in something else than `.json`.
             OSError: The folder does not exist or cannot be written to.
         """
+        ending(path, JSON, "movie", "; a page is written by save_html(path)")
         return saved(path, dumps(self.trace, self._columns, self.frames), "movie: it")
 
     @classmethod

@@ -12,8 +12,8 @@ from tinygrad_nn.viz.choices import LEVELS, THEMES, checked_choice, checked_text
 from tinygrad_nn.viz.page.assemble import assemble, source
 from tinygrad_nn.viz.trace.file import to_json
 from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.trace.words import pass_title
 from tinygrad_nn.viz.view.groups import groups
-from tinygrad_nn.viz.wording import clean, shorten
 
 __all__ = ["stepper_page"]
 
@@ -58,7 +58,7 @@ def stepper_page(
     options = {"level": level, "theme": theme, "step": min(step, 2**53 - 1)}
     if title is not None:
         options["title"] = title
-    heading = title or f"Backward pass of {shorten(clean(trace.root.name)) or 'a constant'}"
+    heading = title or pass_title(trace)
     return assemble(
         title=heading,
         body=source("stepper", "stepper.html"),

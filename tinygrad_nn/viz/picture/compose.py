@@ -44,6 +44,7 @@ class _Composer:
         self.homes: dict[str, str] = {}
         self.above = {c.key: c.parent for c in view.clusters}
         self.learned = self._learned()
+        self.uses = self.trace.uses()
 
     def scene(self) -> Scene:
         """All of it."""
@@ -81,11 +82,11 @@ class _Composer:
         """Its box and all arrows that arrive there."""
         r = self._record(part)
         if r is None:
-            box = part_box(part, self.records, self.trace)
+            box = part_box(part, self.records, self.trace, self._shared(links))
         elif self.view.level == "scalar":
             box = node_box(r, self.trace)
         else:
-            box = compact_box(r, self.trace, brief=self.view.level == "module")
+            box = compact_box(r, self.trace, self._given(part), brief=self.view.level == "module")
         # Operations that only give the numbers another form may be in the box of a node.
         self._put(replace(box, nodes=len(part.nodes)), part.cluster)
         end = part.key
@@ -100,6 +101,27 @@ class _Composer:
         if end != part.key:
             taken = self.back and self._taken(links)
             self.arrows.append(Arrow(end, part.key, back=taken))
+
+    def _given(self, part: Part) -> dict[int, Record]:
+        """Constants that are in the box of an operation, by their slots."""
+        inside = set(part.nodes[1:])
+        edges = self.uses.get(part.nodes[0], ()) if inside else ()
+        found = ((e.slot, self.records[e.source]) for e in edges if e.source in inside)
+        return {slot: r for slot, r in found if not r.op and not r.name and r.value.size == 1}
+
+    def _shared(self, links: Sequence[Link]) -> list[Line]:
+        """Whose parameters a group uses, instead of lines across the picture."""
+        found = []
+        for link in links:
+            if not link.shared:
+                continue
+            source, target = self.parts[link.source], self.parts[link.target]
+            whose = "as above" if source.title == target.title else f"of {clean(source.title)}"
+            words = f"{counted(len(link.edges), 'parameter')} {shorten(whose, 26)}"
+            adds = adds_lines([self.trace.edges[k] for k in link.edges]) if self.back else []
+            right = Text(adds[-1].texts[-1].words) if adds else None
+            found.append(Line(Text(words, "muted"), right))
+        return found
 
     def _put(self, box: Box, cluster: str | None) -> None:
         self.boxes.append(box)
@@ -140,6 +162,9 @@ class _Composer:
         back = self.back and self._taken([link])
         r = self._record(part)
         slot = edges[0].slot if r is not None and len(edges) == 1 else None
+        if link.shared and r is None:
+            self.arrows.append(Arrow(link.source, end, back=back, is_drawn=False))
+            return
         label: Box | None = None
         says = True
         if len(edges) == 1 and r is not None and (end != part.key or back):
@@ -157,7 +182,7 @@ class _Composer:
                 self.homes[label.key] = home
         self.arrows.append(
             Arrow(link.source, end, label, slot, back, self._brings(edges),
-                  says and label is not None)
+                  says and label is not None, shared=link.shared)
         )  # fmt: skip
 
     def _brings(self, edges: Sequence[Edge]) -> str:

@@ -10,13 +10,15 @@ from tinygrad_nn.viz.picture.nodes import gradient_cell
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
 from tinygrad_nn.viz.trace.model import Record, Role, Trace
-from tinygrad_nn.viz.trace.words import only
+from tinygrad_nn.viz.trace.words import node_words, only
 from tinygrad_nn.viz.view.model import Part
 from tinygrad_nn.viz.wording import clean, counted, norm_words, number, shorten, signed, times
 
-__all__ = ["part_box", "within"]
+__all__ = ["part_box", "shown_rows", "tag", "within"]
 
 _MOST_ROWS = 8
+_MOST_NAMED = 7
+"""Rows of a box that is no module."""
 _MOST_CELLS = 96
 _MISSING = {
     "requires no gradient": "no grad",
@@ -26,13 +28,16 @@ _MISSING = {
 }
 
 
-def part_box(part: Part, records: dict[int, Record], trace: Trace) -> Box:
-    """Box of a group: its head, and what is known of the gradients in it."""
+def part_box(
+    part: Part, records: dict[int, Record], trace: Trace, shared: Sequence[Line] = ()
+) -> Box:
+    """Box of a group: its head, what is known of the gradients in it, and what it shares."""
     inner = [records[key] for key in part.nodes]
     head = _head(part, inner)
-    lines = [*head, *_rows(part, inner, records), *_repeat_lines(part)]
-    if len(lines) == len(head) and part.kind in ("chain", "rest"):
+    lines = [*head, *_repeat_lines(part)]
+    if part.kind in ("chain", "rest") and len(part.parameters) < len(inner):
         lines += _range_line(inner)
+    lines += [*_rows(part, records), *shared]
     odd = [r for r in inner if not _finite(r)]
     if odd:
         lines.append(Line(Text(f"{len(odd)} of {len(inner)} with NaN or Inf", "warn")))
@@ -63,12 +68,18 @@ def _head(part: Part, inner: Sequence[Record]) -> list[Line]:
 # ── Parameters ──────────────────────────────────────────────────────────────────────────
 
 
-def _rows(part: Part, inner: Sequence[Record], records: dict[int, Record]) -> list[Line]:
+def shown_rows(part: Part) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Keys of those that have a row, and of those for which there is no room."""
+    keys, most = part.parameters, _MOST_ROWS if part.kind == "module" else _MOST_NAMED
+    room = most if len(keys) <= most else most - 1
+    return keys[:room], keys[room:]
+
+
+def _rows(part: Part, records: dict[int, Record]) -> list[Line]:
     """A row for each parameter, as far as there is room."""
-    keys = part.parameters
-    shown = keys if len(keys) <= _MOST_ROWS else keys[: _MOST_ROWS - 1]
+    shown, others = shown_rows(part)
     lines = [_row(records[key], part) for key in shown]
-    if rest := [records[key] for key in keys[len(shown) :]]:
+    if rest := [records[key] for key in others]:
         norms = sorted(r.gradient.norm for r in rest if r.gradient is not None)
         words = f"{number(norms[0])} … {number(norms[-1])}" if norms else ""
         lines.append(Line(Text(f"… {len(rest)} more", "muted"), Text(words, "muted")))
@@ -77,7 +88,7 @@ def _rows(part: Part, inner: Sequence[Record], records: dict[int, Record]) -> li
 
 def _row(r: Record, part: Part) -> Line:
     shape = number(only(r.value)) if r.value.is_scalar else times(r.value.shape)
-    name = Text(shorten(within(clean(r.name), clean(part.title)), 20))
+    name = Text(shorten(within(clean(r.name), clean(part.title)), 26))
     return Line(name, _cell(r), column=Text(shape, "muted"))
 
 
@@ -107,7 +118,8 @@ def _repeat_lines(part: Part) -> list[Line]:
     lines = []
     if known:
         low, high = min(known), max(known)
-        tag = norm_words(low).partition(" ")[2] or norm_words(high).partition(" ")[2]
+        tag = "0 in some" if low == 0 else norm_words(low).partition(" ")[2]
+        tag = tag or norm_words(high).partition(" ")[2]
         words = f"{number(low)} … {number(high)}" if low < high else f"all {number(low)}"
         lines.append(Line(Text(f"‖∇‖ {tag}".strip(), "muted"), Text(words)))
     if odd:
@@ -122,6 +134,13 @@ def _repeat_lines(part: Part) -> list[Line]:
     return [*lines, Line(strip=tuple(map(heat_step, strip)), abouts=abouts)]
 
 
+def tag(norms: Sequence[float]) -> str:
+    """`vanishing` or `exploding` if one of them is that; what is 0 does not only vanish."""
+    known = [norm for norm in norms if norm > 0 and math.isfinite(norm)]
+    ends = (min(known), max(known)) if known else ()
+    return next(filter(None, (norm_words(norm).partition(" ")[2] for norm in ends)), "")
+
+
 def _thinned(copies: Sequence[float], step: int) -> list[float]:
     """The largest of each `step` neighbours; NaN is never lost."""
     chunks = [copies[k : k + step] for k in range(0, len(copies), step)]
@@ -133,8 +152,9 @@ def _range_line(inner: Sequence[Record]) -> list[Line]:
     if not norms:
         return []
     low, high = min(norms), max(norms)
-    words = norm_words(low) if low == high else f"{number(low)} … {norm_words(high)}"
-    return [Line(Text("‖∇‖", "muted"), Text(words))]
+    if low == high:
+        return [Line(Text("‖∇‖", "muted"), Text(norm_words(low)))]
+    return [Line(Text(f"‖∇‖ {tag(norms)}".strip(), "muted"), Text(f"{number(low)} … {number(high)}"))]
 
 
 def _about(part: Part, inner: Sequence[Record]) -> str:
@@ -142,5 +162,5 @@ def _about(part: Part, inner: Sequence[Record]) -> str:
     words = ", ".join(
         f"{clean(op)} ×{n}" if n > 1 else clean(op) for op, n in list(operations.items())[:12]
     )
-    parts = [clean(part.title), clean(part.about), counted(len(inner), "node"), words]
+    parts = [clean(part.title), clean(part.about), node_words(inner), words]
     return "; ".join(filter(None, parts))[:600]

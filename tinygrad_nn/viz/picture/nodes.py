@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tinygrad_nn.viz.notation.expression import SIGNS
 from tinygrad_nn.viz.notation.traits import COMMUTATIVE
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
 from tinygrad_nn.viz.trace.model import Edge, Record, Summary, Trace
-from tinygrad_nn.viz.trace.words import array_line, few, only
+from tinygrad_nn.viz.trace.words import array_line, few, odd_words, only
 from tinygrad_nn.viz.wording import (
     arguments,
     clean,
@@ -23,6 +25,7 @@ __all__ = ["SYMBOLS", "about", "adds_lines", "compact_box", "gradient_cell", "la
            "left_out_box", "node_box", "operation_box"]  # fmt: skip
 
 SYMBOLS = {op: sign.drawn for op, sign in SIGNS.items() if sign.drawn}
+_BOTH = ("left", "right")
 _ORDINALS = ("1st", "2nd", "3rd")
 _STOPPED = {
     "forward": "the next operation failed",
@@ -45,8 +48,17 @@ def node_box(r: Record, trace: Trace) -> Box:
     return _finished(r, lines, trace, 130)
 
 
-def compact_box(r: Record, trace: Trace, *, brief: bool = False) -> Box:
-    """The same with the operation in it: two lines; `brief` without static arguments."""
+def compact_box(
+    r: Record, trace: Trace, given: Mapping[int, Record] | None = None, *, brief: bool = False
+) -> Box:
+    """The same with the operation in it: two lines.
+
+    Args:
+        r: The node.
+        trace: All of them.
+        given: Constants that have no box of their own, by their slots: `× 0.5`.
+        brief: Leave static arguments away.
+    """
     if not r.name:
         if r.value.is_scalar:
             return node_box(r, trace)
@@ -58,15 +70,27 @@ def compact_box(r: Record, trace: Trace, *, brief: bool = False) -> Box:
         lines.append(gradient)
     else:
         static = "" if brief else arguments(r.params)
-        call = f"{SYMBOLS.get(r.op, '')} {clean(r.op)}".strip() if r.named else SYMBOLS.get(r.op)
-        words = shorten(" ".join(filter(None, [call, static])), 30)
+        words = shorten(" ".join(filter(None, [_call(r, given or {}), static])), 30)
         left = Text(words, "muted") if words else gradient.left
         lines.append(Line(left, gradient.right or (gradient.left if words else None)))
     if not r.value.is_finite and not r.value.is_scalar:
-        counts = ((r.value.nans, "NaN"), (r.value.infs, "Inf"))
-        words = ", ".join(f"{n} {word}" for n, word in counts if n)
+        words = ", ".join(odd_words(r.value))
         lines.append(Line(Text(f"{words} of {r.value.size}", "warn")))
     return _finished(r, lines, trace, 110)
+
+
+def _call(r: Record, given: Mapping[int, Record]) -> str:
+    """The operation where the name does not say it, with the numbers that it is given."""
+    assert r.op is not None
+    sign = SYMBOLS.get(r.op)
+    numbers = {slot: number(only(constant.value)) for slot, constant in given.items()}
+    if sign and len(numbers) == 1 and len(r.arguments) <= len(_BOTH):
+        ((slot, words),) = numbers.items()
+        return f"{words} {sign}" if slot == 0 and r.op not in COMMUTATIVE else f"{sign} {words}"
+    call = f"{sign or ''} {clean(r.op)}".strip() if r.named else sign or ""
+    names = dict(enumerate(r.arguments))
+    told = ", ".join(f"{clean(names.get(slot, '…'))}={words}" for slot, words in numbers.items())
+    return f"{call} {told}".strip()
 
 
 def _finished(r: Record, lines: list[Line], trace: Trace, at_least: int) -> Box:
@@ -113,7 +137,7 @@ def _gradient_line(r: Record, trace: Trace) -> Line:
 def gradient_cell(gradient: Summary) -> Text:
     """The norm of a gradient on its colour, with a word where it is very small or large."""
     if not gradient.is_finite:
-        words = "NaN" if gradient.nans else "Inf"
+        words = odd_words(gradient)[0].partition(" ")[2]
         return Text(words if gradient.size == 1 else f"{words} in gradient", "plain", -1)
     words, step = norm_words(gradient.norm), heat_step(gradient.norm)
     return Text(words, "plain", step)
@@ -192,7 +216,7 @@ def _operand(e: Edge, r: Record) -> str:
     if r.op in COMMUTATIVE or count == 1:
         return ""
     if r.op in SYMBOLS and e.slot < 2:
-        return ("left", "right")[e.slot]
+        return _BOTH[e.slot]
     return _ORDINALS[e.slot] if e.slot < len(_ORDINALS) else f"{e.slot + 1}th"
 
 

@@ -7,9 +7,9 @@ from itertools import islice
 
 from tinygrad_nn.viz.picture.scene import Box
 from tinygrad_nn.viz.trace.model import Record, Role, Summary, Trace
-from tinygrad_nn.viz.trace.words import array_line, few, only
+from tinygrad_nn.viz.trace.words import array_line, few, node_words, only, pass_title
 from tinygrad_nn.viz.view.model import View
-from tinygrad_nn.viz.wording import clean, number, shape_text, shorten
+from tinygrad_nn.viz.wording import VANISHING, clean, number, shape_text, shorten
 
 __all__ = ["alarms", "in_words", "notes", "title"]
 
@@ -20,9 +20,14 @@ def _root(trace: Trace) -> str:
 
 def title(view: View) -> str:
     """One line: what it is, and how much was folded."""
-    count, shown = sum(len(part.nodes) for part in view.parts), len(view.parts)
-    folded = f": {count:,} nodes in {shown} boxes" if shown < count else ""
-    return f"Graph of {_root(view.trace)}{folded}"
+    trace, shown = view.trace, len(view.parts)
+    keys = [key for part in view.parts for key in part.nodes]
+    words = node_words([trace.records[key] for key in keys])
+    folded = f": {words} in {shown} boxes" if shown < len(keys) else ""
+    failure = trace.failure
+    if failure is not None and failure.phase == "forward":
+        return f"{pass_title(trace)}{folded}"
+    return f"Graph of {_root(trace)}{folded}"
 
 
 def in_words(view: View, boxes: Sequence[Box]) -> str:
@@ -111,14 +116,34 @@ def notes(view: View, boxes: Sequence[Box], *, back: bool) -> Iterator[str]:
         if any(e.contribution is not None for e in trace.edges):
             note += "; “adds” is local × the result's gradient, this arrow's share of the input's"
         yield note + "."
+    yield from _sizes(trace)
     yield from _missing(trace)
 
 
+def _sizes(trace: Trace) -> Iterator[str]:
+    """Which gradients of what is learned are nearly 0."""
+    known = [(r, r.gradient.norm) for r in trace.records if r.op is None and r.gradient is not None]
+    small = [shorten(clean(r.name)) for r, norm in known if 0 < norm < VANISHING]
+    if small:
+        names = ", ".join(small[:3]) + (f" and {len(small) - 3} more" if len(small) > 3 else "")
+        yield (
+            f"Vanishing: the gradient of {names} is below {number(VANISHING)}; "
+            "tinygrad_nn.train.diagnose says what of a network makes it so."
+        )
+
+
 def _missing(trace: Trace) -> Iterator[str]:
+    if not trace.observed and any(r.gradient is not None for r in trace.records):
+        yield (
+            "Gradients are those that earlier backward passes left, of whatever result: "
+            "draw(…, backward=True) shows those of a pass of its own."
+        )
+    if why := next((r.missing for r in trace.records if r.missing.startswith("no backward ")), ""):
+        yield f"{why[0].upper()}{clean(why[1:])}."
     if any(r.missing == "not yet run backward" for r in trace.records):
         yield "Not yet run backward: call .backward(), or draw(…, backward=True) for gradients."
     elif any(r.missing == "gradient not kept" for r in trace.records):
-        yield "Tensors keep gradients of leaves only; draw(…, backward=True) shows all."
+        yield "Tensors keep gradients of leaves only."
     changed = (shorten(clean(r.name)) for r in trace.records if r.changed)
     if first := list(islice(changed, 4)):
         names = ", ".join(first[:3]) + (" …" if len(first) > 3 else "")

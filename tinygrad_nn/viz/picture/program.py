@@ -57,12 +57,13 @@ def checked_timeout(seconds: Any, asks: str = "draw") -> float:
 
 
 def picture(dot: str, format: str, timeout: float) -> bytes:
-    """Finished "png", "pdf" or "svg" of a DOT text.
+    """Finished "png", "pdf" or "svg" of a DOT text whose nodes all have their places.
 
     Raises:
         DrawingError: `dot` is missing, failed or took longer than `timeout` seconds.
     """
-    found = _run(dot, format, timeout, *(["-Gdpi=144"] if format == "png" else []))
+    fine = ["-Gdpi=144"] if format == "png" else []
+    found = _run(dot, format, timeout, "-Kneato", "-n2", *fine)
     begins, ends = _WHOLE[format]
     if not found.startswith(begins) or ends not in found[-_NEAR_END:]:
         raise DrawingError(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tinygrad_nn.viz.picture.scene import Arrow, Box, Line, Scene, Text, boxed
-from tinygrad_nn.viz.wording import clean, shorten
+from tinygrad_nn.viz.wording import clean, counted, shorten
 
 __all__ = ["with_references"]
 
@@ -28,18 +28,18 @@ _LONGEST = 28
 def with_references(scene: Scene) -> Scene:
     """The same, with the longest lines replaced by boxes with names if there are too many bends.
 
-    The line from a box to the first that uses it always stays, so that nothing hangs in the air.
+    So are those that bring parameters of another module. The line from a box to the first that
+    uses it always stays, so that nothing hangs in the air.
     """
     spans = _spans(scene)
     bends = sum(max(0, span - 1) for span in spans)
     allowed = max(_FINE, _FOR_EACH * len(scene.all_boxes))
-    if bends <= allowed:
-        return scene
-    longest = max(spans)
+    longest = max(spans, default=0)
     while bends > allowed and longest > _SHORTEST:
         bends -= sum(span - 1 for span in spans if span == longest)
         longest -= 1
-    far = [span > longest for span in spans]
+    far = [arrow.is_drawn and (arrow.shared or span > longest)
+           for arrow, span in zip(scene.arrows, spans, strict=True)]  # fmt: skip
     return _replaced(scene, far, longest) if any(far) else scene
 
 
@@ -94,14 +94,15 @@ def _replaced(scene: Scene, far: Sequence[bool], longest: int) -> Scene:
             if arrow.label is not None:
                 homes.pop(arrow.label.key, None)
             arrows.append(replace(arrow, label=None, reference=key, is_drawn=arrow is named[0]))
-    count = sum(far)
+    count = sum(is_far and not arrow.shared
+                for arrow, is_far in zip(scene.arrows, far, strict=True))  # fmt: skip
     note = (
-        f"{count} lines past more than {longest} rows are not drawn: dashed boxes name what comes "
-        "from there."
+        f"{counted(count, 'line')} past more than {longest} rows {'is' if count == 1 else 'are'} "
+        "not drawn: dashed boxes name what comes from there."
     )
     return replace(
         scene, arrows=tuple(arrows), references=tuple(references), homes=homes,
-        notes=(*scene.notes, note),
+        notes=(*scene.notes, note) if count else scene.notes,
     )  # fmt: skip
 
 

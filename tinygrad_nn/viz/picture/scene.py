@@ -186,6 +186,7 @@ class Arrow:
         says: Whether its label has figures of its own.
         reference: Key of a box that stands for the source, which is far away.
         is_drawn: Whether it has a line; one line from a reference may be that of several.
+        shared: Whether it brings parameters that belong elsewhere: a name says that better.
     """
 
     source: str
@@ -197,6 +198,7 @@ class Arrow:
     says: bool = False
     reference: str | None = None
     is_drawn: bool = True
+    shared: bool = False
 
 
 @dataclass(frozen=True)

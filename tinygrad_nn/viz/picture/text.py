@@ -6,9 +6,9 @@ A tree of the nodes, or an outline of the modules; long ones are cut, and say so
 from __future__ import annotations
 
 from tinygrad_nn.viz.picture import notes
-from tinygrad_nn.viz.picture.modules import within
+from tinygrad_nn.viz.picture.modules import shown_rows, tag, within
 from tinygrad_nn.viz.trace.model import Edge, Record, Role, Summary, Trace
-from tinygrad_nn.viz.trace.words import array_line, few, only
+from tinygrad_nn.viz.trace.words import array_line, few, node_words, only
 from tinygrad_nn.viz.view.model import Part, View
 from tinygrad_nn.viz.wording import (
     arguments,
@@ -126,7 +126,7 @@ def _cells(r: Record, edge: Edge | None) -> list[str]:
 
 def _gradient(r: Record) -> str:
     if r.gradient is None:
-        return r.missing
+        return r.missing.partition(": ")[0]
     if r.gradient.is_scalar:
         return f"grad {signed(only(r.gradient))}"
     norm = "" if few(r.gradient) else f"  ‖∇‖ {_norm(r.gradient)}"
@@ -176,22 +176,27 @@ def _part_lines(part: Part, records: dict[int, Record], pad: str) -> list[list[s
                  _gradient(r) if r.name else array_line(r.value)]]  # fmt: skip
     inner = [records[key] for key in part.nodes]
     learned = sum(r.value.size for r in inner if r.role is Role.PARAMETER)
-    counts = [counted(len(inner), "node")]
+    counts = [node_words(inner)]
     if learned:
         counts.insert(0, counted(learned, "param"))
     words = [shorten(clean(part.title), 40), shorten(clean(part.about), 60)]
     title = "  ".join(filter(None, words))
     lines = [[f"{pad}{title or part.kind}", "", ", ".join(counts) + _range(part)]]
-    for key in part.parameters:
+    shown, others = shown_rows(part)
+    for key in shown:
         r = records[key]
         name = shorten(within(clean(r.name), clean(part.title)))
         shape = number(only(r.value)) if r.value.is_scalar else times(r.value.shape)
-        norm = f"‖∇‖ {_norm(r.gradient)}" if r.gradient is not None else r.missing
+        norm = _gradient(r) if r.gradient is None else f"‖∇‖ {_norm(r.gradient)}"
         lines.append([f"{pad}  {name}", shape, norm])
+    if others:
+        lines.append([f"{pad}  … {len(others)} more"])
     return lines
 
 
 def _range(part: Part) -> str:
     if not part.copies or not any(part.copies):
         return ""
-    return f", ‖∇‖ {number(min(part.copies))} … {number(max(part.copies))}"
+    words = f", ‖∇‖ {number(min(part.copies))} … {number(max(part.copies))} {tag(part.copies)}"
+    zeros = part.copies.count(0.0)
+    return words.rstrip() + (f", no gradient in {zeros}" if zeros else "")

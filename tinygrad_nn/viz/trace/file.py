@@ -11,7 +11,8 @@ trace gives the same text, without dates. Entries that are absent are null, "", 
                 "value", "gradient", "missing", "left_out", "changed"}],
      "steps": [{"from", "to", "slot", "local", "adds", "sum", "rule"}],
      "uses": as "steps", of uses that no backward pass came to and of which more is known,
-     "jacobians": [{"from", "slot", "entries": [[row, column, derivative]]}]}
+     "jacobians": [{"from", "slot", "entries": [[row, column, derivative]]}],
+     "unused": [name of a parameter that the root was not computed from]}
 
 `op`, `line`, `rule` and `scope` are places in the lists of these. A figure is a bare number (a
 Python float), or {"shape", "dtype", "mean", "deviation", "low", "high", "norm", "nans", "infs",

@@ -57,6 +57,8 @@ class Sources:
         entered: Positions of those to keep though nothing was made in them.
         failure: Where the pass broke; `at` is still to be filled in.
         broken: The node that it broke at.
+        operands: What the operation that failed was called with.
+        left: Whether gradients of earlier passes are shown where there is no pass.
     """
 
     names: dict[Node, str] = field(default_factory=dict)
@@ -71,6 +73,8 @@ class Sources:
     entered: Sequence[int] = ()
     failure: Failure | None = None
     broken: Node | None = None
+    operands: Sequence[Node] = ()
+    left: bool = False
 
 
 def model_names(model: Any) -> dict[Node, str]:

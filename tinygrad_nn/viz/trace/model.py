@@ -193,6 +193,7 @@ class Failure:
         op: Operation that failed; empty if none did.
         line: `file:line` of the user's code; empty if unknown.
         at: Key of the last record that is whole, or None.
+        operands: Keys of what the operation that failed was called with.
     """
 
     phase: str
@@ -200,6 +201,7 @@ class Failure:
     op: str = ""
     line: str = ""
     at: int | None = None
+    operands: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -217,6 +219,7 @@ class Trace:
         scopes: Module calls, in the order in which they began.
         jacobians: Of small tensor operations.
         failure: Where the pass broke, or None.
+        unused: Names of the model's parameters that the root was not computed from.
     """
 
     records: tuple[Record, ...]
@@ -227,6 +230,7 @@ class Trace:
     scopes: tuple[Scope, ...] = ()
     jacobians: tuple[Jacobian, ...] = ()
     failure: Failure | None = None
+    unused: tuple[str, ...] = ()
 
     @property
     def root(self) -> Record:
@@ -250,8 +254,14 @@ class Trace:
         )
         steps = sum(edge.step is not None for edge in self.edges)
         nodes = f"{self.kept} of {self.total}" if self.kept < self.total else str(self.kept)
-        broke = "" if self.failure is None else f", broke in {self.failure.phase}"
-        return f"<{type(self).__name__} of {name!r}: {nodes} nodes, {steps} backward steps{broke}>"
+        failure, of = self.failure, f"of {name!r}"
+        broke = "" if failure is None else f", broke in its {failure.phase} pass"
+        if failure is not None and failure.phase == "freed":
+            broke = ", whose graph was freed"
+        if failure is not None and failure.phase == "forward":
+            of, broke = "that broke" + (f" in {failure.op}" if failure.op else ""), ""
+        counts = f"{nodes} node{'s' * (self.total != 1)}, {steps} backward step{'s' * (steps != 1)}"
+        return f"<{type(self).__name__} {of}: {counts}{broke}>"
 
     def uses(self) -> dict[int, list[Edge]]:
         """For each result its edges, in the order of the operation's inputs."""

@@ -36,7 +36,8 @@ _LARGEST = 2**1023
 _AXES = 64
 
 _TOP = frozenset(
-    "format v root total observed failure lines rules ops scopes nodes steps uses jacobians".split()
+    "format v root total observed failure lines rules ops scopes nodes steps uses jacobians "
+    "unused".split()
 )
 _NODE = frozenset(
     "name named role op params inputs scope line value gradient missing left_out changed".split()
@@ -118,6 +119,7 @@ class _Reader:
             scopes=tuple(self.scopes),
             jacobians=tuple(self._each("jacobians", self._jacobian)),
             failure=self._failure(self.found.get("failure")),
+            unused=tuple(self._each("unused", _text)),
         )
 
     def _node(self, x: Any) -> None:

@@ -74,13 +74,13 @@ def record(
         )
     if limit is not None and limit < 1:
         raise OptionError(f"{asks}: got limit={limit}, expected at least 1")
-    sources = Sources(names=model_names(model))
+    sources = Sources(names=model_names(model), left=True)
     order = below([root], sources)
     if freed := next((n for n in order if is_freed(n)), None):
         raise FreedGraphError(
             f"{asks}: nothing is left below the {freed_words(freed)}; call {asks} before it, "
-            "or that backward with retain_graph=True; draw(x, backward=True) shows gradients "
-            "without either"
+            "or that backward with retain_graph=True"
+            + ("; draw(x, backward=True) shows gradients without either" * (asks == "draw"))
         )
     if backward:
         if why := no_backward(root):
@@ -111,17 +111,25 @@ def write(
         order: What `below` gives, if that was asked already.
     """
     order = order or below(roots, sources)
-    total = len(order)
+    total, unused = len(order), _unused(sources, order)
     if limit is not None and limit < total:
         kept = nearest(roots, sources, limit)
         order = below(roots, sources, kept)
     else:
         order = as_made(roots, order, sources)
     writer = _Writer(roots[-1], order, sources, total)
-    trace = writer.trace()
+    trace = replace(writer.trace(), unused=unused)
     if keys is not None:
         keys.update(writer.keys)
     return trace
+
+
+def _unused(sources: Sources, order: Sequence[Node]) -> tuple[str, ...]:
+    if sources.failure is not None:
+        return ()
+    used = set(order)
+    learned = (n for n in sources.names if isinstance(n, Parameter) and n not in used)
+    return tuple(sources.names[node][:_LONGEST_NAME] for node in learned)
 
 
 class _Writer:
@@ -141,7 +149,7 @@ class _Writer:
         self.names = {node: node.name or sources.names.get(node) for node in order}
         self.taken = set(self.names.values())
         self.stored: dict[Node, Any] = {}
-        if self.steps is None:
+        if self.steps is None and sources.left:
             found = ((node, node._grad) for node in order)
             self.stored = {n: payload_of(g) for n, g in found if g is not None}
         self.values, self.changed = self._written()
@@ -155,7 +163,8 @@ class _Writer:
         failure = self.sources.failure
         if failure is not None:
             at = self.keys.get(self.sources.broken) if self.sources.broken is not None else None
-            failure = replace(failure, at=at)
+            operands = tuple(self.keys[n] for n in self.sources.operands if n in self.keys)
+            failure = replace(failure, at=at, operands=operands)
         return Trace(
             tuple(self.records), tuple(self.edges), self.total, len(self.order),
             self.steps is not None, self.scopes, tuple(self.jacobians), failure,

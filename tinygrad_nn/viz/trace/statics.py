@@ -13,6 +13,9 @@ from tinygrad_nn.viz.wording import times
 __all__ = ["static_texts"]
 
 _LONGEST = 200
+_USUAL = {"size": 0, "stride": 1, "padding": 0, "dilation": 1}
+_FOLLOWS = ("number",)
+"""What the sizes of operands say already."""
 _MOST = 8
 """Elements of an array or a sequence that are written down."""
 
@@ -21,10 +24,27 @@ def static_texts(fact: Fact) -> tuple[tuple[str, str], ...]:
     """Name and value of each static argument that is not what it is by default."""
     known = fact.op.defaults or {}
     return tuple(
-        (name, _index(value) if name == "key" else _text(value)[:_LONGEST])
+        (key, _index(held) if key == "key" else _text(held)[:_LONGEST])
         for name, value in (fact.params or {}).items()
         if name not in known or not _same(value, known[name])
+        for key, held in _by_axis(name, value)
     )
+
+
+def _by_axis(name: str, value: Any) -> list[tuple[str, Any]]:
+    """Of what is told for each axis of an image one number where the axes are alike: `size=2`."""
+    if isinstance(value, tuple) and value and all(hasattr(v, "_fields") for v in value):
+        told = [(key, tuple(getattr(v, key) for v in value)) for key in value[0]._fields]
+        # By default a window begins where the one before it ends.
+        return [pair for key, held in told if key not in _FOLLOWS
+                for pair in _by_axis(key, held) or [(key, 1)][: key == "stride"]]  # fmt: skip
+    if name in _USUAL and (leaves := _leaves(value)) and len(set(leaves)) == 1:
+        return [] if leaves[0] == _USUAL[name] else [(name, leaves[0])]
+    return [(name, value)]
+
+
+def _leaves(value: Any) -> list[Any]:
+    return [x for v in value for x in _leaves(v)] if isinstance(value, tuple) else [value]
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tinygrad_nn.viz.trace.model import Summary
-from tinygrad_nn.viz.wording import number
+import math
+from collections.abc import Sequence
 
-__all__ = ["SMALL", "array_line", "few", "only"]
+from tinygrad_nn.viz.trace.model import Record, Summary, Trace
+from tinygrad_nn.viz.wording import clean, counted, number, shorten
+
+__all__ = ["SMALL", "array_line", "few", "node_words", "odd_words", "only", "pass_title"]
 
 SMALL = 4
 """Arrays up to this many elements are shown in full."""
@@ -21,15 +24,47 @@ def few(summary: Summary) -> bool:
     return summary.elements is not None and summary.size <= SMALL
 
 
+def node_words(records: Sequence[Record]) -> str:
+    """How many there are: `3,001 nodes and 1,500 constants`.
+
+    An operation's constants are recorded once for each use, and are no nodes of the graph.
+    """
+    nodes = sum(bool(r.name) for r in records)
+    words = [counted(nodes, "node")] if nodes or not records else []
+    if constants := len(records) - nodes:
+        words.append(counted(constants, "constant"))
+    return " and ".join(words)
+
+
+def odd_words(summary: Summary) -> list[str]:
+    """How many elements are NaN and infinite, each with its word: `2 NaN`, `−Inf`.
+
+    Of a trace's figures only those with all elements tell the sign of an infinity.
+    """
+    found = [f"{summary.nans} NaN"] if summary.nans else []
+    if summary.elements is None or not summary.infs:
+        return found + ([f"{summary.infs} ±Inf"] if summary.infs else [])
+    for sign, word in ((math.inf, "Inf"), (-math.inf, "−Inf")):
+        count = summary.elements.count(sign)
+        found += [f"{count} {word}"] if count else []
+    return found
+
+
+def pass_title(trace: Trace) -> str:
+    """What a page about a pass is called."""
+    failure = trace.failure
+    if failure is not None and failure.phase == "forward":
+        return "A pass that broke" + (f" in {shorten(clean(failure.op))}" if failure.op else "")
+    return f"Backward pass of {shorten(clean(trace.root.name)) or 'a constant'}"
+
+
 def array_line(summary: Summary) -> str:
     """A small array in full; of a larger one the mean, deviation and range."""
     if summary.elements is not None and summary.size <= SMALL:
         return _nested(list(summary.elements), summary.shape)
     if not summary.size:
         return "empty"
-    odd = [
-        f"{count} {word}" for word, count in (("NaN", summary.nans), ("Inf", summary.infs)) if count
-    ]
+    odd = odd_words(summary)
     if summary.low == summary.high and summary.is_finite:
         return f"all {number(summary.low)}"
     if summary.nans + summary.infs < summary.size:

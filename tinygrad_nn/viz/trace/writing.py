@@ -59,6 +59,8 @@ def to_json(trace: Trace) -> dict[str, Any]:
     }  # fmt: skip
     if unstepped:
         found["uses"] = unstepped
+    if trace.unused:
+        found["unused"] = list(trace.unused)
     return found
 
 
@@ -131,6 +133,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
     return {
         "phase": failure.phase, "message": failure.message, "op": failure.op,
         "line": failure.line, "at": failure.at,
+        **({"operands": list(failure.operands)} if failure.operands else {}),
     }  # fmt: skip
 
 

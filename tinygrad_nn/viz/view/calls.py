@@ -181,7 +181,9 @@ def _module_path(name: str) -> str:
     return ".".join(steps[:-1]) if all(steps) else ""
 
 
-def _spread(wiring: Wiring, found: list[ModuleCall], home: list[int], owned: dict[int, int]) -> None:
+def _spread(
+    wiring: Wiring, found: list[ModuleCall], home: list[int], owned: dict[int, int]
+) -> None:
     """Operations join the module of a parameter they use, else the one that they come from."""
     count = len(home)
     onward = [False] * count

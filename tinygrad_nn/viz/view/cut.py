@@ -70,7 +70,8 @@ class Costs:
         for r in tree.wiring.trace.records:
             made = level == "scalar" and r.op is not None
             folds = level != "scalar" and not plumbing and r.op in PLUMBING
-            folds |= level == "module" and r.key in tree.folding
+            folding = level == "module" or (level == "op" and r.op is None)
+            folds |= folding and r.key in tree.folding
             free = r.key in hidden or (folds and not all)
             self.free.append(free)
             of.append(0 if free else 1 + made + (r.left_out > 0))

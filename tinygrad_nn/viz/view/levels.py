@@ -13,6 +13,7 @@ from tinygrad_nn.viz.choices import LEVELS, checked_choice
 from tinygrad_nn.viz.notation.traits import PLUMBING
 from tinygrad_nn.viz.trace.model import Role, Trace
 from tinygrad_nn.viz.trace.unswept import unswept
+from tinygrad_nn.viz.trace.words import node_words
 from tinygrad_nn.viz.view.clusters import framed
 from tinygrad_nn.viz.view.cut import COMFORT, Costs, Opened, cut
 from tinygrad_nn.viz.view.groups import tree_of
@@ -206,8 +207,9 @@ def _links(
         one, other, uses = parts[a], parts[b], pairs[a, b]
         nodes = one.kind == other.kind == "node"
         label = _flow(trace, wiring, uses, one) if level == "module" or not nodes else ""
+        shared = one.kind != "node" and all(wiring.learned[trace.edges[k].source] for k in uses)
         for some in [(k,) for k in uses] if nodes else [tuple(uses)]:
-            found.append(Link(one.key, other.key, some, label))
+            found.append(Link(one.key, other.key, some, label, shared))
     return tuple(found)
 
 
@@ -230,7 +232,8 @@ def _spine(parts: Sequence[Part], links: Sequence[Link], trace: Trace) -> tuple[
     before: list[int | None] = [None] * len(parts)
     into: dict[int, list[int]] = {}
     for link in links:
-        into.setdefault(at[link.target], []).append(at[link.source])
+        if not link.shared:
+            into.setdefault(at[link.target], []).append(at[link.source])
     for i, p in enumerate(parts):
         for j in into.get(i, ()):
             way = (best[j][0] + 1, best[j][1] + len(p.nodes))
@@ -252,10 +255,11 @@ def _notes(
     tree: Tree, parts: Sequence[Part], missed: tuple[int, int], auto: bool, level: str,
     budget: int, plumbing: bool, hidden: set[int],
 ) -> Iterator[str]:  # fmt: skip
-    count = sum(len(p.nodes) for p in parts)
+    records = tree.wiring.trace.records
     closed = [p for p in parts if p.kind != "node"]
     if closed:
-        yield f"{count} nodes in {counted(len(parts), 'box')}: {_folded_words(closed)}."
+        words = node_words([records[key] for p in parts for key in p.nodes])
+        yield f"{words} in {counted(len(parts), 'box')}: {_folded_words(closed)}."
     boxes, links = missed
     if boxes:
         yield (
@@ -268,7 +272,6 @@ def _notes(
             f"{'it' if links == 1 else 'them'} is used all over, by more lines than can be told "
             f"apart{'; a level= of your choice opens more' if auto else ''}."
         )
-    records = tree.wiring.trace.records
     if level != "scalar" and not plumbing:
         inner = [k for p in parts if p.kind == "node" for k in p.nodes[1:]]
         names = [records[k].op or "" for k in inner if records[k].op in PLUMBING]

@@ -50,7 +50,8 @@ class Part:
         kind: "node" (one record), "module", "repeat", "chain" or "rest".
         title, about: First line: name, and kind in words.
         nodes: Keys of all records in it, each in exactly one part of a view.
-        parameters: Keys of those that get a row of their own.
+        parameters: Keys of those that get a row of their own: parameters, and in what is no
+            module the leaves that the user gave names.
         copies: Of a "repeat": the largest gradient norm in each of the equal groups.
         cluster: Key of the innermost cluster around it, or None.
     """
@@ -73,12 +74,15 @@ class Link:
         source, target: Keys of the parts.
         edges: Positions in `trace.edges` of the uses that it stands for.
         label: What flows: the shape, where parts are groups.
+        shared: Whether all that flows are parameters of another part, such as of the first call
+            of the same module.
     """
 
     source: str
     target: str
     edges: tuple[int, ...]
     label: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

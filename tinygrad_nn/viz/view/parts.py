@@ -113,10 +113,12 @@ class _Folder:
                 self.fold(i, next(iter(draft.inputs)))
 
     def numbers(self) -> None:
-        """Fold single constant numbers into the operation that uses them."""
+        """Fold single constant numbers without names into the operation that uses them."""
         for i in self.order():
             main = self.at(i).main
             if main is None or self.records[main].role is not Role.CONSTANT:
+                continue
+            if self.records[main].named:
                 continue
             if self.records[main].value.size < 2 and len(self.at(i).users) == 1:
                 self.fold(i, next(iter(self.at(i).users)))
@@ -155,7 +157,7 @@ class _Folder:
 def folded(tree: Tree, found: list[Draft | None], level: str, *, plumbing: bool) -> list[Draft]:
     """The parts that are left once small ones are folded into neighbours, in order."""
     folder = _Folder(tree, found)
-    if level == "module":
+    if level != "scalar":
         folder.numbers()
     if level != "scalar" and not plumbing:
         folder.plumbing()
@@ -191,12 +193,17 @@ def part(tree: Tree, draft: Draft, cluster: str | None) -> Part:
     g = tree.groups[draft.group]
     about = " → ".join([*filter(None, [g.about]), *draft.after])
     nodes = tuple(w.sorted(draft.nodes))
-    own = tuple(k for k in nodes if w.learned[k])
     copies = _copies(tree, draft.group) if g.kind == "repeat" else ()
-    shared = g.kind == "repeat" and not _copied(tree, draft.group)
-    rows = own if g.kind == "module" or shared else ()
+    rows = tuple(k for k in nodes if w.learned[k])
+    if g.kind == "repeat" and tree.inner[draft.group] and _copied(tree, draft.group):
+        # Its title says which modules they are, and its strip how large their gradients.
+        rows = ()
+    if g.kind != "module":
+        # A user looks for the names that he gave.
+        named = (k for k in nodes if w.leaf[k] and w.trace.records[k].named)
+        rows = tuple(w.sorted({*rows, *(k for k in named if not w.learned[k])}))
     if g.kind == "graph":
-        return Part(g.key, "rest", "graph", counted(len(nodes), "node"), nodes)
+        return Part(g.key, "rest", "graph", counted(len(nodes), "node"), nodes, rows)
     return Part(g.key, g.kind, g.title, about, nodes, rows, copies, cluster)
 
 

@@ -84,7 +84,8 @@ class Tree:
         found = set()
         for r in w.trace.records:
             if r.role is Role.CONSTANT and r.value.size < 2 and len(w.users[r.key]) == 1:
-                found.add(r.key)
+                if not r.named:
+                    found.add(r.key)
             elif r.op is not None and r.key != root and self.in_module[self.group_of[r.key]]:
                 if len({s for s in w.slots[r.key] if not w.leaf[s]}) == 1:
                     found.add(r.key)

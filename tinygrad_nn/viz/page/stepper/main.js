@@ -24,7 +24,7 @@ function firstState(model) {
 /** Title, and what the page holds. @param {Model} model */
 function showTitle(model) {
   const root = model.nodes[model.root];
-  const title = model.options.title ? [shortText(cleanText(model.options.title), 80)] : ["Backward pass of ", nameOf(root)];
+  const title = model.options.title ? [shortText(cleanText(model.options.title), 80)] : model.failure?.phase === "forward" ? [`A pass that broke${model.failure.op ? ` in ${shortText(cleanText(model.failure.op), 24)}` : ""}`] : ["Backward pass of ", nameOf(root)];
   byId("title").append(...title);
   const parts = [`${model.total} node${model.total === 1 ? "" : "s"}`, `${model.uses.length} use${model.uses.length === 1 ? "" : "s"}`];
   const modules = model.groups.filter((g) => g.kind === "module").length;

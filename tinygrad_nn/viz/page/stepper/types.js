@@ -1,11 +1,11 @@
 // @ts-check
 // Shapes of the data that the files of this page share, and a map of those files. Nothing runs here.
 //
-// The files are joined into one function, in the order of their names and main.js last: every one
-// sees the functions of all others, none imports, and no two may have a name in common.
+// The files are joined into one function, after those of ../shared, in the order of their names and
+// main.js last: every one sees the functions of all others, none imports, and no two may have a name
+// in common.
 //
 //   the pass     trace.js: JSON to Model, and what is known after a step
-//                words.js: numbers, arrays and names as text, as wording.py and measure.py have them
 //                find.js, alarms.js: what is looked for, and what is wrong
 //   the state    store.js: PageState and its hearers; hash.js: the same in the address
 //   the graph    graph.js: makeGraph; graph_cut.js: parts of the open groups; graph_plans.js: what
@@ -16,27 +16,7 @@
 //   the panel    panel.js: makePanel; backward.js: one step; maps.js, explode.js: arrays, element by
 //                element; predict.js: the reader's turn; terms.js, help.js: what words and keys mean
 //   the page     main.js: all of it together; transport.js: going through the steps; save.js: files
-//                and paper; dom.js: elements
-
-/**
- * An array in a few figures.
- * @typedef {object} Summary
- * @property {number[]} shape
- * @property {string} dtype
- * @property {number} size  number of elements
- * @property {number} mean
- * @property {number} deviation
- * @property {number} low
- * @property {number} high
- * @property {number} norm
- * @property {number} nans
- * @property {number} infs
- * @property {number} zeros
- * @property {number[] | null} elements  all of them in row-major order, if there are few
- * @property {{rows: number, columns: number, limit: number, cells: string} | null} picture
- */
-
-/** @typedef {number | Summary} Figure */
+//                and paper
 
 /**
  * @typedef {object} TraceNode
@@ -144,7 +124,7 @@
  * @property {number | null} selected
  * @property {boolean} follow
  * @property {"edge" | "node" | "module"} granularity
- * @property {"auto" | "light" | "dark"} theme
+ * @property {Theme} theme
  * @property {boolean} predict  the reader works out each product: see isHidden of panel.js
  * @property {number} revealed  step whose product was found or shown, or -1
  */

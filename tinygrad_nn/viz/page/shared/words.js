@@ -66,9 +66,7 @@ function figureText(f) {
   if (typeof f === "number") return numberText(f);
   if (f.elements && f.size <= 4) return nestedText(f.elements, f.shape);
   if (!f.size) return "empty";
-  const odd = [];
-  if (f.nans) odd.push(`${f.nans} NaN`);
-  if (f.infs) odd.push(`${f.infs} Inf`);
+  const odd = oddCounts(f);
   if (!odd.length && f.low === f.high) return `all ${numberText(f.low)}`;
   if (f.nans + f.infs < f.size) {
     odd.push(
@@ -107,16 +105,25 @@ function isFiniteFigure(f) {
 /** @param {Figure} f @returns {string} what is not finite in it, in words; empty if all is */
 function oddText(f) {
   if (typeof f === "number") return Number.isFinite(f) ? "" : numberText(f);
-  const parts = [];
-  if (f.nans) parts.push(`${f.nans} NaN`);
-  if (f.infs) parts.push(`${f.infs} Inf`);
-  return parts.join(", ");
+  return oddCounts(f).join(", ");
 }
 
-/** @param {number} norm @returns {string} `vanishing`, `exploding`, or empty; what is not finite has a word already */
+/** @param {Exclude<Figure, number>} f @returns {string[]} how many elements are NaN and infinite */
+function oddCounts(f) {
+  const parts = f.nans ? [`${f.nans} NaN`] : [];
+  if (!f.infs) return parts;
+  if (!f.elements) return [...parts, `${f.infs} ±Inf`];
+  for (const [sign, word] of /** @type {[number, string][]} */ ([[Infinity, "Inf"], [-Infinity, "−Inf"]])) {
+    const count = f.elements.filter((x) => x === sign).length;
+    if (count) parts.push(`${count} ${word}`);
+  }
+  return parts;
+}
+
+/** @param {number} norm @returns {string} `no gradient`, `vanishing`, `exploding`, or empty; what is not finite has a word already */
 function normWord(norm) {
   if (!Number.isFinite(norm)) return "";
-  return norm < 1e-6 ? "vanishing" : norm > 1e2 ? "exploding" : "";
+  return norm === 0 ? "no gradient" : norm < 1e-6 ? "vanishing" : norm > 1e2 ? "exploding" : "";
 }
 
 /**
@@ -135,18 +142,27 @@ function cleanText(text) {
   });
 }
 
-/** @param {string} text @param {number} [limit] @returns {string} cut to the limit, the last character … */
+/**
+ * Cut to the limit: a sentence at its end, a name, which has no spaces, in its middle; of a dotted
+ * path the last names stay whole if they fit.
+ * @param {string} text @param {number} [limit] @returns {string}
+ */
 function shortText(text, limit = 24) {
   // By code points, and never through the whole of a very long text.
   const letters = Array.from(text.slice(0, 2 * limit + 2));
-  return letters.length <= limit && text.length <= 2 * limit + 2
-    ? text
-    : letters.slice(0, limit - 1).join("") + "…";
+  if (letters.length <= limit && text.length <= 2 * limit + 2) return text;
+  const room = limit - 1;
+  if (text.includes(" ")) return letters.slice(0, room).join("") + "…";
+  const ends = Array.from(text.slice(-2 * limit - 2)).slice(-limit);
+  const dot = ends.indexOf(".");
+  const fits = dot >= 0 && dot < room;
+  const head = fits ? Math.max(0, letters.slice(0, dot + 1).lastIndexOf(".")) : Math.floor(room / 3);
+  return letters.slice(0, head).join("") + "…" + ends.slice((fits ? dot : head) + 1).join("");
 }
 
 /**
  * Name of a node in words, in full: a constant is named by its number.
- * @param {TraceNode} node @returns {string}
+ * @param {{name: string, value: Figure}} node @returns {string}
  */
 function nodeName(node) {
   if (node.name) return cleanText(node.name);
