@@ -19,7 +19,7 @@ from tinygrad_nn.viz.trace.figures import figure
 from tinygrad_nn.viz.trace.words import array_line
 from tinygrad_nn.viz.wording import clean, norm_words, number, shape_text, shorten, signed
 
-STEPPER = Path(tinygrad_nn.__file__).parent / "viz" / "page" / "stepper"
+PAGE = Path(tinygrad_nn.__file__).parent / "viz" / "page"
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs the program node to run the script")
 
@@ -40,8 +40,8 @@ process.stdout.write(JSON.stringify(cases.map(act)));
 
 def in_browser_script(name: str, cases: list[Any]) -> list[Any]:
     """What the page's script makes of the cases."""
-    files = ("words.js", "graph_boxes.js")
-    text = "\n".join((STEPPER / file).read_text("utf-8") for file in files)
+    files = ("shared/words.js", "stepper/graph_boxes.js")
+    text = "\n".join((PAGE / file).read_text("utf-8") for file in files)
     assert NODE is not None
     done = subprocess.run(
         [NODE, "-e", text + RUN],

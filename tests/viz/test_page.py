@@ -223,8 +223,9 @@ def test_a_style_loses_comments_and_spaces_only():
 
 def test_scripts_share_one_scope_without_sharing_a_name():
     """A second function of a name would replace the first one without a word."""
-    folder = resources.files("tinygrad_nn.viz.page").joinpath("stepper")
-    texts = [f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".js")]
+    page = resources.files("tinygrad_nn.viz.page")
+    files = [f for folder in ("shared", "stepper") for f in page.joinpath(folder).iterdir()]
+    texts = [f.read_text("utf-8") for f in files if f.name.endswith(".js")]
     found = Counter(
         name
         for text in texts

@@ -16,7 +16,7 @@ from tinygrad_nn.report.layer_sections import film_section, layer_charts, layers
 from tinygrad_nn.report.markup import element, section, told, words
 from tinygrad_nn.report.still import colour_rules
 from tinygrad_nn.report.verdict import best_epoch, goal_of, kind_of_score, named
-from tinygrad_nn.viz.page.assemble import assemble, source
+from tinygrad_nn.viz.page.assemble import assemble, shared, source
 
 __all__ = ["assembled", "chart_section", "headed", "navigation", "page_of"]
 
@@ -78,7 +78,11 @@ def assembled(
             colour_rules(),
             *styles,
         ],
-        scripts=[_file("vendor", "uPlot.iife.min.js"), _file("report.js")],
+        scripts=[
+            _file("vendor", "uPlot.iife.min.js"),
+            *shared("dom.js", "words.js", "theme.js"),
+            _file("report.js"),
+        ],
         data=data,
     )
 

@@ -66,7 +66,6 @@ function table(chart) {
 
 /** @param {string} name Of a class. */
 function colour(name) {
-  // A colour of `light-dark()` is resolved only where it is used.
   const probe = document.createElement("span");
   probe.className = name;
   document.body.append(probe);
@@ -75,31 +74,14 @@ function colour(name) {
   return found;
 }
 
-/** @param {string} name Of a custom property. */
-function variable(name) {
-  const probe = document.createElement("span");
-  probe.style.color = `var(--${name})`;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
-
 /**
- * Four digits, as the tables print them.
+ * As the tables print it.
  * @param {Entry | undefined} x
  * @param {boolean} share
  */
 function figure(x, share) {
   if (x === null || x === undefined) return "no number";
-  if (share) return `${(100 * x).toFixed(1)} %`;
-  if (x === 0) return "0";
-  const size = Math.abs(x);
-  if (size < 1e-3 || size >= 1e5) {
-    const [mantissa, exponent] = x.toExponential(3).split("e");
-    return `${Number(mantissa)}e${Number(exponent)}`.replaceAll("-", "−");
-  }
-  return String(Number(x.toFixed(Math.max(0, 3 - Math.floor(Math.log10(size)))))).replaceAll("-", "−");
+  return share ? `${(100 * x).toFixed(1)} %` : numberText(x);
 }
 
 /**
@@ -127,8 +109,8 @@ function logTicks(values) {
  * @returns {uPlot.Options}
  */
 function options(chart, log, width) {
-  const muted = variable("muted");
-  const rule = variable("rule");
+  const muted = colourOf("muted");
+  const rule = colourOf("rule");
   /** @type {uPlot.Filter} */
   const filter = log ? (_u, splits) => logTicks(splits) : (_u, splits) => splits;
   const axis = { stroke: muted, grid: { stroke: rule, width: 1, filter }, ticks: { show: false }, font: '12px system-ui, "DejaVu Sans", sans-serif' };
@@ -189,7 +171,7 @@ function mark(chart, u) {
   const { ctx } = u;
   const scale = devicePixelRatio;
   ctx.save();
-  ctx.strokeStyle = variable("step");
+  ctx.strokeStyle = colourOf("step");
   ctx.lineWidth = 2.2 * scale;
   ctx.beginPath();
   ctx.arc(a, b, 6 * scale, 0, 2 * Math.PI);
@@ -258,28 +240,6 @@ function build(chart) {
   plots.push(draw);
 }
 
-// ── Theme ──────────────────────────────────────────────────────────────────────────────
-const THEMES = ["auto", "light", "dark"];
-
-/** @param {string} [value] To be kept. */
-function stored(value) {
-  // A page in a frame without an origin may store nothing.
-  try {
-    if (value !== undefined) localStorage.setItem("tinygrad_nn theme", value);
-    return localStorage.getItem("tinygrad_nn theme");
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string} theme */
-function setTheme(theme) {
-  if (theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-  const button = document.getElementById("theme");
-  if (button) button.textContent = `Theme: ${theme}`;
-}
-
 /** @param {HTMLElement} button */
 function copy(button) {
   const from = document.getElementById(button.dataset.of ?? "");
@@ -299,16 +259,11 @@ function copy(button) {
 }
 
 document.documentElement.classList.add("scripted");
-const before = stored();
-setTheme(before && THEMES.includes(before) ? before : "auto");
+/** @type {Theme} */
+let theme = keptTheme() ?? "auto";
+showTheme(theme);
 charts.forEach(build);
-document.getElementById("theme")?.addEventListener("click", () => {
-  const now = document.documentElement.dataset.theme ?? "auto";
-  const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
-  stored(next);
-  setTheme(next);
-  plots.forEach((draw) => draw());
-});
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plots.forEach((draw) => draw()));
+document.getElementById("theme")?.addEventListener("click", () => showTheme(theme = themeAfter(theme)));
+onTheme(() => plots.forEach((draw) => draw()));
 document.querySelectorAll(".copy").forEach((button) => button instanceof HTMLElement && button.addEventListener("click", () => copy(button)));
 document.documentElement.classList.toggle("reduced", reduced.matches);

@@ -18,7 +18,7 @@ const state = { find: "", which: "differs", by: "", down: true, shown: PAGE, box
 /** @type {Row | null} */
 let picked = null;
 
-if (diff.theme !== "auto") document.documentElement.dataset.theme = diff.theme;
+showTheme(diff.theme);
 
 /** @param {Row} row */
 function fits(row) {

@@ -15,7 +15,7 @@ from tinygrad_nn.viz.diff.figures import Change
 from tinygrad_nn.viz.diff.model import MARKS, Comparison, Pair
 from tinygrad_nn.viz.diff.table import verdict
 from tinygrad_nn.viz.diff.words import change_words, figure_words, label
-from tinygrad_nn.viz.page.assemble import assemble, source
+from tinygrad_nn.viz.page.assemble import assemble, shared, source
 from tinygrad_nn.viz.page.inline import inline
 from tinygrad_nn.viz.picture.layout import Size
 from tinygrad_nn.viz.picture.nested import Border, place_nested
@@ -68,7 +68,7 @@ def diff_page(
         title=heading,
         body=_body(d, heading, called, pictures),
         styles=[source("theme.css"), _text("diff.css"), *styles],
-        scripts=[source("stepper", "dom.js"), _text("diff.js")],
+        scripts=[*shared("dom.js", "theme.js"), _text("diff.js")],
         data={"diff": {
             "rows": _rows(d, boxes), "theme": theme,
             "marks": MARKS,

@@ -20,7 +20,7 @@ let chosen = movie.nodes[movie.nodes.length - 1];
 /** @type {{show: (frame: number) => void}[]} */
 let curves = [];
 
-if (movie.theme !== "auto") document.documentElement.dataset.theme = movie.theme;
+showTheme(movie.theme);
 
 /** @param {number} column @param {number} at @returns {number | null} */
 function numberAt(column, at) {

@@ -11,7 +11,7 @@ from tinygrad_nn.viz.choices import THEMES, checked_choice, checked_text, checke
 from tinygrad_nn.viz.movie.file import table
 from tinygrad_nn.viz.movie.model import Column, Frame
 from tinygrad_nn.viz.movie.scene import heat_style, picture
-from tinygrad_nn.viz.page.assemble import assemble, source
+from tinygrad_nn.viz.page.assemble import assemble, shared, source
 from tinygrad_nn.viz.page.inline import inline
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.wording import clean, number, shape_text, shorten
@@ -63,7 +63,7 @@ def movie_page(
         .replace("<!--graph-->", svg),
         styles=[source("theme.css"), _text("movie.css"), style, heat_style()],
         scripts=[
-            *(source("stepper", name) for name in ("dom.js", "words.js")),
+            *shared("dom.js", "words.js", "theme.js"),
             *(_text(name) for name in ("curve.js", "movie.js")),
         ],
         data={"movie": {

@@ -103,7 +103,7 @@ SIGNS = {
 }
 """Signs by operation; whatever is not here is a function of its own name.
 
-The page of the stepper has the drawn ones once more, in `words.js`; a test compares them."""
+The page of the stepper has the drawn ones once more, in `shared/words.js`; a test compares them."""
 
 
 def same(a: Expr, b: Expr) -> bool:

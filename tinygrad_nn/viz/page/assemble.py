@@ -24,6 +24,7 @@ __all__ = [
     "framed",
     "json_text",
     "security_hashes",
+    "shared",
     "source",
 ]
 
@@ -109,6 +110,11 @@ def json_text(value: Any) -> str:
 def source(*path: str) -> str:
     """Text of a file of this package, such as `source("stepper", "main.js")`."""
     return resources.files(__package__).joinpath(*path).read_text("utf-8")
+
+
+def shared(*names: str) -> list[str]:
+    """Scripts that several pages have, such as `shared("dom.js", "words.js")`; theme.js needs dom.js."""
+    return [source("shared", name) for name in names]
 
 
 def _hash(text: str) -> str:

@@ -95,8 +95,11 @@ def _ranges(keys: Sequence[int]) -> list[int | list[int]]:
 
 
 def _texts(ending: str) -> list[str]:
-    """Files of the stepper by their names; the script that starts the page comes last."""
-    folder = resources.files(__package__).joinpath("stepper")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(ending))
-    names.sort(key=lambda name: name == "main.js")
-    return [source("stepper", name) for name in names]
+    """Shared files, then those of the stepper, by their names; what starts the page comes last."""
+    found = []
+    for folder in ("shared", "stepper"):
+        entries = resources.files(__package__).joinpath(folder).iterdir()
+        names = sorted(entry.name for entry in entries if entry.name.endswith(ending))
+        names.sort(key=lambda name: name == "main.js")
+        found += [source(folder, name) for name in names]
+    return found

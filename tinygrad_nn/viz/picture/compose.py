@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 
 from tinygrad_nn.viz.picture import notes
 from tinygrad_nn.viz.picture.modules import part_box
@@ -53,6 +54,7 @@ class _Composer:
             into.setdefault(link.target, []).append(link)
         for part in self.view.parts:
             self._add(part, into.get(part.key, []))
+        self._add_failed()
         boxes = tuple(self.boxes)
         every = [*boxes, *(a.label for a in self.arrows if a.label)]
         return Scene(
@@ -101,6 +103,22 @@ class _Composer:
         if end != part.key:
             taken = self.back and self._taken(links)
             self.arrows.append(Arrow(end, part.key, back=taken))
+
+    def _add_failed(self) -> None:
+        """The operation that a forward pass broke in, which has no result."""
+        failure = self.trace.failure
+        if failure is None or failure.phase != "forward" or not failure.operands:
+            return
+        held = {key: part for part in self.view.parts for key in part.nodes}
+        parts = list(dict.fromkeys(held[key].key for key in failure.operands if key in held))
+        lines = [Line(Text(f"{shorten(clean(failure.op) or 'an operation')} failed here", "warn"))]
+        if failure.line:
+            lines.append(Line(Text(shorten(clean(failure.line), 40), "muted")))
+        box = boxed("o-failed", "failed", lines, shorten(clean(failure.message), 600), alarm=True,
+                    nodes=0)  # fmt: skip
+        homes = [self.parts[key].cluster for key in parts]
+        self._put(box, reduce(self._common, homes) if homes else None)
+        self.arrows += [Arrow(key, box.key) for key in parts]
 
     def _given(self, part: Part) -> dict[int, Record]:
         """Constants that are in the box of an operation, by their slots."""

@@ -38,6 +38,7 @@ _SHAPES = {
     f'fontcolor="{_P.result_text}"',
     "operation": f'style="rounded,filled" fillcolor="{_P.ground}" color="{_P.edge}"',
     "reference": f'style="rounded,dashed" color="{_P.line}" fontcolor="{_P.muted}"',
+    "failed": f'style="filled" fillcolor="{_P.ground}" color="{_P.alarm}"',
     "left out": f'style="dotted" color="{_P.edge}" fontcolor="{_P.muted}"',
 }
 _COLOURS = {"muted": _P.muted, "plus": _P.plus, "minus": _P.minus, "warn": _P.alarm}

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from tinygrad_nn.viz.picture.nodes import gradient_cell
+from tinygrad_nn.viz.picture.nodes import gradient_cell, is_told
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
 from tinygrad_nn.viz.trace.model import Record, Role, Trace
@@ -14,7 +14,7 @@ from tinygrad_nn.viz.trace.words import node_words, only
 from tinygrad_nn.viz.view.model import Part
 from tinygrad_nn.viz.wording import clean, counted, norm_words, number, shorten, signed, times
 
-__all__ = ["part_box", "shown_rows", "tag", "within"]
+__all__ = ["norms_tag", "part_box", "shown_rows", "within"]
 
 _MOST_ROWS = 8
 _MOST_NAMED = 7
@@ -42,7 +42,7 @@ def part_box(
     if odd:
         lines.append(Line(Text(f"{len(odd)} of {len(inner)} with NaN or Inf", "warn")))
     failure = trace.failure
-    broken = failure is not None and failure.at in set(part.nodes)
+    broken = failure is not None and failure.at in set(part.nodes) and is_told(failure)
     if broken:
         lines.append(Line(Text("the pass broke in here", "warn")))
     return boxed(part.key, part.kind, lines, _about(part, inner), alarm=bool(odd) or broken,
@@ -118,8 +118,7 @@ def _repeat_lines(part: Part) -> list[Line]:
     lines = []
     if known:
         low, high = min(known), max(known)
-        tag = "0 in some" if low == 0 else norm_words(low).partition(" ")[2]
-        tag = tag or norm_words(high).partition(" ")[2]
+        tag = norms_tag(known) or ("0 in some" if low == 0 < high else "")
         words = f"{number(low)} … {number(high)}" if low < high else f"all {number(low)}"
         lines.append(Line(Text(f"‖∇‖ {tag}".strip(), "muted"), Text(words)))
     if odd:
@@ -134,7 +133,7 @@ def _repeat_lines(part: Part) -> list[Line]:
     return [*lines, Line(strip=tuple(map(heat_step, strip)), abouts=abouts)]
 
 
-def tag(norms: Sequence[float]) -> str:
+def norms_tag(norms: Sequence[float]) -> str:
     """`vanishing` or `exploding` if one of them is that; what is 0 does not only vanish."""
     known = [norm for norm in norms if norm > 0 and math.isfinite(norm)]
     ends = (min(known), max(known)) if known else ()
@@ -154,7 +153,7 @@ def _range_line(inner: Sequence[Record]) -> list[Line]:
     low, high = min(norms), max(norms)
     if low == high:
         return [Line(Text("‖∇‖", "muted"), Text(norm_words(low)))]
-    return [Line(Text(f"‖∇‖ {tag(norms)}".strip(), "muted"), Text(f"{number(low)} … {number(high)}"))]
+    return [Line(Text(f"‖∇‖ {norms_tag(norms)}".strip(), "muted"), Text(f"{number(low)} … {number(high)}"))]
 
 
 def _about(part: Part, inner: Sequence[Record]) -> str:

@@ -8,7 +8,7 @@ from tinygrad_nn.viz.notation.expression import SIGNS
 from tinygrad_nn.viz.notation.traits import COMMUTATIVE
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
-from tinygrad_nn.viz.trace.model import Edge, Record, Summary, Trace
+from tinygrad_nn.viz.trace.model import Edge, Failure, Record, Summary, Trace
 from tinygrad_nn.viz.trace.words import array_line, few, odd_words, only
 from tinygrad_nn.viz.wording import (
     arguments,
@@ -21,7 +21,7 @@ from tinygrad_nn.viz.wording import (
     times,
 )
 
-__all__ = ["SYMBOLS", "about", "adds_lines", "compact_box", "gradient_cell", "label_box",
+__all__ = ["SYMBOLS", "about", "adds_lines", "compact_box", "gradient_cell", "is_told", "label_box",
            "left_out_box", "node_box", "operation_box"]  # fmt: skip
 
 SYMBOLS = {op: sign.drawn for op, sign in SIGNS.items() if sign.drawn}
@@ -97,10 +97,15 @@ def _finished(r: Record, lines: list[Line], trace: Trace, at_least: int) -> Box:
     figures = [f for f in (r.value, r.gradient) if f is not None]
     alarm = not all(f.is_finite for f in figures)
     failure = trace.failure
-    if failure is not None and failure.at == r.key and failure.phase in _STOPPED:
+    if failure is not None and failure.at == r.key and is_told(failure):
         alarm = True
         lines.append(Line(Text(_STOPPED[failure.phase], "warn")))
     return boxed(f"n{r.key}", r.role.value, lines, about(r), alarm=alarm, at_least=at_least)
+
+
+def is_told(failure: Failure) -> bool:
+    """Whether the last whole node is marked; an operation with known operands has its own box."""
+    return failure.phase in _STOPPED and not (failure.phase == "forward" and failure.operands)
 
 
 def _value_line(r: Record) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from xml.sax.saxutils import escape
 
@@ -161,38 +162,61 @@ def _frame_titles(scene: Scene, placement: Placement, frames: Frames) -> list[st
     found = []
     for frame, place in zip(scene.frames, frames, strict=True):
         left, top, width, _ = place
-        room = sum(text.width + 10 for text in frame.title.texts) + PADDING
         taken = [
             (low, high)
             for low, high, upper, lower in spans
             if upper < top + _BAND and lower > top and high > left and low < left + width
         ]
-        found.append(_frame_title(frame, (_free(taken, left, left + width - room, room), top)))
-    return found  # fmt: skip
+        found.append(_frame_title(frame, sorted(taken), (left, top, left + width)))
+    return found
 
 
-def _free(taken: list[tuple[float, float]], first: float, last: float, room: float) -> float:
-    """Where something `room` wide begins that nothing `taken` runs through; `first` if nowhere."""
+def _frame_title(
+    frame: Frame, taken: list[tuple[float, float]], place: tuple[float, float, float]
+) -> str:
+    """The texts of a title, together if there is room between the arrows, else one by one."""
+    left, top, right = place
+    texts = frame.title.texts
+    if not texts:
+        return ""
+    free = _free(taken, left, right, _title_width(texts))
+    if free is not None or len(texts) == 1:
+        return _words_at(texts, left if free is None else free, top)
+    found, at = "", left
+    for text in texts:
+        free = _free(taken, at, right, _title_width([text]))
+        found += _words_at([text], at if free is None else free, top)
+        at = (at if free is None else free) + text.width + 10
+    return found
+
+
+def _title_width(texts: Sequence[Text]) -> float:
+    return sum(text.width + 10 for text in texts) + PADDING
+
+
+def _free(
+    taken: list[tuple[float, float]], first: float, last: float, room: float
+) -> float | None:
+    """Where something `room` wide begins that nothing `taken` runs through."""
     at = first
-    for low, high in sorted(taken):
+    for low, high in taken:
         if low >= at + room:
             break
         at = max(at, high)
-    return at if at <= last else first
+    return at if at + room <= last else None
 
 
-def _frame_title(frame: Frame, corner: Point) -> str:
-    """Title on a ground of its own, since there may be no place without an arrow."""
-    x, y = corner
+def _words_at(texts: Sequence[Text], x: float, y: float) -> str:
+    """On a ground of their own, since there may be no place without an arrow."""
     parts, at = [], x + PADDING
-    for text in frame.title.texts:
+    for text in texts:
         parts.append(_text(text, at, y + 14, "start"))
         at += text.width + 10
     ground = (
         f'<rect class="frame-title" x="{_n(x + 6)}" y="{_n(y + 4)}" width="{_n(at - x - 8)}" '
         'height="20" rx="4"/>'
     )
-    return f'<g class="title">{ground}{"".join(parts)}</g>' if parts else ""
+    return f'<g class="title">{ground}{"".join(parts)}</g>'
 
 
 # ── Boxes ───────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ A tree of the nodes, or an outline of the modules; long ones are cut, and say so
 from __future__ import annotations
 
 from tinygrad_nn.viz.picture import notes
-from tinygrad_nn.viz.picture.modules import shown_rows, tag, within
+from tinygrad_nn.viz.picture.modules import norms_tag, shown_rows, within
 from tinygrad_nn.viz.trace.model import Edge, Record, Role, Summary, Trace
 from tinygrad_nn.viz.trace.words import array_line, few, node_words, only
 from tinygrad_nn.viz.view.model import Part, View
@@ -197,6 +197,6 @@ def _part_lines(part: Part, records: dict[int, Record], pad: str) -> list[list[s
 def _range(part: Part) -> str:
     if not part.copies or not any(part.copies):
         return ""
-    words = f", ‖∇‖ {number(min(part.copies))} … {number(max(part.copies))} {tag(part.copies)}"
+    words = f", ‖∇‖ {number(min(part.copies))} … {number(max(part.copies))} {norms_tag(part.copies)}"
     zeros = part.copies.count(0.0)
-    return words.rstrip() + (f", no gradient in {zeros}" if zeros else "")
+    return words.rstrip() + (f", 0 in {zeros}" if zeros else "")

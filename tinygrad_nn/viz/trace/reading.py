@@ -208,14 +208,17 @@ class _Reader:
     def _failure(self, x: Any) -> Failure | None:
         if x is None:
             return None
-        x = _dict(x, frozenset(("phase", "message", "op", "line", "at")))
+        x = _dict(x, frozenset(("phase", "message", "op", "line", "at", "operands")))
         phase = x.get("phase")
         if phase not in _PHASES:
             raise _BadError(
                 f"failure: got phase {_short(phase)}, expected one of {', '.join(_PHASES)}"
             )
         message, op, line = (_text(x.get(name, "")) for name in ("message", "op", "line"))
-        return Failure(phase, message, op, line, _index(x, "at", len(self.records)))
+        at = _index(x, "at", len(self.records))
+        operands = _list(x.get("operands", []), "operands")
+        found = (_index({"operand": key}, "operand", len(self.records)) for key in operands)
+        return Failure(phase, message, op, line, at, tuple(key for key in found if key is not None))
 
 
 # ── Parts ───────────────────────────────────────────────────────────────────────────────

@@ -64,3 +64,12 @@ function makeSpeaker(element) {
     if (!timer) timer = setTimeout(speak, 150);
   };
 }
+
+/** What a sandbox may forbid. @template T @param {() => T} act @returns {T | null} */
+function attempt(act) {
+  try {
+    return act();
+  } catch {
+    return null;
+  }
+}

@@ -49,12 +49,3 @@ function keepHash(model, store) {
     if (location.hash !== written) store.set(readHash(location.hash, model));
   });
 }
-
-/** What a sandbox may forbid. @template T @param {() => T} act @returns {T | null} */
-function attempt(act) {
-  try {
-    return act();
-  } catch {
-    return null;
-  }
-}

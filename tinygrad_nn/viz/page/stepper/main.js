@@ -1,13 +1,9 @@
 // @ts-check
 // The page: its parts, and what goes from one to the other.
 
-const THEME_KEY = "tinygrad_nn theme";
-const THEMES = /** @type {PageState["theme"][]} */ (["auto", "light", "dark"]);
-
 /** @param {Model} model @returns {PageState} */
 function firstState(model) {
   const { options } = model;
-  const kept = THEMES.find((t) => t === attempt(() => localStorage.getItem(THEME_KEY)));
   const modules = model.groups.some((g) => g.kind === "module");
   const asked = LEVELS.find((l) => l === options.level);
   const level = asked ?? (modules ? "module" : model.nodes.length > SMALL_GRAPH ? "op" : "scalar");
@@ -15,7 +11,7 @@ function firstState(model) {
   const budget = asked || hash.level ? MOST_BOXES : SMALL_GRAPH;
   return {
     step: 0, view: "values", level, open: openFor(model, hash.level ?? level, budget), selected: null, follow: true,
-    granularity: "edge", theme: THEMES.slice(1).find((t) => t === options.theme) ?? kept ?? "auto", predict: false, revealed: -1,
+    granularity: "edge", theme: THEMES.slice(1).find((t) => t === options.theme) ?? keptTheme() ?? "auto", predict: false, revealed: -1,
     ...(Number.isInteger(options.step) ? { step: Math.max(0, Math.min(model.steps, options.step)) } : {}),
     ...hash,
   };
@@ -53,9 +49,7 @@ function bindFields(model, store) {
     byId("follow").checked = state.follow;
     byId("predict").checked = state.predict;
     VIEWS.forEach((view, i) => views[i].setAttribute("aria-pressed", String(view === state.view)));
-    byId("theme").textContent = `Theme: ${state.theme}`;
-    if (state.theme === "auto") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = state.theme;
+    showTheme(state.theme);
   };
   store.subscribe(show);
   show();
@@ -68,9 +62,7 @@ function setLevel(model, store, level) {
 
 /** @param {Store} store */
 function nextTheme(store) {
-  const theme = THEMES[(THEMES.indexOf(store.state.theme) + 1) % THEMES.length];
-  attempt(() => localStorage.setItem(THEME_KEY, theme));
-  store.set({ theme });
+  store.set({ theme: themeAfter(store.state.theme) });
 }
 
 /**
