@@ -182,12 +182,15 @@ def test_arrays_show_rule_shapes_pictures_and_an_element(page_at):
 
 
 def test_pictures_have_the_colours_of_the_signs(page_at):
-    """Blue above 0, orange below, near white at 0, striped where not finite."""
+    """Blue above 0, orange below, the ground near 0, stripes where not finite; in both themes."""
     x = tg.Tensor([[1.0, -1.0, 0.0, math.nan]], requires_grad=True, name="x")
     trace = tg.trace((x * 1.0).sum())
     page = opened(page_at, trace, "step=1")
     script = """(c) => {
-        const row = c.getContext('2d').getImageData(0, c.height / 2, c.width, 1).data;
+        const options = { willReadFrequently: true };
+        const copy = new OffscreenCanvas(c.width, c.height).getContext('2d', options);
+        copy.drawImage(c, 0, 0);
+        const row = copy.getImageData(0, c.height / 2, c.width, 1).data;
         return [0, 1, 2].map((k) => Math.floor((k + 0.5) * c.width / 4) * 4)
             .map((at) => [...row.slice(at, at + 3)]);
     }"""
@@ -195,6 +198,11 @@ def test_pictures_have_the_colours_of_the_signs(page_at):
     assert plus == [0, 114, 178]
     assert minus == [217, 95, 2]
     assert min(zero) > 240
+    while page.evaluate("document.documentElement.dataset.theme") != "dark":
+        press(page, "t")
+    dark = [[88, 166, 232], [240, 136, 62]]
+    eventually(lambda: page.eval_on_selector("#panel canvas", script)[:2] == dark)
+    assert max(page.eval_on_selector("#panel canvas", script)[2]) < 60
     assert "striped: 1 NaN" in panel(page)
 
 

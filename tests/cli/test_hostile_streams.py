@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell and sig
 COMMANDS = {
     "draw": ["draw", "pass.json"],
     "explain": ["explain", "pass.json", "multiply_1"],
-    "diff": ["diff", "pass.json", "pass.json", "-o", "é.html"],
+    "compare passes": ["compare", "pass.json", "pass.json", "-o", "é.html"],
     "movie": ["movie", "film.json", "-o", "film.html"],
     "report": ["report", "run"],
     "compare": ["compare", "run", "run"],
@@ -71,7 +71,7 @@ def test_streams_that_are_closed_or_full(name):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["step", "diff", "draw"])
+@pytest.mark.parametrize("command", ["step", "compare", "draw"])
 def test_an_interrupted_command_leaves_the_old_file(command: str, number: int):
     """At whatever moment it is."""
     out = "out.svg" if command == "draw" else "out.html"
@@ -80,7 +80,7 @@ def test_an_interrupted_command_leaves_the_old_file(command: str, number: int):
     for _ in range(2500):
         total = total * 1.0001 + v
     tg.trace(total).save("long.json")
-    files = ["long.json"] * (2 if command == "diff" else 1)
+    files = ["long.json"] * (2 if command == "compare" else 1)
     process = start(command, *files, "-o", out, folder=Path.cwd())
     # Past the imports, where Python itself still answers to signals.
     time.sleep(1.5)

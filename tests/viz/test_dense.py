@@ -21,6 +21,7 @@ from tests.viz.traces import made, traces
 from tinygrad_nn.viz.drawing import draw
 from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.layers import Layers, Size
+from tinygrad_nn.viz.picture.placing import placed
 from tinygrad_nn.viz.picture.references import with_references
 from tinygrad_nn.viz.picture.scene import Scene
 from tinygrad_nn.viz.trace.model import Role, Trace
@@ -136,7 +137,7 @@ def test_no_arrow_runs_through_the_title_of_a_frame():
     root = ElementTree.fromstring(d.svg)
     places = [r.attrib for r in root.iter(SPACE + "rect") if r.get("class") == "frame-title"]
     assert len(places) == len(d.view.clusters)
-    placement, _ = d._placement()
+    placement, _ = placed(d._scene)
     for place in places:
         x, y, width, height = (float(place[k]) for k in ("x", "y", "width", "height"))
         for curve in placement.curves:

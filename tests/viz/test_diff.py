@@ -14,7 +14,7 @@ import tinygrad_nn as tg
 from tests.viz.samples import NASTY, broken, lesson, nasty, odd
 from tests.viz.traces import figure, made, traces
 from tinygrad_nn import nn, optim
-from tinygrad_nn.errors import OperandError, OptionError
+from tinygrad_nn.errors import FreedGraphError, OperandError, OptionError
 from tinygrad_nn.viz.diff import compare
 from tinygrad_nn.viz.diff.figures import change_of, difference
 from tinygrad_nn.viz.diff.matching import _common, matched
@@ -342,3 +342,26 @@ def test_names_are_only_text():
     assert "<b>" not in page
     assert "\u202e" not in page
     assert "<svg" in d.draw().svg
+
+
+def test_shares_are_of_what_was_before():
+    one, two, none = (tg.Value(x, name="x") for x in (1.0, 2.0, 0.0))
+    assert "▲ 1 (100 %)" in str(compare(tg.trace(one + 0.0), tg.trace(two + 0.0)))
+    assert "▼ −1 (50 %)" in str(compare(tg.trace(two + 0.0), tg.trace(one + 0.0)))
+    found = compare(tg.trace(none + 0.0), tg.trace(two + 0.0))
+    assert "▲ 2 (from 0)" in str(found) and "by (share of before)" in str(found)
+    assert repr(found.first_difference()) == "<Pair 'x': value by ▲ 2 (from 0)>"
+
+
+def test_the_first_difference_is_that_of_the_page():
+    a, b = tg.Value(1.0, name="x"), tg.Value(1.0 + 1e-7, name="x")
+    found = compare(tg.trace(a * a), tg.trace(b * b))
+    assert found.first_difference().after.name == "x" and "that differs is x" in found.html()
+    assert compare(tg.trace(a * a), tg.trace(b * b), rtol=1e-5).first_difference() is None
+
+
+def test_a_freed_graph_is_not_compared():
+    loss = tg.tensor([1.0, 2.0], requires_grad=True).sum()
+    loss.backward()
+    with pytest.raises(FreedGraphError, match="compare: "):
+        tg.compare(loss, loss)

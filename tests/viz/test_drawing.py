@@ -1,5 +1,7 @@
 """`draw` itself: files, notebooks, and Graphviz when it is missing, slow or broken."""
 
+import re
+import struct
 import subprocess
 import sys
 import time
@@ -9,16 +11,13 @@ from xml.etree import ElementTree
 import pytest
 
 import tinygrad_nn as tg
-from tests.viz.pictures import read
+from tests.viz import samples
+from tests.viz.pictures import SPACE, read
 from tests.viz.test_pictures import needs_dot
 from tinygrad_nn.errors import DrawingError, OptionError
-from tinygrad_nn.viz import Drawing, DrawingWarning, draw
-from tinygrad_nn.viz.drawing import _warn_once
-
-
-@pytest.fixture(autouse=True)
-def fresh_warnings():
-    _warn_once.cache_clear()
+from tinygrad_nn.viz import Drawing, draw
+from tinygrad_nn.viz.picture.painted import painted
+from tinygrad_nn.viz.picture.style import DARK, LIGHT
 
 
 def graph() -> tg.Value:
@@ -44,16 +43,6 @@ def no_dot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))
 
 
-def test_without_dot_it_warns_once_and_draws(tmp_path, monkeypatch, recwarn):
-    no_dot(tmp_path, monkeypatch)
-    with pytest.warns(DrawingWarning, match=r"not found; install it.*built-in layout") as caught:
-        drawing = draw(graph())
-    assert caught[0].filename == __file__
-    assert drawing.svg == draw(graph(), engine="own").svg
-    assert draw(graph()).svg == drawing.svg
-    assert len(recwarn) == 0
-
-
 @pytest.mark.parametrize("form", ["png", "pdf"])
 def test_without_dot_pictures_of_points_are_refused_and_nothing_is_written(
     form, tmp_path, monkeypatch
@@ -66,8 +55,9 @@ def test_without_dot_pictures_of_points_are_refused_and_nothing_is_written(
         draw(graph(), engine="dot")
 
 
-def test_texts_need_no_dot(tmp_path, monkeypatch):
+def test_only_pictures_of_points_need_dot(tmp_path, monkeypatch):
     no_dot(tmp_path, monkeypatch)
+    assert draw(graph()).svg.startswith("<svg")
     assert draw(graph(), "text").text.startswith("c = tanh(add_1)")
     assert draw(graph(), "dot").dot.startswith("digraph")
 
@@ -76,10 +66,10 @@ def test_texts_need_no_dot(tmp_path, monkeypatch):
 def test_a_hanging_dot_is_stopped(script, tmp_path, monkeypatch):
     stub(tmp_path, script, monkeypatch)
     start = time.monotonic()
-    with pytest.warns(DrawingWarning, match=r"longer than 0\.2 s"):
-        drawing = draw(graph(), timeout=0.2)
+    for options in ({"engine": "dot"}, {"format": "png"}):
+        with pytest.raises(DrawingError, match=r"longer than 0\.2 s"):
+            draw(graph(), timeout=0.2, **options)
     assert time.monotonic() - start < 5
-    assert drawing.svg == draw(graph(), engine="own").svg
 
 
 @pytest.mark.parametrize(
@@ -94,17 +84,16 @@ def test_a_hanging_dot_is_stopped(script, tmp_path, monkeypatch):
 )
 def test_a_failing_dot_is_told_of(script, message, tmp_path, monkeypatch):
     stub(tmp_path, script, monkeypatch)
-    with pytest.warns(DrawingWarning, match=message):
-        drawing = draw(graph())
-    assert drawing.svg == draw(graph(), engine="own").svg
+    with pytest.raises(DrawingError, match=message):
+        draw(graph(), engine="dot")
 
 
 def test_a_dot_that_cannot_be_started_is_told_of(tmp_path, monkeypatch):
     stub(tmp_path, "", monkeypatch)
     (tmp_path / "bin" / "dot").chmod(0o644)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.warns(DrawingWarning, match="could not be started"):
-        draw(graph())
+    with pytest.raises(DrawingError, match="could not be started"):
+        draw(graph(), engine="dot")
 
 
 # ── With dot ────────────────────────────────────────────────────────────────────────────
@@ -235,3 +224,44 @@ def test_the_package_does_not_load_the_drawings():
 def test_other_names_are_still_missing():
     with pytest.raises(AttributeError, match="no attribute 'drawn'"):
         tg.drawn  # noqa: B018
+
+
+# ── Pictures of points are the SVG's ────────────────────────────────────────────────────
+
+
+def texts_of(dot: str) -> list[str]:
+    found = re.findall(r'\n  t\d+ \[label="((?:\\.|[^"\\])*)"', dot)
+    return [re.sub(r"\\(.)", r"\1", re.sub(r"\\[lr]$", "", t)).replace("&amp;", "&") for t in found]
+
+
+@pytest.mark.parametrize("name", ["lesson", "nasty", "odd", "perceptron", "residual", "broken"])
+def test_what_is_painted_are_the_texts_of_the_svg(name):
+    svg = draw(samples.traces()[name]).svg
+    root = ElementTree.fromstring(svg)
+    said = [t.text for t in root.iter(SPACE + "text") if (t.text or "").strip()]
+    assert texts_of(painted(svg)) == said
+
+
+@needs_dot
+@pytest.mark.parametrize("name", ["lesson", "nasty", "odd", "perceptron", "large tangle"])
+def test_pictures_of_points_have_the_size_of_the_svg(name):
+    d = draw(samples.traces()[name])
+    start = time.monotonic()
+    raw = d.content("png")
+    assert time.monotonic() - start < 4
+    width, height = struct.unpack(">II", raw[16:24])
+    assert (width / 2, height / 2) == pytest.approx(read(d.svg).size, abs=1)
+
+
+@needs_dot
+def test_a_dark_picture_is_dark_in_every_format():
+    svg, light = draw(graph(), theme="dark").svg, draw(graph(), theme="light").svg
+    assert f"C 7 -{DARK.ground}" in painted(svg)
+    assert f"C 7 -{LIGHT.ground}" in painted(light)
+    assert draw(graph(), "png", theme="dark").content() != draw(graph(), "png").content()
+
+
+def test_a_notebook_gets_no_picture_wider_than_its_cells():
+    d = draw(samples.passed(samples.perceptron, 32, 784))
+    assert read(d.svg).size[0] > 1000
+    assert read(d._repr_svg_() or "").size[0] < 1000

@@ -456,3 +456,75 @@ def test_names_of_any_kind_are_shown_as_text(tmp_path: Any):
     page = (tmp_path / "e.html").read_text("utf-8")
     assert "default-src 'none'" in page
     assert "<img" not in page
+
+
+# ── What a newcomer asks ────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_path_is_nan_where_its_use_is(masked: bool):
+    """0 · ∞ on the way, which forward is lost in a derivative that is exactly 0."""
+    x = tg.tensor(np.array([0.0, 2.0]), requires_grad=True, name="x")
+    with np.errstate(all="ignore"):
+        y = tg.relu(np.log(x)) if masked else np.log(x) * 0
+        loss = y.sum() + (x**2).sum()
+        for got in (tg.trace(loss).explain("x", 0), explain(x, of=loss, index=0)):
+            assert math.isnan(got.gradient)
+            by_use = {use.op: use.contribution for use in got.uses}
+            by_path = {route.factors[-1].op: route.product for route in got.paths}
+            assert math.isnan(by_path["log"]) and by_path["pow"] == 0 == by_use["pow"]
+
+
+@pytest.mark.parametrize("rows", [4, 16, 60])
+@pytest.mark.parametrize("branches", [False, True])
+def test_a_saved_trace_of_a_small_layer_is_explained(rows: int, branches: bool, tmp_path: Any):
+    layer = nn.Linear(4, 3, rng=0)
+    inputs = np.random.default_rng(0).normal(size=(rows, 4))
+
+    def loss() -> Any:
+        y = layer(tg.tensor(inputs))
+        return (y * y).sum() + (y.mean() if branches else 0.0)
+
+    trace = tg.trace(loss, model=layer)
+    got = type(trace).load(trace.save(tmp_path / "pass.json")).explain("weight", (1, 2))
+    whole = explain(layer.weight, of=loss(), index=(1, 2))
+    assert got.path_count == whole.path_count == 2 + branches
+    assert got.gradient == pytest.approx(whole.gradient)
+    assert sum(r.count for r in got.paths) == got.path_count
+    assert sum(r.product for r in got.paths) == pytest.approx(got.gradient)
+    assert [u.rule for u in got.uses] == [u.rule for u in whole.uses] == ["g.T @ x"]
+
+
+def test_a_slip_and_an_unused_parameter_get_different_answers(tmp_path: Any):
+    net = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Linear(2, 2, rng=1))
+    trace = tg.trace(lambda: net[0](tg.tensor([[1.0, 2.0]])).sum(), model=net)
+    assert trace.unused == ("1.weight", "1.bias")
+    for found in (trace, type(trace).load(trace.save(tmp_path / "pass.json"))):
+        with pytest.raises(GraphError, match=r"did you mean '0.weight'"):
+            found.explain("0.wieght")
+        with pytest.raises(GraphError, match="not used by"):
+            found.explain("1.weight")
+        with pytest.raises(GraphError, match=r"one of '0.weight', '0.bias', '1.weight', '1.bias'"):
+            found.explain("ww")
+
+
+def test_the_chosen_element_is_named_and_a_tiny_gradient_too():
+    w = tg.tensor([1.0, -3.0], requires_grad=True, name="w")
+    assert ", the largest element [1]" in str(explain(w, of=(w * w).sum()))
+    assert "largest element" not in str(explain(w, of=(w * w).sum(), index=1))
+    tiny = str(explain(w, of=(w * 1e-9).sum()))
+    assert "Vanishing" in tiny and "train.diagnose" in tiny
+    assert "Vanishing" not in str(explain(w, of=(w * 0.0).sum()))
+
+
+def test_other_endings_are_refused(tmp_path: Any):
+    a = tg.Value(2.0, name="a")
+    trace = tg.trace(a * a)
+    for save, name in (
+        (trace.explain("a").save, "why.svg"), (trace.save, "pass.svg"),
+        (trace.save_html, "pass.json"), (trace.draw().save, "pass.gif"),
+        (tg.compare(a * a, a).save_html, "diff.svg"), (tg.movie(traces=[trace]).save, "film.gif"),
+    ):  # fmt: skip
+        with pytest.raises(OptionError, match=r"expected .*\."):
+            save(tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -15,7 +15,6 @@ import pytest
 import tinygrad_nn as tg
 from tests.viz.test_trace_file import sample
 from tinygrad_nn.errors import DataError, DrawingError, OperandError, OptionError
-from tinygrad_nn.viz.drawing import DrawingWarning
 from tinygrad_nn.viz.movie import Movie
 from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.picture import program
@@ -164,9 +163,8 @@ def test_places_that_are_none(number, tmp_path, monkeypatch):
     lines = "".join(f"echo node {i} {number} 1 1 1;" for i in range(4))
     links = "".join(f"echo edge {a} {b} 1 1 1;" for a, b in ((0, 1), (0, 1), (1, 2), (0, 2)))
     stub(tmp_path, f"cat >/dev/null; echo graph 1 2 2; {lines} {links}", monkeypatch)
-    with pytest.warns(DrawingWarning, match="answered 'graph"):
-        drawing = tg.draw(loss())
-    assert drawing.svg == tg.draw(loss(), engine="own").svg
+    with pytest.raises(DrawingError, match="answered 'graph"):
+        tg.draw(loss(), engine="dot")
 
 
 # ── Options ─────────────────────────────────────────────────────────────────────────────

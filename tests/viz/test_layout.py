@@ -111,7 +111,7 @@ def test_a_computation_is_a_straight_line():
     at = {box.key: k for k, box in enumerate(scene.all_boxes)}
     sizes = [Size(b.width, b.height) for b in scene.all_boxes]
     p = place(sizes, [(at[a], at[b]) for a, b in scene.links()], "TB")
-    results = [p.centres[at[b.key]][0] for b in scene.boxes if b.kind == "intermediate value"]
+    results = [p.centres[at[b.key]][0] for b in scene.boxes if b.kind == "value"]
     assert max(results) - min(results) <= 2
 
 

@@ -153,7 +153,9 @@ def test_a_page_is_little_more_than_its_data(lesson, page):
 def test_options_reach_the_page_and_wrong_ones_are_refused(lesson):
     read = Reader(stepper_page(lesson, title="<b>&", level="op", theme="dark", step=3))
     assert read.title == "<b>&"
-    assert read.data()["options"] == {"level": "op", "theme": "dark", "step": 3, "title": "<b>&"}
+    options = read.data()["options"]
+    assert options.pop("open") == {name: [0] for name in ("first", "module", "op", "scalar")}
+    assert options == {"level": "op", "theme": "dark", "step": 3, "title": "<b>&"}
     for wrong in ({"level": "deep"}, {"theme": "pink"}, {"step": -1}):
         with pytest.raises(OptionError, match="stepper page: got"):
             stepper_page(lesson, **wrong)

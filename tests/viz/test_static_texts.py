@@ -30,6 +30,29 @@ OPERATIONS = {
 }
 
 
+POOLS = {
+    "the same along both axes": ({"kernel_size": 2}, "size=2, stride=2"),
+    "unlike": ({"kernel_size": (2, 3)}, "size=(2, 3), stride=(2, 3)"),
+    "overlapping": ({"kernel_size": 3, "stride": 1, "padding": 1}, "size=3, stride=1, padding=1"),
+}
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_windows_are_told_as_a_layer_is(name):
+    options, words = POOLS[name]
+    x = tg.Tensor(np.zeros((1, 2, 8, 9)), requires_grad=True)
+    trace = tg.trace(tg.nn.functional.max_pool2d(x, **options).sum())
+    assert arguments(trace.records[1].params) == words
+
+
+def test_a_convolution_tells_what_is_not_usual():
+    x = tg.Tensor(np.zeros((1, 2, 8, 9)), requires_grad=True)
+    w = tg.Tensor(np.zeros((3, 2, 3, 3)))
+    convolved = tg.nn.functional.conv2d(x, w, padding=1)
+    found = next(r for r in tg.trace(convolved.sum()).records if r.op == "convolution")
+    assert arguments(found.params) == "padding=1"
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_says_what_is_not_as_usual(name):
     make, words = OPERATIONS[name]

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -409,3 +410,62 @@ def test_nothing_is_watched_after_the_body():
     (a * a).backward()
     assert len(t.watch.facts) == 1
     assert t.watch.steps.root is None
+
+
+# ── What a trace says of itself ─────────────────────────────────────────────────────────
+
+
+def test_a_trace_without_a_pass_shows_no_older_gradients():
+    net = nn.Sequential(nn.Linear(3, 1, rng=0))
+    net(X).sum().backward()
+    t = tg.tensor([1.0, 2.0], requires_grad=True, name="t")
+    (t * t).sum().backward()
+    with tg.no_grad():
+        flat = net(X).sum()
+    wrong = tg.tensor(np.ones((2, 5)))
+    for found in (
+        tg.trace(lambda: net(wrong), model=net, on_error="record"), tg.trace(t * t, model=[]),
+        tg.trace(flat, model=net),
+    ):  # fmt: skip
+        assert not any(r.gradient for r in found.records)
+        for text in (str(found), found.draw().svg):
+            assert "‖∇‖" not in text
+    drawing = tg.draw(t * t)
+    assert all("earlier backward passes left" in x for x in (drawing.text, drawing.dot))
+
+
+def test_a_pass_that_broke_bears_the_name_of_what_broke(tmp_path: Path):
+    net = nn.Sequential(nn.Linear(3, 1, rng=0))
+    wrong = tg.tensor(np.ones((2, 5)))
+    found = tg.trace(lambda: net(wrong), model=net, on_error="record")
+    assert repr(found) == "<Pass that broke in linear: 3 nodes, 0 backward steps>"
+    assert "A pass that broke in linear" in found.draw().svg
+    page = found.save_html(tmp_path / "page.html").read_text("utf-8")
+    assert "<title>A pass that broke in linear</title>" in page
+    assert "test_tracing.py:" in found.failure.line and found.failure.line in str(found)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (tg.trace, r"tinygrad_nn\.trace\(net, x\)"),
+        (lambda net: tg.trace(lambda a: (a @ a).sum(), np.ones((2, 2))), "requires_grad=True"),
+        (lambda net: tg.trace(lambda: (net(X).sum(), net(X).mean())), "2 single numbers"),
+    ],
+)
+def test_what_cannot_be_traced_is_answered_in_words(call, words):
+    with pytest.raises(OperandError, match=words):
+        call(nn.Linear(3, 1, rng=0))
+
+
+def test_a_tensor_without_gradient_keeps_its_name(tmp_path: Path):
+    x = tg.tensor([1.0, 2.0], name="x")
+    w = tg.tensor([3.0, 4.0], requires_grad=True, name="w")
+    loss = (x * w + x).sum()
+    found = tg.trace(loss)
+    assert [r.name for r in found.records].count("x") == 1
+    assert "multiply(x, w)" in str(found)
+    assert any(h.title == "x" for h in tg.ledger(loss).holdings)
+    assert type(found).load(found.save(tmp_path / "pass.json")) == found
+    x.name = "other"
+    assert "multiply(other, w)" in str(tg.trace(loss))

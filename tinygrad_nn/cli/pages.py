@@ -1,4 +1,4 @@
-"""`report.html` of a run, and the commands `tinygrad-nn report` and `tinygrad-nn compare`."""
+"""`report.html` of a run, and the command `tinygrad-nn report`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tinygrad_nn.cli.command import Command
 from tinygrad_nn.cli.interruption import Interruption
 from tinygrad_nn.cli.report import Report as Result
 from tinygrad_nn.cli.screen import Screen
-from tinygrad_nn.errors import DataError, OptionError
-from tinygrad_nn.report import Report, compare, load
+from tinygrad_nn.errors import DataError
+from tinygrad_nn.report import Report, load
 from tinygrad_nn.report.document import finished
 from tinygrad_nn.report.graph import plain_pass
 from tinygrad_nn.report.reading import REPORT, of_run
@@ -21,31 +21,25 @@ from tinygrad_nn.train import Experiment, RunFolder, Settings
 from tinygrad_nn.train.experiment import IMAGE
 from tinygrad_nn.viz.passes import Pass
 
-__all__ = ["BACKWARD", "PAGE", "PAGES", "write_report"]
+__all__ = ["BACKWARD", "PAGE", "PAGES", "save_page", "write_report"]
 
 PAGE = "report.html"
 BACKWARD = "backward.html"
-_COMPARED = "compare.html"
-_MOST_RUNS = 6
 
 
 def _report(found: argparse.Namespace, interruption: Interruption) -> int:
     run = Path(found.run)
     page = load(found.run)
-    _save(page, Path(found.out) if found.out else (run if run.is_dir() else run.parent) / PAGE)
+    save_page(page, Path(found.out) if found.out else (run if run.is_dir() else run.parent) / PAGE)
     return 0
 
 
-def _compare(found: argparse.Namespace, interruption: Interruption) -> int:
-    if not 2 <= len(found.runs) <= _MOST_RUNS:
-        raise OptionError(
-            f"compare: got {len(found.runs)} runs, expected 2 to {_MOST_RUNS}; pass their folders"
-        )
-    _save(compare(tuple(found.runs)), Path(found.out or _COMPARED))
-    return 0
+def save_page(page: Any, out: Path) -> None:
+    """Write a report or comparison, and say what it found.
 
-
-def _save(page: Any, out: Path) -> None:
+    Raises:
+        DataError: It cannot be written.
+    """
     try:
         page.save(out)
     except OSError as error:
@@ -64,11 +58,6 @@ def _declare_report(parser: argparse.ArgumentParser) -> None:
     _declare_out(parser, f"{PAGE} in its folder")
 
 
-def _declare_compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run, or its report")
-    _declare_out(parser, _COMPARED)
-
-
 def _declare_out(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("-o", "--out", metavar="FILE", help=f"page to write (default: {default})")
 
@@ -80,13 +69,6 @@ PAGES = (
         about="Write report.html of a run anew from what its folder holds.",
         declare=_declare_report,
         run=_report,
-    ),
-    Command(
-        name="compare",
-        help="put two to six runs on one page",
-        about="Two to six runs on one page: curves over the same axes, what differs.",
-        declare=_declare_compare,
-        run=_compare,
     ),
 )
 

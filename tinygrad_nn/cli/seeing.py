@@ -7,25 +7,23 @@ full, and nothing in it is run.
 from __future__ import annotations
 
 import argparse
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-
-from tinygrad_nn.cli.arguments import real, whole
+from tinygrad_nn.cli.arguments import whole
 from tinygrad_nn.cli.command import Command
 from tinygrad_nn.cli.interruption import Interruption
-from tinygrad_nn.cli.screen import Screen
-from tinygrad_nn.errors import DataError, DrawingError, OptionError
-from tinygrad_nn.viz.diff import compare
+from tinygrad_nn.cli.traces import (
+    TRACE,
+    checked,
+    in_words,
+    load_trace,
+    read_file,
+    say,
+    write_file,
+)
 from tinygrad_nn.viz.drawing import CHOICES, LIMIT, SUFFIXES
 from tinygrad_nn.viz.movie import Movie
-from tinygrad_nn.viz.passes import Pass
-from tinygrad_nn.viz.wording import clean, shorten
+from tinygrad_nn.viz.saving import PAGES
+from tinygrad_nn.viz.wording import clean
 
 __all__ = ["SEEING"]
 
@@ -33,11 +31,8 @@ _EXPLAINED = (*PAGES, ".tex", ".mml", ".txt")
 _MOVIE = "a file that movie.save(path) wrote"
 
 
-def _declare_files(
-    parser: argparse.ArgumentParser, out: str, *names: str, needed: bool = False
-) -> None:
-    for name in names or ("trace",):
-        parser.add_argument(name, metavar=name.upper(), help=f"JSON: {TRACE}")
+def _declare_files(parser: argparse.ArgumentParser, out: str, *, needed: bool = False) -> None:
+    parser.add_argument("trace", metavar="TRACE", help=f"JSON: {TRACE}")
     parser.add_argument("-o", "--out", metavar="FILE", required=needed, help=out)
 
 

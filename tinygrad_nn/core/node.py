@@ -27,6 +27,7 @@ from functools import wraps
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from weakref import ref
 
 from tinygrad_nn.errors import OperandError
 
@@ -42,6 +43,8 @@ __all__ = [
     "Node",
     "enable_grad",
     "is_grad_enabled",
+    "label",
+    "label_of",
     "no_grad",
 ]
 
@@ -87,6 +90,24 @@ class Extra:
         self.shared: Any = None
         self.hooks: list[Callable[[Any], Any]] = []
         self.retains = False
+
+
+_LABELS: dict[int, tuple[ref[Any], str | None]] = {}
+
+
+def label(payload: Any, name: str | None) -> None:
+    """Remember the name of a constant by its array, which is all that a graph keeps of it."""
+    key = id(payload)
+    try:
+        _LABELS[key] = ref(payload, lambda _: _LABELS.pop(key, None)), name
+    except TypeError:  # a Python number, which many may hold
+        return
+
+
+def label_of(payload: Any) -> str | None:
+    """Name of the constant whose array it is; None if it has none."""
+    held = _LABELS.get(id(payload))
+    return held[1] if held is not None and held[0]() is payload else None
 
 
 class Node:
@@ -206,6 +227,8 @@ class Node:
     @name.setter
     def name(self, name: str | None) -> None:
         self.extras().name = name
+        if self.op is None:
+            label(self._data, name)
 
     @property
     def inputs(self) -> tuple[Any, ...]:

@@ -142,7 +142,7 @@ def load(path: str | PathLike[str]) -> Report:
     return Report(read(path))
 
 
-def compare(runs: Iterable[Any], names: Sequence[str] = ()) -> Page:
+def compare(runs: Iterable[Any], names: Iterable[str] = ()) -> Page:
     """One page of two or more runs: curves over the same axes, settings that differ, layers.
 
     Args:
@@ -160,16 +160,22 @@ def compare(runs: Iterable[Any], names: Sequence[str] = ()) -> Page:
         >>> "fast" in report.compare([slow, fast]).html
         True
     """
-    is_several = isinstance(runs, Iterable) and not isinstance(runs, (str, bytes))
-    given: list[Any] = list(runs) if is_several else [runs]
-    names = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+    given, called = _listed(runs), _listed(names)
     if not 2 <= len(given) <= 6:
         raise OperandError(
             f"compare: got {len(given)} runs, expected two to six; pass a list of reports or paths"
         )
-    if names and len(names) != len(given):
-        raise OperandError(f"compare: got {len(names)} names for {len(given)} runs, expected equal")
+    if called and len(called) != len(given):
+        raise OperandError(
+            f"compare: got {len(called)} names for {len(given)} runs, expected equal"
+        )
     documents = [run.document if isinstance(run, Report) else read(run) for run in given]
     default = [d["title"] if isinstance(r, Report) else Path(r).name or str(r)
                for r, d in zip(given, documents, strict=True)]  # fmt: skip
-    return Page(compared_page(documents, list(names) or default))
+    return Page(compared_page(documents, called or default))
+
+
+def _listed(x: Any) -> list[Any]:
+    """What was given as several; a text is one."""
+    is_several = isinstance(x, Iterable) and not isinstance(x, (str, bytes))
+    return list(x) if is_several else [x]

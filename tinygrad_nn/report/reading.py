@@ -37,8 +37,8 @@ def read(path: str | PathLike[str]) -> dict[str, Any]:
     # Unlike those of a Path these take a name that is too long for one that nothing has.
     if not os.path.isfile(place):
         raise DataError(
-            f"{shorten(clean(str(place)), 300)}: got nothing there, expected a run folder, a report's page or its JSON; "
-            "check the path"
+            f"{shorten(clean(str(place)), 300)}: got nothing there, expected a run folder, a "
+            "report's page or its JSON; check the path"
         )
     text = _text(place)
     if text.lstrip()[:1] == "<":

@@ -168,7 +168,8 @@ def _given(outputs: Array, targets: Array, kind: str | None, classes: int) -> Ar
 def _images(inputs: Array, shape: tuple[int, ...] | None) -> Array | None:
     """Inputs as pictures (n, rows, columns) or with colours last; None where they are none."""
     if shape is not None:
-        sides = tuple(shape) if isinstance(shape, (tuple, list)) else ()
+        given: Any = shape
+        sides = tuple(given) if isinstance(given, (tuple, list)) else ()
         is_image = len(sides) == 2 or (len(sides) == 3 and sides[2] in (1, _COLOURS))
         if not is_image or not all(is_whole(side) and side > 0 for side in sides):
             raise ShapeError(

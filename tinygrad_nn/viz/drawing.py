@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-import warnings
-from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tinygrad_nn.errors import DrawingError, FreedGraphError, OptionError
+from tinygrad_nn.errors import FreedGraphError, OptionError
 from tinygrad_nn.viz.choices import LEVELS, THEMES, checked_choice
 from tinygrad_nn.viz.picture import program
 from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.dot import to_dot
-from tinygrad_nn.viz.picture.layout import Placement, Size
-from tinygrad_nn.viz.picture.nested import Border, Frames, place_nested
 from tinygrad_nn.viz.picture.painted import painted
+from tinygrad_nn.viz.picture.placing import svg_by_dot, svg_of
 from tinygrad_nn.viz.picture.references import with_references
 from tinygrad_nn.viz.picture.scene import Scene
-from tinygrad_nn.viz.picture.svg import to_svg
 from tinygrad_nn.viz.picture.text import to_text
 from tinygrad_nn.viz.saving import ending, named, saved
 from tinygrad_nn.viz.trace.graph import Sources, below, freed_words, is_freed, model_names
@@ -29,7 +23,7 @@ from tinygrad_nn.viz.trace.recorder import record, write
 from tinygrad_nn.viz.view.levels import view
 from tinygrad_nn.viz.view.model import View
 
-__all__ = ["Drawing", "DrawingWarning", "draw"]
+__all__ = ["Drawing", "draw"]
 
 SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text"}
 SUFFIXES |= {".png": "png", ".pdf": "pdf"}
@@ -39,34 +33,18 @@ CHOICES = {
     "format": ("svg", "dot", "text", "png", "pdf"),
     "direction": ("auto", "TB", "LR"),
     "theme": THEMES,
-    "engine": ("auto", "dot", "own"),
+    "engine": ("own", "dot"),
 }
-_INSIDE = (str(Path(__file__).parent), functools.__file__)
 LIMIT = 300
 """Boxes that one drawing shows at most; beyond that it is a texture, not a picture."""
 
-_MOST_FOR_DOT = 200
-"""Boxes and labels for which `dot` is asked: with more it may take seconds, and some graphs of a
-thousand take it minutes."""
-_NO_FRAMES = 'Placed by Graphviz, without the frames of modules: engine="own" draws them.'
 _LONGEST_ROW = 3
 """Operations on numbers that fit side by side; other graphs run downward."""
 _WIDEST_ROW = 1368.0
 """Modules run rightward as far as that fits on a screen at its full size."""
+_WIDEST_CELL = 1000.0
+"""The same for the output of a cell in a notebook."""
 _ROW_GAP = 22.0
-
-
-class DrawingWarning(UserWarning):
-    """A drawing was made in another way than asked for."""
-
-
-@cache
-def _warn_once(message: str) -> None:
-    """Warn once in a process: a notebook draws the same loss many times."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back and frame.f_code.co_filename.startswith(_INSIDE):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, DrawingWarning, stacklevel=level)
 
 
 class Drawing:
@@ -90,17 +68,18 @@ class Drawing:
     @cached_property
     def svg(self) -> str:
         """SVG text."""
-        placement, frames = self._placement()
-        scene = self._scene
-        if scene.frames and not frames:
-            notes = (*scene.notes, _NO_FRAMES)
-            scene = replace(scene, frames=(), notes=notes)
-        return to_svg(scene, placement, self._options["theme"], frames)
+        return self._svg(self._direction(_WIDEST_ROW))
+
+    def _svg(self, direction: str) -> str:
+        scene, theme = self._scene, self._options["theme"]
+        if self._options["engine"] == "dot":
+            return svg_by_dot(scene, direction, theme, self._options["timeout"])
+        return svg_of(scene, direction, theme)
 
     @cached_property
     def dot(self) -> str:
         """DOT text, for Graphviz and programs that read its language."""
-        return to_dot(self._scene, self._direction)
+        return to_dot(self._scene, self._direction(_WIDEST_ROW))
 
     @cached_property
     def text(self) -> str:
@@ -145,42 +124,20 @@ class Drawing:
         content = self.content(format)
         return saved(path, content, "draw: the drawing")
 
-    @cached_property
-    def _direction(self) -> str:
+    def _direction(self, widest: float) -> str:
         chosen = self._options["direction"]
         if chosen != "auto":
             return str(chosen)
         if self.view.level == "module":
-            return "LR" if _row_width(self._scene) <= _WIDEST_ROW else "TB"
+            return "LR" if _row_width(self._scene) <= widest else "TB"
         scalar = self.trace.is_scalar
         return "LR" if scalar and _depth(self.trace) <= _LONGEST_ROW else "TB"
 
-    def _placement(self) -> tuple[Placement, Frames]:
-        """Places by `dot` if it can be had and knows how, by our own layout otherwise."""
-        scene, engine = self._scene, self._options["engine"]
-        boxes = scene.all_boxes
-        at = {box.key: k for k, box in enumerate(boxes)}
-        sizes = [Size(box.width, box.height, box.is_round) for box in boxes]
-        links = [(at[a], at[b]) for a, b in scene.links()]
-        spine = [at[key] for key in scene.spine]
-        if engine == "dot" or (
-            engine == "auto" and not scene.frames and len(boxes) <= _MOST_FOR_DOT
-        ):
-            timeout = self._options["timeout"]
-            try:
-                return program.place(sizes, links, self._direction, timeout, spine), ()
-            except DrawingError as error:
-                if engine == "dot":
-                    raise
-                _warn_once(f"{error} This drawing has the built-in layout, which needs no program.")
-        frames = {frame.key: k for k, frame in enumerate(scene.frames)}
-        borders = [Border(f.title.width, frames[f.parent] if f.parent else None)
-                   for f in scene.frames]  # fmt: skip
-        homes = [frames[scene.homes[box.key]] if box.key in scene.homes else None for box in boxes]
-        return place_nested(sizes, links, self._direction, spine, homes, borders)
-
     def _repr_svg_(self) -> str | None:
-        return self.svg if self.format in ("svg", "png", "pdf") else None
+        if self.format not in ("svg", "png", "pdf"):
+            return None
+        direction = self._direction(_WIDEST_CELL)
+        return self.svg if direction == self._direction(_WIDEST_ROW) else self._svg(direction)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle = {"text/plain": self.dot if self.format == "dot" else self.text}
@@ -212,7 +169,7 @@ def draw(
     direction: str = "auto",
     theme: str = "auto",
     limit: int = LIMIT,
-    engine: str = "auto",
+    engine: str = "own",
     timeout: float = program.TIMEOUT,
 ) -> Drawing:
     """Draw the graph that `x` was computed by.
@@ -225,7 +182,8 @@ def draw(
     Args:
         x: Value or Tensor, for example a loss, or a `Trace` of one.
         format: "svg", "dot", "text", "png" or "pdf"; by default that of the suffix of
-            `path`, or "svg". The last two need Graphviz's program `dot`.
+            `path`, or "svg". The last two are the SVG's picture and need Graphviz's program
+            `dot` to be painted; with the theme "auto" they are light.
         path: File to save to.
         level: "scalar" for every node with its numbers, "op" for a box an operation, "module"
             for a box a module, "auto" to choose by the size of the graph.
@@ -241,8 +199,8 @@ def draw(
         direction: "TB" for downward, "LR" for rightward, "auto" to choose by the size.
         theme: "light", "dark", or "auto" to follow the reader's setting (SVG only).
         limit: Draw at most this many boxes of nodes and modules, and fold the rest into them.
-        engine: Who places the boxes of an SVG: "dot" for Graphviz, "own" for the built-in
-            layout, "auto" for `dot` where it works and there are no frames.
+        engine: Who places the boxes: "own" for the built-in layout, "dot" for Graphviz, which
+            draws no frames.
         timeout: Seconds that `dot` may take.
 
     Raises:

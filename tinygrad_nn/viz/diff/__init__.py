@@ -73,7 +73,13 @@ class Diff(Comparison):
         """
         checked_choice("compare", "theme", theme, THEMES)
         drawing = DiffDrawing(
-            self, format, level, limit, theme=theme, direction="TB", engine="own",
+            self,
+            format,
+            level,
+            limit,
+            theme=theme,
+            direction="TB",
+            engine="own",
             timeout=program.checked_timeout(timeout, "compare"),
         )
         if path is not None:

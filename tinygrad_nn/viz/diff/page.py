@@ -17,15 +17,12 @@ from tinygrad_nn.viz.diff.table import verdict
 from tinygrad_nn.viz.diff.words import change_words, figure_words, label
 from tinygrad_nn.viz.page.assemble import assemble, shared, source
 from tinygrad_nn.viz.page.inline import inline
-from tinygrad_nn.viz.picture.layout import Size
-from tinygrad_nn.viz.picture.nested import Border, place_nested
-from tinygrad_nn.viz.picture.scene import Scene
-from tinygrad_nn.viz.picture.svg import to_svg
+from tinygrad_nn.viz.picture.placing import svg_of
 from tinygrad_nn.viz.trace.model import Record, Trace
 from tinygrad_nn.viz.view.model import View
 from tinygrad_nn.viz.wording import clean, counted, shorten
 
-__all__ = ["diff_page", "drawn", "one_svg"]
+__all__ = ["diff_page", "drawn"]
 
 _LIMIT = 150
 _ROWS = 20_000
@@ -55,7 +52,8 @@ def diff_page(
     """
     checked_choice("compare", "theme", theme, THEMES)
     title = checked_text("compare", "title", title)
-    if isinstance(names, str) or not isinstance(names, Sequence) or len(names) != len(_SIDES):
+    given: Any = names
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != len(_SIDES):
         raise OptionError(f"compare: got names={names!r:.60}, expected two texts")
     for name in names:
         checked_text("compare", "names", name)
@@ -80,7 +78,7 @@ def _pictures(d: Comparison, level: str) -> tuple[list[str], list[str], list[dic
     pictures, styles, boxes = [], [], []
     for k, shown in enumerate(views(d, level, _LIMIT)):
         scene, marks = marked(shown, Side(d, after=bool(k)))
-        svg = one_svg(scene)
+        svg = svg_of(scene)
         scope = svg.partition('id="')[2].partition('"')[0]
         for key, mark in marks.items():
             group = f'<g id="{scope}-{key}" class="'
@@ -91,23 +89,6 @@ def _pictures(d: Comparison, level: str) -> tuple[list[str], list[str], list[dic
         styles.append(sheet)
         boxes.append(drawn(shown, scope))
     return pictures, styles, boxes
-
-
-def one_svg(scene: Scene) -> str:
-    """SVG of a scene that runs downward, laid out by ourselves."""
-    found = scene.all_boxes
-    at = {box.key: k for k, box in enumerate(found)}
-    frames = {frame.key: k for k, frame in enumerate(scene.frames)}
-    borders = [Border(f.title.width, frames[f.parent] if f.parent else None) for f in scene.frames]
-    placement, rectangles = place_nested(
-        [Size(box.width, box.height, box.is_round) for box in found],
-        [(at[a], at[b]) for a, b in scene.links()],
-        "TB",
-        [at[key] for key in scene.spine],
-        [frames[scene.homes[b.key]] if b.key in scene.homes else None for b in found],
-        borders,
-    )
-    return to_svg(scene, placement, "auto", rectangles)
 
 
 def drawn(shown: View, scope: str) -> dict[int, str]:
@@ -164,7 +145,7 @@ def _node(trace: Trace, r: Record) -> dict[str, Any]:
     path = "" if r.scope is None else trace.scopes[r.scope].path
     return {
         "name": label(r),
-        "op": shorten(clean(r.op or r.role.value)),
+        "op": shorten(clean(r.op or r.role.words)),
         "module": shorten(clean(path), 40),
     }
 

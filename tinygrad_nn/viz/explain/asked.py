@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import GradientError, GraphError, OperandError, PositionError
 from tinygrad_nn.viz.trace.live import Live
-from tinygrad_nn.viz.trace.model import Record, Trace
+from tinygrad_nn.viz.trace.model import Record, Role, Trace
 from tinygrad_nn.viz.wording import clean, shorten
 
 __all__ = ["check_pass", "element_of", "key_of", "key_of_node"]
@@ -89,7 +89,8 @@ def _absent(trace: Trace, name: str, why: str = "") -> GraphError:
 
 
 def _leaves(trace: Trace) -> list[str]:
-    return [r.name for r in trace.records if r.op is None and r.name] or [trace.root.name]
+    known = (r for r in trace.records if r.op is None and r.role is not Role.CONSTANT)
+    return [r.name for r in known if r.name] or [trace.root.name]
 
 
 def element_of(record: Record, index: Any, gradient: Any) -> tuple[int, tuple[int, ...] | None]:
@@ -142,7 +143,7 @@ def check_pass(trace: Trace, record: Record) -> None:
             "record one of a loss with tinygrad_nn.trace(loss)"
         )
     if record.gradient is None:
-        why = f", since {record.missing}" if record.missing else ""
+        why = f": {record.missing}" if record.missing else ""
         raise GradientError(
             f"explain: {clean(record.name)[:60]!r} has no gradient in this trace{why}"
         )

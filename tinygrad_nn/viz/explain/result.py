@@ -259,7 +259,12 @@ class Explanation:
 
 def _term_table(use: Use) -> Table:
     rows = [
-        (signed(t.product), number(t.upstream), number(t.local), f"{use.target}{element(t.index)}")
+        (
+            signed(t.product),
+            number(t.upstream),
+            number(t.local),
+            f"{_name(use.target)}{element(t.index)}",
+        )
         for t in use.terms
     ]
     more = use.terms_total - len(use.terms)

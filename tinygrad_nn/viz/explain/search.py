@@ -204,7 +204,8 @@ def by_uses(net: Net, index: int) -> tuple[list[Found], bool]:
         added = getattr(edge.contribution, "elements", None)
         if added is None:
             return [], False
-        edges, top = (edge,), edge.target
+        edges: tuple[Edge, ...] = (edge,)
+        top = edge.target
         while net.count[edge.target] == 1 and top != net.trace.root.key:
             (above,) = net.onward[top]
             edges, top = (above, *edges), above.target

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.node import Node, label_of
 from tinygrad_nn.tensor import Parameter
 from tinygrad_nn.viz.ledger.model import Holding, Ledger, Saving
 from tinygrad_nn.viz.ledger.reads import RESULT, Reader
@@ -115,7 +115,7 @@ class _Books:
         if leaf is not None:
             kind = "parameter" if isinstance(leaf, Parameter) else "input"
         return Holding(
-            names=tuple(self.names[n] for n in memory.holders),
+            names=tuple(self.names[n] for n in memory.holders) or _labels(memory.first),
             op="" if made is None or leaf is not None or made.op is None else made.op.name,
             kind=kind,
             shape=np.shape(memory.first),
@@ -143,6 +143,11 @@ class _Books:
         }
         dropped = sum(only.values())
         return Saving(title, dropped, len(made)) if dropped else None
+
+
+def _labels(payload: Any) -> tuple[str, ...]:
+    name = label_of(payload)
+    return (name,) if name else ()
 
 
 def _consumers(order: Sequence[Node]) -> dict[Node, list[Node]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from html import escape
 
 from tinygrad_nn.viz.wording import clean, shape_text, shorten, text_table
 
@@ -18,7 +19,8 @@ class Holding:
     """One piece of memory; views of one array are one holding.
 
     Attributes:
-        names: Nodes whose numbers lie in it, in forward order; () for a constant's.
+        names: Nodes whose numbers lie in it, in forward order; () for a constant's
+            without a name.
         op: Operation that made it, or the empty text.
         kind: "parameter", "input", "constant" or "result". The first two are the user's: they
             outlive the graph.
@@ -152,6 +154,9 @@ class Ledger:
             ]
             lines += text_table(offers, right=1)
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
     def __repr__(self) -> str:
         return (

@@ -250,9 +250,10 @@ def movie(
         [2.0, 1.5, 1.25, 1.125]
     """
     found = Movie(model, every, most)
-    if not isinstance(traces, Iterable) or isinstance(traces, Node):
+    given: Any = traces
+    if not isinstance(given, Iterable) or isinstance(given, Node):
         raise OperandError(
-            f"movie: got {type(traces).__name__} for its traces, expected several in a list"
+            f"movie: got {type(given).__name__} for its traces, expected several in a list"
         )
     for one in traces:
         found.add(one)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinygrad_nn.viz.diff.matching import matched
-from tinygrad_nn.viz.trace.model import Record, Summary, Trace
+from tinygrad_nn.viz.trace.model import NEEDS_NONE, Record, Summary, Trace
 
 __all__ = ["Column", "Frame", "columns_of", "frame_of"]
 
@@ -57,7 +57,7 @@ def columns_of(trace: Trace) -> tuple[Column, ...]:
 
 
 def _learns(r: Record) -> bool:
-    return r.gradient is not None or r.missing != "requires no gradient"
+    return r.gradient is not None or r.missing != NEEDS_NONE
 
 
 def frame_of(first: Trace, columns: Sequence[Column], trace: Trace, step: int) -> Frame:

@@ -13,7 +13,7 @@ from tinygrad_nn.viz.movie.model import Column, Frame
 from tinygrad_nn.viz.movie.scene import heat_style, picture
 from tinygrad_nn.viz.page.assemble import assemble, shared, source
 from tinygrad_nn.viz.page.inline import inline
-from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.trace.model import Role, Trace
 from tinygrad_nn.viz.wording import clean, number, shape_text, shorten
 
 __all__ = ["movie_page"]
@@ -86,7 +86,7 @@ def _nodes(trace: Trace, columns: Sequence[Column], boxes: dict[int, str]) -> li
     return [
         {
             "name": shorten(clean(r.name), 40),
-            "about": shorten(clean(r.op or r.role.value)),
+            "about": shorten(clean(r.op or r.role.words)),
             "shape": shape_text(r.value.shape),
             "columns": held.get(r.key, []),
             "box": boxes.get(r.key),
@@ -100,7 +100,7 @@ def _nodes(trace: Trace, columns: Sequence[Column], boxes: dict[int, str]) -> li
 def _about(trace: Trace, frames: Sequence[Frame]) -> str:
     some = f"{len(frames)} frame{'' if len(frames) == 1 else 's'}"
     first, last = frames[0].step, frames[-1].step
-    size = sum(r.value.size for r in trace.records if r.role.value == "parameter")
+    size = sum(r.value.size for r in trace.records if r.role is Role.PARAMETER)
     learned = f", {size:,} parameters" if size else ""
     return f"{some}, steps {number(first, 9)} to {number(last, 9)}; {trace.kept:,} nodes{learned}."
 

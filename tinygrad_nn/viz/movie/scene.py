@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tinygrad_nn.viz.diff.page import one_svg
 from tinygrad_nn.viz.movie.model import Column
 from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.measure import text_width
+from tinygrad_nn.viz.picture.placing import svg_of
 from tinygrad_nn.viz.picture.scene import CELL_PADDING, SIZE, Box, Line, Scene, Text, boxed
 from tinygrad_nn.viz.picture.style import DARK, HEAT_STEPS, LIGHT, Palette, heat_colours
 from tinygrad_nn.viz.trace.model import Record, Trace
@@ -107,7 +107,7 @@ class _Maker:
             scene, boxes=tuple(boxes), arrows=arrows, spine=spine, notes=(), alarms=(),
             title="The graph of the run", about="Its numbers are in the table below the drawing.",
         )  # fmt: skip
-        svg = _CELL.sub(_placed, one_svg(plain))
+        svg = _CELL.sub(_placed, svg_of(plain))
         scope = svg.partition('id="')[2].partition('"')[0]
         found = {key: f"{scope}-{part.key}" for part in self.shown.parts for key in part.nodes}
         return Picture(svg, self.slots, found, self.shown.level)

@@ -113,7 +113,7 @@ def source(*path: str) -> str:
 
 
 def shared(*names: str) -> list[str]:
-    """Scripts that several pages have, such as `shared("dom.js", "words.js")`; theme.js needs dom.js."""
+    """Scripts that several pages have, such as `shared("dom.js", "words.js")`."""
     return [source("shared", name) for name in names]
 
 

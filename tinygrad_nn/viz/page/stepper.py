@@ -14,6 +14,7 @@ from tinygrad_nn.viz.trace.file import to_json
 from tinygrad_nn.viz.trace.model import Trace
 from tinygrad_nn.viz.trace.words import pass_title
 from tinygrad_nn.viz.view.groups import groups
+from tinygrad_nn.viz.view.levels import BUDGET, opened
 
 __all__ = ["stepper_page"]
 
@@ -55,7 +56,13 @@ def stepper_page(
         raise OptionError(f"stepper page: got step={step!r:.60}, expected a whole number from 0 on")
     checked_text("stepper page", "title", title)
     # No page has more steps than its script can count.
-    options = {"level": level, "theme": theme, "step": min(step, 2**53 - 1)}
+    first, shown = opened(trace, level)
+    options: dict[str, Any] = {
+        "level": first,
+        "open": {"first": _ranges(shown), **_levels(trace)},
+        "theme": theme,
+        "step": min(step, 2**53 - 1),
+    }
     if title is not None:
         options["title"] = title
     heading = title or pass_title(trace)
@@ -66,6 +73,14 @@ def stepper_page(
         scripts=_texts(".js"),
         data={"trace": {"trace": to_json(trace), "groups": _groups(trace), "options": options}},
     )
+
+
+def _levels(trace: Trace) -> dict[str, list[int | list[int]]]:
+    """Groups that are open at each level, as in the drawings; all where all nodes have room."""
+    found = {name: opened(trace, name)[1] for name in LEVELS if name != "auto"}
+    if len(trace.records) <= BUDGET:
+        found["scalar"] = list(range(len(groups(trace))))
+    return {name: _ranges(some) for name, some in found.items()}
 
 
 def _groups(trace: Trace) -> list[dict[str, Any]]:

@@ -134,7 +134,8 @@ class _Composer:
             if not link.shared:
                 continue
             source, target = self.parts[link.source], self.parts[link.target]
-            whose = "as above" if source.title == target.title else f"of {clean(source.title)}"
+            same = source.title == target.title
+            whose = "as in call 1" if same else f"of {clean(source.title)}"
             words = f"{counted(len(link.edges), 'parameter')} {shorten(whose, 26)}"
             adds = adds_lines([self.trace.edges[k] for k in link.edges]) if self.back else []
             right = Text(adds[-1].texts[-1].words) if adds else None
@@ -148,11 +149,15 @@ class _Composer:
 
     def _frame(self, cluster: Cluster) -> Frame:
         name = Text(shorten(clean(cluster.title), 40), "name")
-        about = clean(cluster.about)
-        if learned := self.learned.get(cluster.key):
-            about = f"{shorten(about, 60)}  {counted(learned, 'param')}".strip()
-        words = f"{clean(cluster.title)} {about}".strip()
-        line = Line(name if name.words else None, Text(about, "muted") if about else None)
+        about = shorten(clean(cluster.about), 60)
+        learned = self.learned.get(cluster.key)
+        count = counted(learned, "param") if learned else ""
+        words = " ".join(filter(None, [clean(cluster.title), about, count]))
+        line = Line(
+            name if name.words else None,
+            Text(count, "muted") if count else None,
+            Text(about, "muted") if about else None,
+        )
         return Frame(cluster.key, line, cluster.parent, words)
 
     def _learned(self) -> dict[str, int]:

@@ -29,7 +29,7 @@ _SHAPES = {
     "parameter": f'style="rounded,filled" fillcolor="{_P.parameter_fill}" '
     f'color="{_P.parameter_line}" penwidth=2.5',
     "constant": f'style="dashed,filled" fillcolor="{_P.ground}" color="{_P.line}"',
-    "intermediate value": _VALUE,
+    "value": _VALUE,
     "module": _VALUE,
     "repeat": _VALUE + " peripheries=2",
     "chain": _VALUE,

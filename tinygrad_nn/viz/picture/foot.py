@@ -14,7 +14,7 @@ MARGIN = 16
 _NOTE_HEIGHT = 16
 _KINDS = {
     "input": "input", "parameter": "parameter", "constant": "constant",
-    "intermediate value": "intermediate value", "operation": "operation", "module": "module",
+    "value": "intermediate value", "operation": "operation", "module": "module",
     "repeat": "equal steps or modules in a row", "chain": "operations in a row",
     "rest": "other operations", "result": "result", "reference": "name of what comes from farther away",
 }  # fmt: skip

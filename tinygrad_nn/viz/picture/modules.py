@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from tinygrad_nn.viz.picture.nodes import gradient_cell, is_told
 from tinygrad_nn.viz.picture.scene import Box, Line, Text, boxed
 from tinygrad_nn.viz.picture.style import heat_step
-from tinygrad_nn.viz.trace.model import Record, Role, Trace
+from tinygrad_nn.viz.trace.model import (
+    NEEDS_NONE,
+    NONE_ARRIVES,
+    NOT_KEPT,
+    NOT_RUN,
+    Record,
+    Role,
+    Trace,
+)
 from tinygrad_nn.viz.trace.words import node_words, only
 from tinygrad_nn.viz.view.model import Part
 from tinygrad_nn.viz.wording import clean, counted, norm_words, number, shorten, signed, times
@@ -21,10 +29,10 @@ _MOST_NAMED = 7
 """Rows of a box that is no module."""
 _MOST_CELLS = 96
 _MISSING = {
-    "requires no gradient": "no grad",
-    "no gradient arrives": "none arrives",
-    "not yet run backward": "not yet run",
-    "gradient not kept": "not kept",
+    NEEDS_NONE: "no grad",
+    NONE_ARRIVES: "none arrives",
+    NOT_RUN: "not yet run",
+    NOT_KEPT: "not kept",
 }
 
 

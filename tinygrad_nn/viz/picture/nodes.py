@@ -86,6 +86,7 @@ def _call(r: Record, given: Mapping[int, Record]) -> str:
     numbers = {slot: number(only(constant.value)) for slot, constant in given.items()}
     if sign and len(numbers) == 1 and len(r.arguments) <= len(_BOTH):
         ((slot, words),) = numbers.items()
+        words = f"({words})" if words.startswith("−") else words
         return f"{words} {sign}" if slot == 0 and r.op not in COMMUTATIVE else f"{sign} {words}"
     call = f"{sign or ''} {clean(r.op)}".strip() if r.named else sign or ""
     names = dict(enumerate(r.arguments))
@@ -230,7 +231,7 @@ def _operand(e: Edge, r: Record) -> str:
 
 def about(r: Record) -> str:
     """Everything that is known of a node, for its tooltip."""
-    parts = [clean(r.name), r.role.value]
+    parts = [clean(r.name), r.role.words]
     if r.op is not None:
         parts.append(f"{clean(r.op)}({arguments(r.params)})")
     parts.append(_figures("value", r.value))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from tinygrad_nn.viz.picture.scene import Box
-from tinygrad_nn.viz.trace.model import Record, Role, Summary, Trace
+from tinygrad_nn.viz.trace.model import NOT_KEPT, NOT_RUN, Record, Role, Summary, Trace
 from tinygrad_nn.viz.trace.words import array_line, few, node_words, only, pass_title
 from tinygrad_nn.viz.view.model import View
 from tinygrad_nn.viz.wording import VANISHING, clean, number, shape_text, shorten
@@ -140,9 +140,9 @@ def _missing(trace: Trace) -> Iterator[str]:
         )
     if why := next((r.missing for r in trace.records if r.missing.startswith("no backward ")), ""):
         yield f"{why[0].upper()}{clean(why[1:])}."
-    if any(r.missing == "not yet run backward" for r in trace.records):
+    if any(r.missing == NOT_RUN for r in trace.records):
         yield "Not yet run backward: call .backward(), or draw(…, backward=True) for gradients."
-    elif any(r.missing == "gradient not kept" for r in trace.records):
+    elif any(r.missing == NOT_KEPT for r in trace.records):
         yield "Tensors keep gradients of leaves only."
     changed = (shorten(clean(r.name)) for r in trace.records if r.changed)
     if first := list(islice(changed, 4)):

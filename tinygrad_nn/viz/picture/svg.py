@@ -27,6 +27,8 @@ from tinygrad_nn.viz.picture.style import style_sheet
 __all__ = ["to_svg"]
 
 _LEAST_WIDTH = 460
+_LEAST_SCALE = 0.8
+"""A picture in too little room shrinks so far, so that its texts can be read, and then runs over."""
 _MOST_FOOT = 900
 _ABOVE_FOOT = 20
 _BAND = 26
@@ -63,7 +65,7 @@ def to_svg(scene: Scene, placement: Placement, theme: str = "auto", frames: Fram
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{scope}" role="img" '
         f'aria-labelledby="{scope}-title {scope}-desc" '
         f'width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}" '
-        'style="max-width: 100%; height: auto">',
+        f'style="max-width: 100%; min-width: {_n(_LEAST_SCALE * width)}px; height: auto">',
         f'<title id="{scope}-title">{_safe(scene.title)}</title>',
         f'<desc id="{scope}-desc">{_safe(_description(scene))}</desc>',
         f"<style>\n{style_sheet(scope, theme, scene.heats() | end.heats)}</style>",
@@ -174,19 +176,37 @@ def _frame_titles(scene: Scene, placement: Placement, frames: Frames) -> list[st
 def _frame_title(
     frame: Frame, taken: list[tuple[float, float]], place: tuple[float, float, float]
 ) -> str:
-    """The texts of a title, together if there is room between the arrows, else one by one."""
+    """The texts of a title, together if there is room between the arrows, else one by one.
+
+    What stands between the first and the last is for the tooltip only if there is no room.
+    """
     left, top, right = place
     texts = frame.title.texts
     if not texts:
         return ""
-    free = _free(taken, left, right, _title_width(texts))
-    if free is not None or len(texts) == 1:
-        return _words_at(texts, left if free is None else free, top)
-    found, at = "", left
-    for text in texts:
-        free = _free(taken, at, right, _title_width([text]))
-        found += _words_at([text], at if free is None else free, top)
-        at = (at if free is None else free) + text.width + 10
+    pieces = [texts]
+    places = _apart(pieces, taken, left, right)
+    for some in (texts, (texts[0], texts[-1])):
+        if places is None:
+            pieces = [(text,) for text in some]
+            places = _apart(pieces, taken, left, right)
+    if places is None:
+        pieces, places = [texts], [left]
+    words = (_words_at(some, x, top) for some, x in zip(pieces, places, strict=True))
+    return f'<g class="title"><title>{_safe(frame.about)}</title>{"".join(words)}</g>'
+
+
+def _apart(
+    pieces: Sequence[Sequence[Text]], taken: list[tuple[float, float]], left: float, right: float
+) -> list[float] | None:
+    """Where each piece begins if all find room between the arrows."""
+    found, at = [], left
+    for texts in pieces:
+        free = _free(taken, at, right, _title_width(texts))
+        if free is None:
+            return None
+        found.append(free)
+        at = free + _title_width(texts) - PADDING
     return found
 
 
@@ -216,7 +236,7 @@ def _words_at(texts: Sequence[Text], x: float, y: float) -> str:
         f'<rect class="frame-title" x="{_n(x + 6)}" y="{_n(y + 4)}" width="{_n(at - x - 8)}" '
         'height="20" rx="4"/>'
     )
-    return f'<g class="title">{ground}{"".join(parts)}</g>'
+    return f"{ground}{''.join(parts)}"
 
 
 # ── Boxes ───────────────────────────────────────────────────────────────────────────────
@@ -231,7 +251,7 @@ def _box(box: Box, centre: Point) -> str:
     pitch = inner / max(1, len(box.lines))
     start = y + (height - inner - gap) / 2
     about = f"<title>{_safe(box.about)}</title>" if box.about else ""
-    classes = box.kind.replace("intermediate ", "").replace(" ", "-") + " alarm" * box.alarm
+    classes = box.kind.replace(" ", "-") + " alarm" * box.alarm
     texts = []
     for k, line in enumerate(box.lines):
         middle = start + pitch * (k + 0.5) + (gap if box.head and k >= box.head else 0)
@@ -339,7 +359,6 @@ def _foot(end: Foot) -> list[str]:
     found = []
     for swatch in end.swatches:
         x, y, kind = swatch.x, swatch.y, swatch.kind
-        name = kind.replace("intermediate ", "")
         if kind == "heat":
             found += [_cell(h, x + 10 * k, y, 10.5, 12) for k, h in enumerate(swatch.heats)]
         elif kind == "back":
@@ -348,7 +367,7 @@ def _foot(end: Foot) -> list[str]:
                 'marker-end="url(#{scope}-back-tip)"/></g>'
             )
         else:
-            found.append(f'<g class="{name}">{_sample(kind, x, y)}</g>')
+            found.append(f'<g class="{kind}">{_sample(kind, x, y)}</g>')
         found.append(
             f'<text class="small muted" x="{_n(x + swatch.room)}" y="{_n(y + 10)}">'
             f"{_safe(swatch.words)}</text>"

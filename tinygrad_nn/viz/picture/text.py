@@ -115,7 +115,7 @@ def _operand(r: Record) -> str:
 def _cells(r: Record, edge: Edge | None) -> list[str]:
     """What follows the name: the value, its gradient, and the arrow that led here."""
     if not r.name:
-        return [r.role.value]
+        return [r.role.words]
     cells = [_figures(r.value), _gradient(r)]
     if edge is not None and edge.local is not None:
         added = edge.contribution
@@ -172,7 +172,7 @@ def _part_lines(part: Part, records: dict[int, Record], pad: str) -> list[list[s
     if part.kind == "node":
         r = records[part.nodes[0]]
         op = f" = {clean(r.op)}(…)" if r.op else ""
-        return [[f"{pad}{shorten(clean(r.name)) or r.role.value}{op}", times(r.value.shape),
+        return [[f"{pad}{shorten(clean(r.name)) or r.role.words}{op}", times(r.value.shape),
                  _gradient(r) if r.name else array_line(r.value)]]  # fmt: skip
     inner = [records[key] for key in part.nodes]
     learned = sum(r.value.size for r in inner if r.role is Role.PARAMETER)

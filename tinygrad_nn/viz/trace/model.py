@@ -9,10 +9,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Edge", "Failure", "Jacobian", "Picture", "Record", "Role", "Scope", "Summary", "Trace"]
+__all__ = [
+    "NEEDS_NONE",
+    "NONE_ARRIVES",
+    "NOT_KEPT",
+    "NOT_RUN",
+    "Edge",
+    "Failure",
+    "Jacobian",
+    "Picture",
+    "Record",
+    "Role",
+    "Scope",
+    "Summary",
+    "Trace",
+]
 
 _LONGEST = 40
 """Characters of a name in a `repr`."""
+
+
+NEEDS_NONE = "requires no gradient"
+NONE_ARRIVES = "no gradient arrives"
+NOT_RUN = "not yet run backward"
+NOT_KEPT = "gradient not kept"
+"""Reasons why a record has no gradient that pictures have words of their own for."""
 
 
 class Role(Enum):
@@ -21,8 +42,13 @@ class Role(Enum):
     INPUT = "input"
     PARAMETER = "parameter"
     CONSTANT = "constant"
-    VALUE = "intermediate value"
+    VALUE = "value"
     RESULT = "result"
+
+    @property
+    def words(self) -> str:
+        """What a reader is told."""
+        return "intermediate value" if self is Role.VALUE else self.value
 
 
 @dataclass(frozen=True, slots=True)

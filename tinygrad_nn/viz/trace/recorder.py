@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.node import Node, label_of
 from tinygrad_nn.errors import FreedGraphError, GradientError, OperandError, OptionError
 from tinygrad_nn.tensor import Parameter
 from tinygrad_nn.viz.trace.failures import short_line
@@ -30,7 +30,19 @@ from tinygrad_nn.viz.trace.graph import (
     run_pass,
 )
 from tinygrad_nn.viz.trace.jacobians import MOST_NODES, local_derivatives
-from tinygrad_nn.viz.trace.model import Edge, Jacobian, Record, Role, Scope, Summary, Trace
+from tinygrad_nn.viz.trace.model import (
+    NEEDS_NONE,
+    NONE_ARRIVES,
+    NOT_KEPT,
+    NOT_RUN,
+    Edge,
+    Jacobian,
+    Record,
+    Role,
+    Scope,
+    Summary,
+    Trace,
+)
 from tinygrad_nn.viz.trace.rules import argument_names, rule_texts
 from tinygrad_nn.viz.trace.statics import static_texts
 from tinygrad_nn.viz.trace.steps import Fact, locals_of, payload_of
@@ -141,6 +153,7 @@ class _Writer:
         self.small = total <= PICTURES
         self.scalar = all(np.shape(payload_of(node)) == () for node in order)
         self.keys: dict[Node, int] = {}
+        self.constants: dict[int, int] = {}
         self.records: list[Record] = []
         self.edges: list[Edge] = []
         self.jacobians: list[Jacobian] = []
@@ -166,7 +179,8 @@ class _Writer:
             operands = tuple(self.keys[n] for n in self.sources.operands if n in self.keys)
             failure = replace(failure, at=at, operands=operands)
         return Trace(
-            tuple(self.records), tuple(self.edges), self.total, len(self.order),
+            tuple(self.records), tuple(self.edges), self.total + len(self.constants),
+            len(self.order) + len(self.constants),
             self.steps is not None, self.scopes, tuple(self.jacobians), failure,
         )  # fmt: skip
 
@@ -258,12 +272,26 @@ class _Writer:
         """Key of an input, None for one that is left out."""
         if isinstance(p, Node):
             return self.keys.get(p)
+        if isinstance(p, np.ndarray) and (name := label_of(p)):
+            return self._named_constant(p, str(name)[:_LONGEST_NAME], scope)
         held = p if isinstance(p, Summary) else figure(p, picture=self.small)
         self.records.append(
             Record(len(self.records), "", False, Role.CONSTANT, None, (), (), held, None, "", 0,
                    False, None if scope is None else self.calls[scope])
         )  # fmt: skip
         return len(self.records) - 1
+
+    def _named_constant(self, p: Any, name: str, scope: int | None) -> int:
+        """Of an array whose tensor has a name there is one record, as of a node."""
+        key = self.constants.get(id(p))
+        if key is None:
+            key = self.constants[id(p)] = len(self.records)
+            at = None if scope is None else self.calls[scope]
+            self.records.append(
+                Record(key, name, True, Role.CONSTANT, None, (), (), figure(p, picture=self.small),
+                       None, NEEDS_NONE, 0, False, at)
+            )  # fmt: skip
+        return key
 
     def _gradient(self, node: Node) -> Summary | None:
         if self.steps is not None:
@@ -302,17 +330,17 @@ class _Writer:
     def _missing(self, node: Node) -> str:
         failure = self.sources.failure
         if node.op is None:
-            return "requires no gradient"
+            return NEEDS_NONE
         if self.steps is not None:
             broke = failure is not None and failure.phase == "backward"
-            return "the pass broke before it came here" if broke else "no gradient arrives"
+            return "the pass broke before it came here" if broke else NONE_ARRIVES
         if failure is not None and failure.phase == "freed":
             return "the graph was freed"
         if self.sources.why:
             return f"no backward pass: {self.sources.why}"
         if not node.is_leaf and self.stored:
-            return "gradient not kept"
-        return "not yet run backward"
+            return NOT_KEPT
+        return NOT_RUN
 
 
 def _kept_scopes(

@@ -24,7 +24,7 @@ from tinygrad_nn.viz.view.tree import Tree
 from tinygrad_nn.viz.view.wiring import Wiring
 from tinygrad_nn.viz.wording import clean, counted, shape_text, shorten
 
-__all__ = ["BUDGET", "drawn", "view"]
+__all__ = ["BUDGET", "drawn", "opened", "view"]
 
 
 BUDGET = 300
@@ -89,6 +89,22 @@ def view(
     return View(trace, chosen, parts, links, clusters, _spine(parts, links, trace), tuple(notes))
 
 
+@unswept()
+def opened(trace: Trace, level: str = "auto", budget: int = BUDGET) -> tuple[str, list[int]]:
+    """The level that `view` takes, and the positions of the groups that are open there.
+
+    Example:
+        >>> import tinygrad_nn as tg
+        >>> from tinygrad_nn.viz.trace.recorder import record
+        >>> opened(record(tg.Value(2.0, name="a") ** 2.0))
+        ('scalar', [0])
+    """
+    tree = tree_of(trace)
+    chosen = _level(tree) if level == "auto" else level
+    best = _best(tree, chosen, budget, set(), plumbing=False, auto=level == "auto")
+    return chosen, [i for i, is_open in enumerate(best.opened) if is_open]
+
+
 def drawn(view: View) -> int:
     """Number of boxes of a view: at the level "scalar" a result and its operation are two."""
     shown = [p.nodes[0] if p.kind == "node" else None for p in view.parts]
@@ -109,11 +125,13 @@ class _Cut:
 
     Attributes:
         parts: Drafts of them.
+        opened: For each group whether it is open.
         missed: Groups that had to stay closed for boxes, and for links.
         boxes, links: How many there are.
     """
 
     parts: list[Draft]
+    opened: list[bool]
     missed: tuple[int, int]
     boxes: int
     links: int
@@ -140,7 +158,7 @@ def _best(
         left = folded(tree, drafts(tree, found.opened, hidden), level, plumbing=plumbing)
         boxes = _boxes(trace, level, [d.main for d in left])
         missed = (found.too_many_boxes, found.too_many_links)
-        return _Cut(left, missed, boxes, _wires(tree, left)[-1])
+        return _Cut(left, found.opened, missed, boxes, _wires(tree, left)[-1])
 
     found = chosen(budget, fold=False, tight=False)
     best = None if auto and _missed(found) else made(found)

@@ -188,7 +188,7 @@ def part(tree: Tree, draft: Draft, cluster: str | None) -> Part:
     if draft.main is not None:
         r = w.trace.records[draft.main]
         others = w.sorted(k for k in draft.nodes if k != draft.main)
-        about = r.op or r.role.value
+        about = r.op or r.role.words
         return Part(f"n{r.key}", "node", r.name, about, (r.key, *others), (), (), cluster)
     g = tree.groups[draft.group]
     about = " → ".join([*filter(None, [g.about]), *draft.after])

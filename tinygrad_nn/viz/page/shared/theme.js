@@ -32,11 +32,16 @@ function onTheme(heard) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", heard);
 }
 
-/** A custom property of theme.css as `rgb(…)`. @param {string} name @returns {string} */
-function colourOf(name) {
+/**
+ * A custom property of theme.css as `rgb(…)`.
+ * @param {string} name @param {boolean} [always]  also where the reader's system has colours of its own
+ * @returns {string}
+ */
+function colourOf(name, always = false) {
   // A colour of `light-dark()` is resolved only where it is used.
   const probe = document.createElement("span");
   probe.style.color = `var(--${name})`;
+  if (always) probe.style.setProperty("forced-color-adjust", "none");
   document.body.append(probe);
   const found = getComputedStyle(probe).color;
   probe.remove();

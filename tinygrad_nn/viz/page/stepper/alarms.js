@@ -11,7 +11,7 @@
 
 /** @param {Model} model @returns {Alarm[]} the gravest first */
 function findAlarms(model) {
-  return [...failureAlarms(model), ...oddAlarms(model), ...sizeAlarms(model), ...deadAlarms(model), ...changedAlarms(model)];
+  return [...failureAlarms(model), ...passAlarms(model), ...oddAlarms(model), ...sizeAlarms(model), ...deadAlarms(model), ...changedAlarms(model)];
 }
 
 /** @param {Model} model @returns {Alarm[]} */
@@ -21,6 +21,20 @@ function failureAlarms(model) {
   const where = [f.op && ` in ${f.op}`, f.line && ` at ${shortText(cleanText(f.line), 80)}`].filter((t) => t).join("");
   const what = f.phase === "freed" ? "The graph was freed" : `The ${f.phase} pass broke${where}`;
   return [{ what, words: [`: ${shortText(cleanText(f.message), 300)}`], step: f.at === null ? -1 : f.phase === "forward" ? f.at + 1 : model.steps, node: f.at }];
+}
+
+/** Why there can be no backward pass; empty if there is one, or could be. @param {Model} model */
+function whyNoPass(model) {
+  if (model.seed || model.failure) return "";
+  const told = model.nodes.find((n) => n.missing.startsWith("no backward pass: "));
+  if (told) return cleanText(told.missing.slice(told.missing.indexOf(": ") + 2));
+  return model.nodes[model.root].missing === "requires no gradient" ? "the result requires no gradient" : "";
+}
+
+/** @param {Model} model @returns {Alarm[]} */
+function passAlarms(model) {
+  const why = whyNoPass(model);
+  return why ? [{ what: "No backward pass", words: [`: ${why}`], step: -1, node: null }] : [];
 }
 
 /** The first that is not finite, forward and backward. @param {Model} model @returns {Alarm[]} */

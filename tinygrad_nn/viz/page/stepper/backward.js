@@ -91,6 +91,8 @@ function sumTable(model, event) {
 function endParts(model, go) {
   const { failure } = model;
   if (failure) return [make("p.note.alarm", {}, `The pass broke here: ${shortText(cleanText(failure.message), 400)}`)];
+  const why = whyNoPass(model);
+  if (why) return [make("p.note", {}, `There is no backward pass to show: ${why}.`)];
   if (!model.seed) return [make("p.note", {}, "There is no backward pass to show: it was not run. Call backward() on the result, or trace it, and look again.")];
   const found = model.nodes.filter((n) => !n.op && n.role !== "constant");
   return [

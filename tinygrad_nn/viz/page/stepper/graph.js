@@ -141,7 +141,7 @@ function makeGraph(element, model, store) {
     svg.classList.toggle("far", view.k < FAR_ZOOM);
     if (drawing.isLarge) scene.cull(view, pane.size(), tabKey);
     minimap.look(view, pane.size());
-    signs.show(scene.endRects(store.state.step), view, pane.size());
+    signs.show(scene.endRects(store.state.step || model.seed), view, pane.size());
     if (drawing.isLarge) paint();
   }
 
@@ -191,9 +191,10 @@ function makeGraph(element, model, store) {
     pane.show(viewOfWhole(drawing, pane.size(), VIEW_MARGIN), true);
   }
 
-  /** The first look: all of it, or where it begins if all of it were too small. */
+  /** The first look: all of it, with less room around it if need be, or where it begins if its texts were too small. */
   function firstLook() {
-    const whole = viewOfWhole(drawing, pane.size(), VIEW_MARGIN);
+    const margin = [VIEW_MARGIN, 12].find((m) => viewOfWhole(drawing, pane.size(), m).k >= READABLE) ?? VIEW_MARGIN;
+    const whole = viewOfWhole(drawing, pane.size(), margin);
     pane.show(whole);
     if (whole.k < 0.6 && drawing.rects.length) {
       pane.show({ ...viewWith(whole, pane.size(), drawing.rects[0], VIEW_MARGIN) });

@@ -47,7 +47,7 @@ function cutOf(model, isOpen, level) {
   const stack = [[model.groups[0], null]];
   while (stack.length) {
     const [group, frame] = /** @type {[TraceGroup, number | null]} */ (stack.pop());
-    const isSeen = group.parent !== null && !isThin(model, group, level);
+    const isSeen = group.parent !== null && !isThin(model, group, level, isOpen(group));
     if (isSeen && !isOpen(group)) {
       for (const key of nodesBelow(model, group)) partOf[key] = parts.length;
       parts.push({ index: parts.length, key: group.key, node: null, group, frame });
@@ -80,18 +80,18 @@ function cutOf(model, isOpen, level) {
   };
 }
 
-/** Graphs of so few nodes show them all, without frames around mere runs of operations. */
+/** Graphs of so few nodes have no frames around mere runs of operations. */
 const SMALL_GRAPH = 40;
 
 /**
  * Whether a group is shown as what is in it. Where all nodes are shown, only modules are framed:
  * frames stand one behind the other, and rows of equal operations need not.
- * @param {Model} model @param {TraceGroup} group @param {PageState["level"]} level
+ * @param {Model} model @param {TraceGroup} group @param {PageState["level"]} level @param {boolean} open
  */
-function isThin(model, group, level) {
+function isThin(model, group, level, open) {
   if (group.kind === "module") return false;
   const all = level === "scalar" && model.nodes.length <= MOST_BOXES;
-  return all || (model.nodes.length <= SMALL_GRAPH && group.kind !== "repeat");
+  return all || (open && model.nodes.length <= SMALL_GRAPH && group.kind !== "repeat");
 }
 
 /** @param {Model} model @param {CutPart[]} parts @param {Int32Array} partOf */

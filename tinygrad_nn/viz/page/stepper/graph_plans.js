@@ -110,7 +110,7 @@ function planNode(model, part, node) {
   if (node.gradient !== null || model.eventsInto[node.key].length) {
     plan.rows.push(rowOf({ left: gradientLabel(model, node), cell: planCell(model, node) }));
   } else if (node.role !== "constant" || node.name) {
-    plan.rows.push(rowOf({ left: shortText(cleanText(node.missing) || "no gradient", 26) }));
+    plan.rows.push(rowOf({ left: shortText(cleanText(node.missing.split(": ")[0]) || "no gradient", 26) }));
   }
   if (node.leftOut) plan.rows.push(rowOf({ left: `${node.leftOut} more input${node.leftOut > 1 ? "s" : ""} not shown` }));
   return sized(plan, Math.max(124, ...plan.rows.map(rowWidth)), plan.rows.length * ROW_HEIGHT + 10);

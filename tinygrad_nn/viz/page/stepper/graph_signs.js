@@ -1,5 +1,6 @@
 // @ts-check
-// At the border of the drawing: where the ends of the present edge are that are out of sight.
+// At the border of the drawing: where the ends of the present edge are that are out of sight, and
+// before the first step the result.
 
 const SIGN_WORDS = { left: "to the left", right: "to the right", up: "above", down: "below" };
 

@@ -4,13 +4,10 @@
 /** @param {Model} model @returns {PageState} */
 function firstState(model) {
   const { options } = model;
-  const modules = model.groups.some((g) => g.kind === "module");
-  const asked = LEVELS.find((l) => l === options.level);
-  const level = asked ?? (modules ? "module" : model.nodes.length > SMALL_GRAPH ? "op" : "scalar");
   const hash = readHash(location.hash, model);
-  const budget = asked || hash.level ? MOST_BOXES : SMALL_GRAPH;
+  const level = LEVELS.find((l) => l === options.level) ?? "scalar";
   return {
-    step: 0, view: "values", level, open: openFor(model, hash.level ?? level, budget), selected: null, follow: true,
+    step: 0, view: "values", level, open: openAt(model, hash.level ?? "first"), selected: null, follow: true,
     granularity: "edge", theme: THEMES.slice(1).find((t) => t === options.theme) ?? keptTheme() ?? "auto", predict: false, revealed: -1,
     ...(Number.isInteger(options.step) ? { step: Math.max(0, Math.min(model.steps, options.step)) } : {}),
     ...hash,
@@ -27,7 +24,9 @@ function showTitle(model) {
   if (modules) parts.push(`${modules} module call${modules === 1 ? "" : "s"}`);
   const kept = model.nodes.filter((n) => n.name || n.role !== "constant").length;
   if (model.total > kept) parts.push(`${model.total - kept} not in this trace`);
-  if (!model.seed) parts.push("not yet run backward");
+  const why = whyNoPass(model);
+  if (why) parts.push(`no backward pass: ${why}`);
+  else if (!model.seed) parts.push("not yet run backward");
   else if (!model.observed) parts.push("gradients as earlier passes left them");
   byId("about").textContent = parts.join(" · ");
 }
@@ -57,7 +56,7 @@ function bindFields(model, store) {
 
 /** @param {Model} model @param {Store} store @param {PageState["level"]} level */
 function setLevel(model, store, level) {
-  store.set({ level, open: openFor(model, level) });
+  store.set({ level, open: openAt(model, level) });
 }
 
 /** @param {Store} store */
@@ -122,6 +121,7 @@ function start() {
   const find = makeFind(model, show, speak);
   makeSaving(model, graph);
   keepHash(model, store);
+  onTheme(repaintMaps);
   byId("fit").addEventListener("click", graph.fit);
   bindKeys(model, store, graph, transport, { help: makeHelp(), find });
   graph.resize();

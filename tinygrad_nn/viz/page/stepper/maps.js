@@ -1,9 +1,24 @@
 // @ts-check
-// Arrays as small pictures: blue above 0, orange below, near white at 0, striped where not finite.
+// Arrays as small pictures: blue above 0, orange below, near the ground at 0, striped where not finite.
 
-const PLUS = [0, 114, 178];
-const ZERO = [247, 247, 247];
-const MINUS = [217, 95, 2];
+/**
+ * Colours of the present theme, as red, green and blue.
+ * @typedef {{plus: number[], zero: number[], minus: number[], ground: number[], alarm: number[], step: number[]}} Inks
+ */
+
+/** @returns {Inks} */
+function inksNow() {
+  const rgb = (/** @type {string} */ name) => (colourOf(name, true).match(/[\d.]+/g) ?? []).slice(0, 3).map(Number);
+  return { plus: rgb("plus-fill"), zero: rgb("value-fill"), minus: rgb("minus-fill"), ground: rgb("ground"), alarm: rgb("alarm"), step: rgb("step") };
+}
+
+/** How each picture is painted: all of them once more when the theme is another. @type {WeakMap<Element, (inks: Inks) => void>} */
+const PAINTED = new WeakMap();
+
+function repaintMaps() {
+  const inks = inksNow();
+  for (const canvas of document.querySelectorAll("canvas")) PAINTED.get(canvas)?.(inks);
+}
 
 /**
  * A figure as a table of cells from -1 to 1, NaN where not finite; null if it cannot be shown.
@@ -39,13 +54,17 @@ function heatmap(title, f, pick = {}) {
   canvas.setAttribute("aria-label", words);
   canvas.title = words;
   const paint = canvas.getContext("2d");
-  if (paint) cells.forEach((x, i) => paintCell(paint, (i % columns) * edge, Math.floor(i / columns) * edge, edge, x));
-  if (paint && pick.chosen !== undefined && exact) {
-    paint.strokeStyle = "#6f2dbd";
+  const { chosen, onchoose } = pick;
+  const draw = (/** @type {Inks} */ inks) => {
+    if (!paint) return;
+    cells.forEach((x, i) => paintCell(paint, inks, (i % columns) * edge, Math.floor(i / columns) * edge, edge, x));
+    if (chosen === undefined || !exact) return;
+    paint.strokeStyle = `rgb(${inks.step.join()})`;
     paint.lineWidth = 2;
-    paint.strokeRect((pick.chosen % columns) * edge + 1, Math.floor(pick.chosen / columns) * edge + 1, edge - 2, edge - 2);
-  }
-  const { onchoose } = pick;
+    paint.strokeRect((chosen % columns) * edge + 1, Math.floor(chosen / columns) * edge + 1, edge - 2, edge - 2);
+  };
+  PAINTED.set(canvas, draw);
+  draw(inksNow());
   if (onchoose && exact) {
     canvas.addEventListener("click", (event) => {
       const scale = canvas.width / canvas.clientWidth / edge;
@@ -57,15 +76,15 @@ function heatmap(title, f, pick = {}) {
     make("p.limits", {}, limit ? `−${numberText(limit, 3)} to ${numberText(limit, 3)}` : "all 0", odd && make("span.minus", {}, `, striped: ${odd}`)));
 }
 
-/** @param {CanvasRenderingContext2D} paint @param {number} x @param {number} y @param {number} size @param {number} value */
-function paintCell(paint, x, y, size, value) {
-  const end = value < 0 ? MINUS : PLUS;
+/** @param {CanvasRenderingContext2D} paint @param {Inks} inks @param {number} x @param {number} y @param {number} size @param {number} value */
+function paintCell(paint, inks, x, y, size, value) {
+  const end = value < 0 ? inks.minus : inks.plus;
   const share = Math.abs(value);
-  const colour = Number.isNaN(value) ? [255, 255, 255] : ZERO.map((z, i) => Math.round(z + (end[i] - z) * share));
+  const colour = Number.isNaN(value) ? inks.ground : inks.zero.map((z, i) => Math.round(z + (end[i] - z) * share));
   paint.fillStyle = `rgb(${colour.join()})`;
   paint.fillRect(x, y, size, size);
   if (!Number.isNaN(value)) return;
-  paint.fillStyle = "#c4122f";
+  paint.fillStyle = `rgb(${inks.alarm.join()})`;
   for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) if ((x + i + y + j) % 6 < 2) paint.fillRect(x + i, y + j, 1, 1);
 }
 

@@ -243,39 +243,12 @@ function countBelow(sorted, limit) {
 // ── Groups ──────────────────────────────────────────────────────────────────────────────
 
 /**
- * Groups to open so that a level is shown with at most `budget` boxes: the outer ones first.
- * "module" opens modules that hold modules, "op" all modules, "scalar" everything.
- * @param {Model} model
- * @param {"scalar" | "op" | "module"} level
- * @param {number} [budget]
- * @returns {Set<string>}
+ * Groups that are open at a level, as `view` of the drawings says; all, if the page was told of none.
+ * @param {Model} model @param {"first" | PageState["level"]} level @returns {Set<string>}
  */
-function openFor(model, level, budget = 300) {
-  const open = new Set([model.groups[0].key]);
-  const wanted = (/** @type {TraceGroup} */ g) => {
-    if (level === "scalar") return true;
-    if (level === "op") return g.kind !== "chain" && g.kind !== "repeat";
-    const inside = g.children.map((c) => model.groups[c].kind);
-    return g.kind !== "repeat" && inside.some((kind) => kind === "module" || kind === "repeat");
-  };
-  let boxes = model.groups[0].nodes.length + model.groups[0].children.length;
-  let queue = model.groups[0].children;
-  while (queue.length) {
-    const found = queue.map((index) => model.groups[index]).filter(wanted);
-    // All of the same depth, so that like things look alike; modules one by one.
-    const whole = found.reduce((sum, g) => sum + g.nodes.length + g.children.length - 1, boxes) <= budget;
-    /** @type {number[]} */
-    const next = [];
-    for (const g of found) {
-      const grown = boxes - 1 + g.nodes.length + g.children.length;
-      if (grown > budget || (!whole && g.kind !== "module")) continue;
-      open.add(g.key);
-      boxes = grown;
-      next.push(...g.children);
-    }
-    queue = next;
-  }
-  return open;
+function openAt(model, level) {
+  const told = model.options.open?.[level];
+  return new Set(told ? keysOf(told).map((index) => `g${index}`) : model.groups.map((g) => g.key));
 }
 
 /** @param {Model} model @param {number} key @returns {TraceGroup[]} groups around a node, outermost first */
