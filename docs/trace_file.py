@@ -62,7 +62,7 @@ ENTRIES: dict[str, str] = {
     "picture": "rows columns limit cells",
     "scopes": "path kind about parent call parameters",
     "jacobians": "from slot entries",
-    "failure": "phase message op line at",
+    "failure": "phase message op line at operands",
 }
 # What no field of the model says in these words.
 _SAID = {

@@ -1,4 +1,4 @@
-"""What a reader sees first: no bar to scroll the page, where the result is, why there is no pass."""
+"""What a reader sees first: no page that scrolls sideways, the result, why there is no pass."""
 
 from functools import cache
 from typing import Any

@@ -87,13 +87,15 @@ def test_an_interrupted_command_leaves_the_old_file(command: str, number: int):
     process.send_signal(number)
     out_text, err = process.communicate(timeout=60)
     content = Path(out).read_text("utf-8")
+    is_whole = content.rstrip().endswith(("</html>", "</svg>"))
     if process.returncode == 0:
-        assert content.rstrip().endswith(("</html>", "</svg>")) and "written" in out_text
-    elif process.returncode == 130:
-        assert err == "tinygrad-nn: interrupted\n"
-        assert content == "old" or content.rstrip().endswith(("</html>", "</svg>"))
+        assert is_whole and "written" in out_text
     else:
-        assert content == "old"
+        # By the signal itself while Python starts or ends, by the command in between.
+        assert process.returncode in (130, -number)
+        assert content == "old" or is_whole
+    if process.returncode == 130:
+        assert err == "tinygrad-nn: interrupted\n"
     assert leftovers(Path.cwd()) == []
 
 

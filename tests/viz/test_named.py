@@ -112,7 +112,7 @@ def test_a_weight_used_elsewhere_is_named_there():
             return self.inner(self.embedding(x)) @ self.embedding.weight.mT
 
     net = Tied()
-    trace = tg.trace(lambda: (net(np.array([1, 2, 3])) ** 2).sum(), model=net)
+    trace = tg.trace(net, np.array([1, 2, 3]))
     d = draw(trace, level="module")
     assert sum(link.shared for link in d.view.links) == 1
     texts = [t for key, t in read(d.svg).texts.items() if key.startswith("r-")]

@@ -291,8 +291,12 @@ def test_a_computation_that_breaks_is_recorded_up_to_there():
     found = t.trace()
     assert found.root.op == "tanh"
     assert found.failure == t.failure.__class__(
-        "forward", found.failure.message, "linear", found.failure.line, found.root.key
-    )
+        "forward", found.failure.message, "linear", found.failure.line, found.root.key,
+        found.failure.operands,
+    )  # fmt: skip
+    assert [found.records[k].name for k in found.failure.operands] == [
+        found.root.name, "2.weight", "2.bias",
+    ]  # fmt: skip
     assert "test_tracing.py:" in found.failure.line
     assert "linear" in found.failure.message
     assert {"2.weight", "2.bias"} <= {r.name for r in found.records}

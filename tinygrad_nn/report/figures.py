@@ -9,7 +9,10 @@ from typing import Any, Final
 from tinygrad_nn.viz.strict import WORDS, strict
 from tinygrad_nn.viz.wording import number
 
-__all__ = ["figure", "noted", "number_of", "percent", "plain", "rounded", "times"]
+__all__ = ["WHOLE", "figure", "noted", "number_of", "percent", "plain", "rounded", "times"]
+
+WHOLE = "the model"
+"""Stands for the path of a model that is a single layer."""
 
 _DIGITS: Final = 4
 _KEPT_DIGITS: Final = 6

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinygrad_nn.core.node import WATCH, Node, mode_bit
 from tinygrad_nn.core.watch import watching
 from tinygrad_nn.nn import Module
-from tinygrad_nn.report.figures import rounded
+from tinygrad_nn.report.figures import WHOLE, rounded
 from tinygrad_nn.train.batches import answer
 from tinygrad_nn.train.doctor.thresholds import SIGMOID_END, TANH_END
 from tinygrad_nn.train.modes import evaluating
@@ -78,7 +78,7 @@ class Layers:
             if name not in places:
                 places[name] = len(self.listed)
                 kind = type(module).__name__ if name == path else "branch"
-                word = shorten(clean(name or "the model"), 80)
+                word = shorten(clean(name or WHOLE), 80)
                 self.listed.append(Layer(word, clean(kind), 0))
                 self._parameters.append([])
                 self._modules.append(module)

@@ -117,10 +117,10 @@ def of(
 
     Example:
         >>> from tinygrad_nn import data, nn, optim, report, train
-        >>> model, recorder = nn.Linear(2, 2, rng=0), report.Recorder()
+        >>> model, recorder = nn.Linear(2, 3, rng=0), report.Recorder()
         >>> sgd, blobs = optim.SGD(model.parameters(), lr=0.1), data.make_blobs(60)
         >>> _ = train.fit(model, nn.CrossEntropyLoss(), sgd, blobs, 2, callbacks=[recorder])
-        >>> report.of(recorder, config={"seed": 0}).verdict[1]
+        >>> report.of(recorder, config={"seed": 0}).verdict[-1]
         'No loss was NaN or infinite'
     """
     return Report(

@@ -57,7 +57,7 @@ class Recorder(Callback):
         >>> adam = optim.Adam(model.parameters(), lr=0.05)
         >>> _ = train.fit(model, nn.CrossEntropyLoss(), adam, moons, 5, callbacks=[recorder])
         >>> page = report.of(recorder, test=moons)  # page.save("report.html")
-        >>> len(page.html) < 200_000
+        >>> len(page.html) < 400_000
         True
     """
 

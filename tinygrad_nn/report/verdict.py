@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tinygrad_nn.report.figures import figure, number_of, percent, times
+from tinygrad_nn.report.figures import WHOLE, figure, number_of, percent, times
 from tinygrad_nn.train.doctor.thresholds import (
     DEAD_SHARE,
     EXPLODING_RATIO,
@@ -245,9 +245,9 @@ def _idle(document: Document) -> Found:
     for layer, x in zip(layers, rows[-1]["idle"], strict=True):
         share = math.nan if x is None else number_of(x)
         if layer["activation"].startswith("relu") and share >= DEAD_SHARE:
-            yield "warn", f"{percent(share, 0)} of the units of layer {layer['path']} are dead"
+            yield "warn", f"{percent(share, 0)} of the units of {_layers([layer['path']])} are dead"
         elif layer["activation"] in ("tanh", "sigmoid") and share >= SATURATED_SHARE:
-            words = f"of the activations of layer {layer['path']} are saturated"
+            words = f"of the activations of {_layers([layer['path']])} are saturated"
             yield "warn", f"{percent(share, 0)} {words}"
 
 
@@ -265,5 +265,7 @@ def _overfit(document: Document) -> Found:
 
 
 def _layers(paths: Sequence[str]) -> str:
+    if list(paths) == [WHOLE]:
+        return WHOLE
     shown = ", ".join(paths[:4]) + (" …" if len(paths) > 4 else "")
     return f"layer {shown}" if len(paths) == 1 else f"layers {shown}"

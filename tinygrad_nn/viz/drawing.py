@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tinygrad_nn.errors import FreedGraphError, OptionError
+from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.choices import LEVELS, THEMES, checked_choice
 from tinygrad_nn.viz.picture import program
 from tinygrad_nn.viz.picture.compose import compose
@@ -17,9 +17,8 @@ from tinygrad_nn.viz.picture.references import with_references
 from tinygrad_nn.viz.picture.scene import Scene
 from tinygrad_nn.viz.picture.text import to_text
 from tinygrad_nn.viz.saving import ending, named, saved
-from tinygrad_nn.viz.trace.graph import Sources, below, freed_words, is_freed, model_names
-from tinygrad_nn.viz.trace.model import Failure, Trace
-from tinygrad_nn.viz.trace.recorder import record, write
+from tinygrad_nn.viz.trace.model import Trace
+from tinygrad_nn.viz.trace.recorder import record
 from tinygrad_nn.viz.view.levels import view
 from tinygrad_nn.viz.view.model import View
 
@@ -233,7 +232,8 @@ def draw(
             )
         trace = x
     else:
-        trace = _recorded(x, backward=backward, model=model)
+        on_freed = "raise" if backward else "record"
+        trace = record(x, backward=backward, model=model, on_freed=on_freed)
     drawing = Drawing(
         view(trace, level, limit, plumbing=plumbing, constants=show_constants), chosen, flow=flow,
         constants=show_constants, direction=direction, theme=theme, engine=engine,
@@ -244,20 +244,6 @@ def draw(
     else:
         drawing.content()
     return drawing
-
-
-def _recorded(x: Any, *, backward: bool, model: Any) -> Trace:
-    """Trace of the graph, or what is left of one that an earlier pass freed."""
-    try:
-        return record(x, backward=backward, model=model)
-    except FreedGraphError:
-        if backward:
-            raise
-    sources = Sources(names=model_names(model), left=True)
-    order = below([x], sources)
-    sources.broken = next(node for node in order if is_freed(node))
-    sources.failure = Failure("freed", f"the {freed_words(sources.broken)}")
-    return write([x], sources, order=order)
 
 
 def _format(format: str | None, path: str | Path | None) -> str:

@@ -19,18 +19,9 @@ from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.viz.choices import checked_choice
 from tinygrad_nn.viz.passes import Pass
-from tinygrad_nn.viz.trace.graph import (
-    Sources,
-    below,
-    freed_words,
-    is_freed,
-    model_names,
-    no_backward,
-    run_pass,
-)
+from tinygrad_nn.viz.trace.graph import Sources, model_names
 from tinygrad_nn.viz.trace.model import Failure, Trace
-from tinygrad_nn.viz.trace.recorder import write
-from tinygrad_nn.viz.trace.steps import Steps
+from tinygrad_nn.viz.trace.recorder import record_pass, write
 from tinygrad_nn.viz.trace.watching import Watch
 
 __all__ = ["Tracing", "trace", "tracing"]
@@ -174,7 +165,7 @@ class Tracing:
         if root is None or root is steps.root:
             assert steps.root is not None
             sources.steps = steps
-            _tell_failure(sources, steps)
+            sources.tell_failure(steps)
             return write([steps.root], sources)
         with watch.muted():
             return _recorded(root, sources, on_error)
@@ -256,31 +247,11 @@ def _root(result: Any) -> Node | None:
 
 
 def _recorded(root: Node, sources: Sources, on_error: str) -> Trace:
-    """Trace of the graph below `root`, by a backward pass made for it if there can be one."""
-    order = below([root], sources)
-    freed = next((node for node in order if is_freed(node)), None)
-    if freed is not None:
-        op = "" if freed.op is None else freed.op.name
-        sources.failure = Failure("freed", f"the {freed_words(freed)}", op)
-        sources.broken = freed
-        return write([root], sources, order=order)
-    sources.why = no_backward(root)
-    if not sources.why:
-        steps = sources.steps = Steps()
-        try:
-            run_pass(root, order, steps)
-        except Exception as error:
-            if on_error == "raise":
-                _advise(error)
-                raise
-            _tell_failure(sources, steps)
-    return write([root], sources, order=order)
-
-
-def _tell_failure(sources: Sources, steps: Steps) -> None:
-    if steps.failure is not None:
-        sources.failure = steps.failure
-        sources.broken = steps.latest
+    try:
+        return record_pass(root, sources, raises=on_error == "raise")
+    except Exception as error:
+        _advise(error)
+        raise
 
 
 def _advise(error: Exception) -> None:

@@ -16,7 +16,8 @@ _KINDS = {
     "input": "input", "parameter": "parameter", "constant": "constant",
     "value": "intermediate value", "operation": "operation", "module": "module",
     "repeat": "equal steps or modules in a row", "chain": "operations in a row",
-    "rest": "other operations", "result": "result", "reference": "name of what comes from farther away",
+    "rest": "other operations", "result": "result",
+    "reference": "name of what comes from farther away",
 }  # fmt: skip
 
 

@@ -161,7 +161,8 @@ def _range_line(inner: Sequence[Record]) -> list[Line]:
     low, high = min(norms), max(norms)
     if low == high:
         return [Line(Text("‖∇‖", "muted"), Text(norm_words(low)))]
-    return [Line(Text(f"‖∇‖ {norms_tag(norms)}".strip(), "muted"), Text(f"{number(low)} … {number(high)}"))]
+    name = f"‖∇‖ {norms_tag(norms)}".strip()
+    return [Line(Text(name, "muted"), Text(f"{number(low)} … {number(high)}"))]
 
 
 def _about(part: Part, inner: Sequence[Record]) -> str:

@@ -26,6 +26,7 @@ _ROUND = 0.5523
 _HIDDEN = ("defs", "title", "desc", "style")
 _MARKER = 7.0
 _STRIPE, _APART = 2.5, 7.07
+_DRAWN = ("fill", "stroke", "stroke-width", "opacity")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _TOKEN = re.compile(r"[A-Za-z]|-?(?:\d+\.?\d*|\.\d+)")
 
@@ -66,7 +67,7 @@ class _Painter:
     def dot(self) -> str:
         """All of it."""
         self._walk(self.root, [], (0.0, 0.0))
-        size = f"width={self.width / POINTS_PER_INCH:.4f} height={self.height / POINTS_PER_INCH:.4f}"
+        size = _size(self.width, self.height)
         middle = self._pinned(self.width / 2, self.height / 2)
         # Graphviz reads no string of more than 16,384 characters, but adds some up.
         shapes = " +\n    ".join(f'"{words} "' for words in self.shapes)
@@ -96,7 +97,7 @@ class _Painter:
 
     def _style(self, e: ElementTree.Element, names: Sequence[_Name]) -> _Style:
         """What the rules say of an element, the most special and last of them above all."""
-        found = {k: e.attrib[k] for k in ("fill", "stroke", "stroke-width", "opacity") if k in e.attrib}
+        found = {k: v for k, v in e.attrib.items() if k in _DRAWN}
         fitting = [rule for rule in self.rules if _fits(rule[1], names)]
         for _, _, said in sorted(fitting, key=lambda rule: rule[0]):
             found |= said
@@ -127,7 +128,7 @@ class _Painter:
         left = {"start": x, "middle": x - width / 2, "end": x - width}[anchor]
         label = quoted([words])[:-1] + {"start": r"\l", "middle": "", "end": r"\r"}[anchor] + '"'
         face = f' fontname="{_FACE} Bold"' if style.bold else ""
-        size = f"width={width / POINTS_PER_INCH:.4f} height={1.5 * style.size / POINTS_PER_INCH:.4f}"
+        size = _size(width, 1.5 * style.size)
         # The middle of a line lies above its baseline by about a third of its size.
         place = self._pinned(left + width / 2, y - 0.36 * style.size)
         self.texts.append(
@@ -184,7 +185,8 @@ class _Painter:
         angle = atan2(y - v, x - u)
         along, across = (cos(angle), sin(angle)), (-sin(angle), cos(angle))
         back = (x - _MARKER * along[0], y - _MARKER * along[1])
-        corners = [(x, y), *((back[0] + s * across[0], back[1] + s * across[1]) for s in (3.2, -3.2))]
+        sides = [(back[0] + s * across[0], back[1] + s * across[1]) for s in (3.2, -3.2)]
+        corners = [(x, y), *sides]
         self.shapes += [_counted("S", "solid"), _counted("c", "transparent"), _counted("C", fill),
                         self._points("P", corners)]  # fmt: skip
         return [*points[:-1], (x - 2 * along[0], y - 2 * along[1])]
@@ -236,6 +238,10 @@ def _fits(selector: Sequence[_Name], names: Sequence[_Name]) -> bool:
 
 def _tag(e: ElementTree.Element) -> str:
     return e.tag.rpartition("}")[2]
+
+
+def _size(width: float, height: float) -> str:
+    return f"width={width / POINTS_PER_INCH:.4f} height={height / POINTS_PER_INCH:.4f}"
 
 
 def _counted(kind: str, words: str) -> str:

@@ -144,21 +144,22 @@ def _answer(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     ) as process:  # fmt: skip
-        given, answer, messages = process.stdin, process.stdout, process.stderr
-        assert given is not None and answer is not None and messages is not None
-        # The threads close them: who waits for a lock of theirs might wait for ever.
-        process.stdin = process.stdout = process.stderr = None
-        said: list[bytes] = []
-        found: list[bytes] = []
-        threads = [
-            threading.Thread(target=task, args=args, daemon=True)
-            for task, args in (
-                (_write, (given, text.encode())),
-                (_read_some, (answer, _MOST + 1, found)),
-                (_read_some, (messages, 4 * _SAID, said, True)),
-            )
-        ]
+        # From here on nothing, Ctrl-C neither, leaves it running.
         try:
+            given, answer, messages = process.stdin, process.stdout, process.stderr
+            assert given is not None and answer is not None and messages is not None
+            # The threads close them: who waits for a lock of theirs might wait for ever.
+            process.stdin = process.stdout = process.stderr = None
+            said: list[bytes] = []
+            found: list[bytes] = []
+            threads = [
+                threading.Thread(target=task, args=args, daemon=True)
+                for task, args in (
+                    (_write, (given, text.encode())),
+                    (_read_some, (answer, _MOST + 1, found)),
+                    (_read_some, (messages, 4 * _SAID, said, True)),
+                )
+            ]
             for thread in threads:
                 thread.start()
             threads[1].join(timeout)

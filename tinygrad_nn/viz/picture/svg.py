@@ -28,7 +28,7 @@ __all__ = ["to_svg"]
 
 _LEAST_WIDTH = 460
 _LEAST_SCALE = 0.8
-"""A picture in too little room shrinks so far, so that its texts can be read, and then runs over."""
+"""So far a picture shrinks in too little room; its texts can be read, so that it runs over then."""
 _MOST_FOOT = 900
 _ABOVE_FOOT = 20
 _BAND = 26
@@ -214,9 +214,7 @@ def _title_width(texts: Sequence[Text]) -> float:
     return sum(text.width + 10 for text in texts) + PADDING
 
 
-def _free(
-    taken: list[tuple[float, float]], first: float, last: float, room: float
-) -> float | None:
+def _free(taken: list[tuple[float, float]], first: float, last: float, room: float) -> float | None:
     """Where something `room` wide begins that nothing `taken` runs through."""
     at = first
     for low, high in taken:

@@ -197,6 +197,7 @@ def _part_lines(part: Part, records: dict[int, Record], pad: str) -> list[list[s
 def _range(part: Part) -> str:
     if not part.copies or not any(part.copies):
         return ""
-    words = f", ‖∇‖ {number(min(part.copies))} … {number(max(part.copies))} {norms_tag(part.copies)}"
+    low, high = number(min(part.copies)), number(max(part.copies))
+    words = f", ‖∇‖ {low} … {high} {norms_tag(part.copies)}"
     zeros = part.copies.count(0.0)
     return words.rstrip() + (f", 0 in {zeros}" if zeros else "")

@@ -76,6 +76,12 @@ class Sources:
     operands: Sequence[Node] = ()
     left: bool = False
 
+    def tell_failure(self, steps: Steps) -> None:
+        """That a backward pass broke, if it did."""
+        if steps.failure is not None:
+            self.failure = steps.failure
+            self.broken = steps.latest
+
 
 def model_names(model: Any) -> dict[Node, str]:
     """Dotted path of each parameter and buffer; of several models their number comes first."""

@@ -16,18 +16,11 @@ from tinygrad_nn.core.observe import Observer, observe
 from tinygrad_nn.core.op import LEAF
 from tinygrad_nn.core.push import push
 from tinygrad_nn.core.sweep import reverse_order
-from tinygrad_nn.errors import FreedGraphError, GradientError, OperandError
-from tinygrad_nn.viz.trace.graph import (
-    Sources,
-    freed_words,
-    is_freed,
-    model_names,
-    no_backward,
-    run_pass,
-)
+from tinygrad_nn.errors import OperandError
+from tinygrad_nn.viz.trace.graph import run_pass
 from tinygrad_nn.viz.trace.jacobians import pulled
 from tinygrad_nn.viz.trace.model import Edge, Trace
-from tinygrad_nn.viz.trace.recorder import write
+from tinygrad_nn.viz.trace.recorder import record
 from tinygrad_nn.viz.trace.steps import Fact
 
 __all__ = ["Contribution", "Live", "live"]
@@ -157,26 +150,6 @@ def live(root: Any, model: Any = None) -> Live:
             f"explain: got of={type(root).__name__}, expected the Value or Tensor whose gradient "
             "it is, for example the loss: tinygrad_nn.explain(weight, of=loss)"
         )
-    below = _whole(root)
-    if why := no_backward(root):
-        raise GradientError(f"explain: {why}")
-    sources = Sources(names=model_names(model))
-    sources.steps = run_pass(root, below)
     keys: dict[Node, int] = {}
-    trace = write([root], sources, keys=keys)
+    trace = record(root, backward=True, model=model, keys=keys, asks="explain")
     return Live(root, trace, keys)
-
-
-def _whole(root: Node) -> list[Node]:
-    """All nodes below the root, of a graph that was not freed."""
-    try:
-        freed = root if is_freed(root) else None
-        below = [root] if root.op is None or freed is not None else reverse_order(root)
-    except FreedGraphError as error:
-        raise FreedGraphError(str(error).replace("backward through", "explain:", 1)) from error
-    if freed is not None:
-        raise FreedGraphError(
-            f"explain: {freed_words(freed)}; explain before it, or call that backward with "
-            "retain_graph=True, or keep a trace of the pass: tinygrad_nn.trace"
-        )
-    return below

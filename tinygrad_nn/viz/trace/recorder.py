@@ -36,6 +36,7 @@ from tinygrad_nn.viz.trace.model import (
     NOT_KEPT,
     NOT_RUN,
     Edge,
+    Failure,
     Jacobian,
     Record,
     Role,
@@ -45,10 +46,10 @@ from tinygrad_nn.viz.trace.model import (
 )
 from tinygrad_nn.viz.trace.rules import argument_names, rule_texts
 from tinygrad_nn.viz.trace.statics import static_texts
-from tinygrad_nn.viz.trace.steps import Fact, locals_of, payload_of
+from tinygrad_nn.viz.trace.steps import Fact, Steps, locals_of, payload_of
 from tinygrad_nn.viz.trace.unswept import unswept
 
-__all__ = ["record", "write"]
+__all__ = ["record", "record_pass", "write"]
 
 _LONGEST_NAME = 500
 
@@ -61,6 +62,7 @@ def record(
     model: Any = None,
     keys: dict[Node, int] | None = None,
     asks: str = "draw",
+    on_freed: str = "raise",
 ) -> Trace:
     """Trace of the graph below `root`.
 
@@ -72,11 +74,12 @@ def record(
         model: Module, or several, whose parameters bear their dotted paths as names.
         keys: Into it goes the record of each node.
         asks: Function that messages name.
+        on_freed: "raise", or "record" for what is left of a graph that an earlier pass freed.
 
     Raises:
         OperandError: `root` is no Value or Tensor, or `model` no module.
         OptionError: `limit` is below 1.
-        FreedGraphError: An earlier backward pass freed the graph.
+        FreedGraphError: An earlier backward pass freed the graph, unless that is recorded.
         GradientError: `backward` of something that requires no gradient, or of an array.
     """
     if not isinstance(root, Node):
@@ -88,7 +91,10 @@ def record(
         raise OptionError(f"{asks}: got limit={limit}, expected at least 1")
     sources = Sources(names=model_names(model), left=True)
     order = below([root], sources)
-    if freed := next((n for n in order if is_freed(n)), None):
+    freed = next((node for node in order if is_freed(node)), None)
+    if freed is not None:
+        if on_freed == "record":
+            return _freed(root, sources, order, freed)
         raise FreedGraphError(
             f"{asks}: nothing is left below the {freed_words(freed)}; call {asks} before it, "
             "or that backward with retain_graph=True"
@@ -96,9 +102,41 @@ def record(
         )
     if backward:
         if why := no_backward(root):
-            raise GradientError(f"{asks}: backward=True: {why}")
+            raise GradientError(f"{asks}: {'backward=True: ' * (asks == 'draw')}{why}")
         sources.steps = run_pass(root, order)
     return write([root], sources, limit=limit, keys=keys, order=order)
+
+
+def record_pass(root: Node, sources: Sources, *, raises: bool) -> Trace:
+    """Trace of the graph below `root`, by a backward pass made for it if there can be one.
+
+    Args:
+        root: Where to begin.
+        sources: What else is known.
+        raises: Whether to raise what a rule of the pass raises, and not to record it.
+    """
+    order = below([root], sources)
+    freed = next((node for node in order if is_freed(node)), None)
+    if freed is not None:
+        return _freed(root, sources, order, freed)
+    sources.why = no_backward(root)
+    if not sources.why:
+        steps = sources.steps = Steps()
+        try:
+            run_pass(root, order, steps)
+        except Exception:
+            if raises:
+                raise
+            sources.tell_failure(steps)
+    return write([root], sources, order=order)
+
+
+def _freed(root: Node, sources: Sources, order: list[Node], freed: Node) -> Trace:
+    """What is left of a graph."""
+    op = "" if freed.op is None else freed.op.name
+    sources.failure = Failure("freed", f"the {freed_words(freed)}", op)
+    sources.broken = freed
+    return write([root], sources, order=order)
 
 
 # ── Writing it down ─────────────────────────────────────────────────────────────────────

@@ -185,6 +185,7 @@ function makeGraph(element, model, store) {
   function bringIntoView(smoothly) {
     const rect = scene.activeRect(store.state, pane.size());
     if (rect) pane.show(viewWith(pane.view, pane.size(), rect, VIEW_MARGIN), smoothly);
+    else shown(pane.view);
   }
 
   function fit() {

@@ -191,7 +191,9 @@ function startParts(model, go) {
   const leaves = model.nodes.filter((n) => !n.op && n.role !== "constant");
   const told = model.observed ? "" : " The gradients are those that earlier passes left behind.";
   return [
-    make("p", {}, "First the values are computed, one node a step. Then the backward pass finds how ", nameOf(root), ` changes with each of them, one use a step.${told}`),
+    model.seed
+      ? make("p", {}, "First the values are computed, one node a step. Then the backward pass finds how ", nameOf(root), ` changes with each of them, one use a step.${told}`)
+      : make("p", {}, "The values are computed, one node a step."),
     make("div.row", {}, button("First step", () => go(1)), model.seed > 0 && button("To the backward pass", () => go(model.seed))),
     make("h3", {}, `Given: ${leaves.length} input${leaves.length === 1 ? "" : "s"} and parameters`),
     make("ul.list.scroll", { tabindex: leaves.length > 8 ? 0 : null }, leaves.slice(0, 60).map((n) => make("li", {}, nameOf(n), make("span.number", {}, figureText(n.value)))), leaves.length > 60 && make("li", {}, `… ${leaves.length - 60} more`)),
