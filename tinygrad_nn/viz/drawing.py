@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ _WIDEST_ROW = 1368.0
 _WIDEST_CELL = 1000.0
 """The same for the output of a cell in a notebook."""
 _ROW_GAP = 22.0
+_SIZE = re.compile(r' (?:width|height)="([\d.]+)"')
+_FINE, _COARSE = 144, 72
+_MOST_FINE = 5e6
+"""A picture of more square pixels is not made twice as fine: it would have 80 MB in memory."""
 
 
 class Drawing:
@@ -98,7 +103,10 @@ class Drawing:
         """
         chosen = _checked("format", format or self.format)
         if chosen in ("png", "pdf"):
-            return program.picture(painted(self.svg), chosen, self._options["timeout"])
+            svg = self.svg
+            width, height = (float(n) for n in _SIZE.findall(svg.partition(">")[0])[:2])
+            dpi = _FINE if width * height <= _MOST_FINE else _COARSE
+            return program.picture(painted(svg), chosen, self._options["timeout"], dpi)
         return str(getattr(self, chosen)).encode()
 
     def save(self, path: str | Path, format: str | None = None) -> Path:

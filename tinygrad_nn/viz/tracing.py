@@ -21,7 +21,8 @@ from tinygrad_nn.viz.choices import checked_choice
 from tinygrad_nn.viz.passes import Pass
 from tinygrad_nn.viz.trace.graph import Sources, model_names
 from tinygrad_nn.viz.trace.model import Failure, Trace
-from tinygrad_nn.viz.trace.recorder import record_pass, write
+from tinygrad_nn.viz.trace.nodes import write
+from tinygrad_nn.viz.trace.recorder import record_pass
 from tinygrad_nn.viz.trace.watching import Watch
 
 __all__ = ["Tracing", "trace", "tracing"]

@@ -137,6 +137,8 @@ class _Composer:
             same = source.title == target.title
             whose = "as in call 1" if same else f"of {clean(source.title)}"
             words = f"{counted(len(link.edges), 'parameter')} {shorten(whose, 26)}"
+            if source.kind == "node":
+                words = f"uses {shorten(clean(source.title), 26)}"
             adds = adds_lines([self.trace.edges[k] for k in link.edges]) if self.back else []
             right = Text(adds[-1].texts[-1].words) if adds else None
             found.append(Line(Text(words, "muted"), right))

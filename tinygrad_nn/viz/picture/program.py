@@ -56,13 +56,13 @@ def checked_timeout(seconds: Any, asks: str = "draw") -> float:
     return float(min(seconds, threading.TIMEOUT_MAX))
 
 
-def picture(dot: str, format: str, timeout: float) -> bytes:
+def picture(dot: str, format: str, timeout: float, dpi: int = 144) -> bytes:
     """Finished "png", "pdf" or "svg" of a DOT text whose nodes all have their places.
 
     Raises:
         DrawingError: `dot` is missing, failed or took longer than `timeout` seconds.
     """
-    fine = ["-Gdpi=144"] if format == "png" else []
+    fine = [f"-Gdpi={dpi}"] if format == "png" else []
     found = _run(dot, format, timeout, "-Kneato", "-n2", *fine)
     begins, ends = _WHOLE[format]
     if not found.startswith(begins) or ends not in found[-_NEAR_END:]:

@@ -225,7 +225,9 @@ def _links(
         one, other, uses = parts[a], parts[b], pairs[a, b]
         nodes = one.kind == other.kind == "node"
         label = _flow(trace, wiring, uses, one) if level == "module" or not nodes else ""
-        shared = one.kind != "node" and all(wiring.learned[trace.edges[k].source] for k in uses)
+        # A parameter with a box of its own stands in the frame of its module.
+        away = one.kind != "node" or (one.cluster is not None and one.cluster != other.cluster)
+        shared = away and all(wiring.learned[trace.edges[k].source] for k in uses)
         for some in [(k,) for k in uses] if nodes else [tuple(uses)]:
             found.append(Link(one.key, other.key, some, label, shared))
     return tuple(found)
