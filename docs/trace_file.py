@@ -34,7 +34,7 @@ Of `L = a * b`, with line breaks put in:
 `root` is the node that was traced, the last; `total` counts the nodes of the whole graph,
 constants not among them; `observed` says whether the gradients are those of a pass made for the
 trace; `lines`, `rules` and `ops` hold what repeats; `uses` has the form of `steps`, for uses that
-no backward pass came to; `unused` names the model's parameters that the root was not computed from."""
+no backward pass came to; `unused` names parameters of the model that the root does not use."""
 
 _FIGURES = """
 A Python float, as in a graph of `Value`s, is a bare number instead, which is exact. Arrays of up

@@ -17,6 +17,7 @@ it when first used.
 
 from tinygrad_nn.viz.diff import Diff as Diff
 from tinygrad_nn.viz.drawing import Drawing as Drawing
+from tinygrad_nn.viz.drawing import DrawingWarning as DrawingWarning
 from tinygrad_nn.viz.drawing import draw as draw
 from tinygrad_nn.viz.explain import Explanation as Explanation
 from tinygrad_nn.viz.ledger import Ledger as Ledger

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from functools import cached_property
+import sys
+import warnings
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from tinygrad_nn.errors import OptionError
+from tinygrad_nn.errors import DrawingError, OptionError
 from tinygrad_nn.viz.choices import LEVELS, THEMES, checked_choice
 from tinygrad_nn.viz.picture import program
 from tinygrad_nn.viz.picture.compose import compose
@@ -23,7 +26,7 @@ from tinygrad_nn.viz.trace.recorder import record
 from tinygrad_nn.viz.view.levels import view
 from tinygrad_nn.viz.view.model import View
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "DrawingWarning", "draw"]
 
 SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text"}
 SUFFIXES |= {".png": "png", ".pdf": "pdf"}
@@ -33,11 +36,15 @@ CHOICES = {
     "format": ("svg", "dot", "text", "png", "pdf"),
     "direction": ("auto", "TB", "LR"),
     "theme": THEMES,
-    "engine": ("own", "dot"),
+    "engine": ("auto", "dot", "own"),
 }
 LIMIT = 300
 """Boxes that one drawing shows at most; beyond that it is a texture, not a picture."""
 
+_INSIDE = (str(Path(__file__).parent), functools.__file__)
+_MOST_FOR_DOT = 200
+"""Boxes and labels for which `dot` is asked: with more it may take seconds, and some graphs of a
+thousand take it minutes."""
 _LONGEST_ROW = 3
 """Operations on numbers that fit side by side; other graphs run downward."""
 _WIDEST_ROW = 1368.0
@@ -49,6 +56,19 @@ _SIZE = re.compile(r' (?:width|height)="([\d.]+)"')
 _FINE, _COARSE = 144, 72
 _MOST_FINE = 5e6
 """A picture of more square pixels is not made twice as fine: it would have 80 MB in memory."""
+
+
+class DrawingWarning(UserWarning):
+    """A drawing was made in another way than asked for."""
+
+
+@cache
+def _warn_once(message: str) -> None:
+    """Warn once in a process: a notebook draws the same loss many times."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_code.co_filename.startswith(_INSIDE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, DrawingWarning, stacklevel=level)
 
 
 class Drawing:
@@ -74,10 +94,20 @@ class Drawing:
         """SVG text."""
         return self._svg(self._direction(_WIDEST_ROW))
 
-    def _svg(self, direction: str) -> str:
-        scene, theme = self._scene, self._options["theme"]
-        if self._options["engine"] == "dot":
-            return svg_by_dot(scene, direction, theme, self._options["timeout"])
+    def _svg(self, direction: str, *, needs_dot: bool = False) -> str:
+        """Placed by `dot` if it can be had and knows how, by our own layout otherwise.
+
+        What needs Graphviz afterwards all the same fails at once, without a warning before.
+        """
+        scene, theme, engine = self._scene, self._options["theme"], self._options["engine"]
+        suits = not scene.frames and len(scene.all_boxes) <= _MOST_FOR_DOT
+        if engine == "dot" or (engine == "auto" and suits):
+            try:
+                return svg_by_dot(scene, direction, theme, self._options["timeout"])
+            except DrawingError as error:
+                if engine == "dot" or needs_dot:
+                    raise
+                _warn_once(f"{error} This drawing has the built-in layout, which needs no program.")
         return svg_of(scene, direction, theme)
 
     @cached_property
@@ -103,7 +133,7 @@ class Drawing:
         """
         chosen = _checked("format", format or self.format)
         if chosen in ("png", "pdf"):
-            svg = self.svg
+            svg = self._svg(self._direction(_WIDEST_ROW), needs_dot=True)
             width, height = (float(n) for n in _SIZE.findall(svg.partition(">")[0])[:2])
             dpi = _FINE if width * height <= _MOST_FINE else _COARSE
             return program.picture(painted(svg), chosen, self._options["timeout"], dpi)
@@ -176,7 +206,7 @@ def draw(
     direction: str = "auto",
     theme: str = "auto",
     limit: int = LIMIT,
-    engine: str = "own",
+    engine: str = "auto",
     timeout: float = program.TIMEOUT,
 ) -> Drawing:
     """Draw the graph that `x` was computed by.
@@ -206,8 +236,9 @@ def draw(
         direction: "TB" for downward, "LR" for rightward, "auto" to choose by the size.
         theme: "light", "dark", or "auto" to follow the reader's setting (SVG only).
         limit: Draw at most this many boxes of nodes and modules, and fold the rest into them.
-        engine: Who places the boxes: "own" for the built-in layout, "dot" for Graphviz, which
-            draws no frames.
+        engine: Who places the boxes: "dot" for Graphviz, which draws no frames, "own" for the
+            built-in layout, "auto" for `dot` where it works, there are no frames, and the
+            boxes and labels are at most 200.
         timeout: Seconds that `dot` may take.
 
     Raises:
