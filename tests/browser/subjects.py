@@ -90,11 +90,16 @@ def oddly_named() -> tg.Value:
 # ── Drawings ────────────────────────────────────────────────────────────────────────────
 
 
-drawing = partial(page, shrinks=True)
+drawing = partial(page, shrinks=True, panes=".pane")
 
 
 def drawn(x: object, **options: object) -> str:
-    return shell(tg.draw(x, engine="own", **options).svg)
+    svg = tg.draw(x, engine="own", **options).svg
+    # A drawing shrinks to four fifths; what is wider then scrolls, in a notebook as here.
+    return shell(
+        '<div class="pane" tabindex="0" role="region" aria-label="drawing" '
+        f'style="overflow-x: auto">{svg}</div>'
+    )
 
 
 @drawing("drawing-values", colours=SIGNS)
