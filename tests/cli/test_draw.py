@@ -270,15 +270,16 @@ def test_a_disk_that_is_full_leaves_nothing(capsys, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
 def test_a_reader_that_goes_away(tmp_path: Path):
-    """After one line of 250 kB, more than the pipe holds."""
+    """After one line of 9 kB, more than the pipe holds."""
     total = tg.Value(0.0)
     for _ in range(1000):
         total = total + tg.Value(2.0) ** 2.0
     tg.trace(total).save("long.json")
     command = [*COMMAND, "draw", "long.json", "--level", "scalar"]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+        command, bufsize=0, pipesize=4096, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
