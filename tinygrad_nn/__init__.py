@@ -55,6 +55,7 @@ if _typing.TYPE_CHECKING:
     from tinygrad_nn import report as report
     from tinygrad_nn import train as train
     from tinygrad_nn import viz as viz
+    from tinygrad_nn.compile import jit as jit
     from tinygrad_nn.serialize import load as load
     from tinygrad_nn.serialize import save as save
     from tinygrad_nn.viz.diff import compare as compare
@@ -84,6 +85,7 @@ _LATER = {
     "data": "tinygrad_nn.data",
     "draw": "tinygrad_nn.viz:draw",
     "explain": "tinygrad_nn.viz.explain:explain",
+    "jit": "tinygrad_nn.compile:jit",
     "ledger": "tinygrad_nn.viz.ledger:ledger",
     "load": "tinygrad_nn.serialize:load",
     "movie": "tinygrad_nn.viz.movie:movie",

@@ -18,7 +18,8 @@ NumPy or PyTorch user would already catch:
     ├── DrawingError(RuntimeError)        a picture that cannot be made here
     ├── StateError(KeyError)              a state dict that does not match
     ├── DataError(ValueError)             a file or data set that is missing or damaged
-    └── ExportError(RuntimeError)         a model that ONNX cannot express
+    ├── ExportError(RuntimeError)         a model that ONNX cannot express
+    └── CaptureError(RuntimeError)        a step that `jit` cannot capture
 
 Every message says what was got, what was expected and the next step.
 """
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 __all__ = [
     "AnomalyError",
+    "CaptureError",
     "DTypeError",
     "DataError",
     "DrawingError",
@@ -111,3 +113,7 @@ class DataError(TinygradError, ValueError):
 
 class ExportError(TinygradError, RuntimeError):
     """A model, or something that it does, that ONNX cannot express."""
+
+
+class CaptureError(TinygradError, RuntimeError):
+    """A step that does something that `jit` cannot replay."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.bind import describe
+from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Op
 from tinygrad_nn.errors import OperandError
@@ -71,6 +72,8 @@ class ArraySpace(Node):
         elif isinstance(raw, (list, tuple)):
             refuse_outputs(op.name, raw)
             return weak_array(op.name, raw, self._data.dtype)
+        elif isinstance(raw, Traced):
+            return raw
         raise OperandError(
             f"{op.name}: got a Tensor and {describe(raw)}, expected a tensor, a number or an "
             "array of real numbers"
@@ -96,7 +99,7 @@ class ArraySpace(Node):
     @classmethod
     def zero(cls, payload: Any) -> Any:
         """Zeros like `payload`."""
-        return np.zeros(np.shape(payload), np.asarray(payload).dtype)
+        return np.zeros(np.shape(payload), getattr(payload, "dtype", np.float64))
 
     @classmethod
     def one(cls, payload: Any) -> Any:

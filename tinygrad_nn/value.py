@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.bind import describe
+from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.core.reverse import general_gradients
@@ -162,6 +163,8 @@ class Value(Arithmetic, Elementwise, Node):
             raw = raw[()]
         if isinstance(raw, (*_NUMBERS, bool, np.bool_)):
             return _float(raw, op.name)
+        if isinstance(raw, Traced):
+            return raw  # type: ignore[return-value]  # it stands for a float
         raise OperandError(
             f"{op.name}: got a Value and {describe(raw)}, expected a Value or a number; "
             "for arrays use tinygrad_nn.tensor"

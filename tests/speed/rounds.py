@@ -10,19 +10,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tests.speed.workload import Contender, DisagreementError, Workload, check
 
 ROOT = Path(__file__).resolve().parents[2]
-# One thread each; read by the libraries when they are imported.
+# Read by the libraries when they are imported.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 SETTINGS = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
     "JAX_PLATFORMS": "cpu",
     "CUDA_VISIBLE_DEVICES": "",
     "PYTHONHASHSEED": "0",
@@ -37,7 +35,8 @@ class Entry:
 
     Attributes:
         name: Of the contender.
-        status: One of "done", "absent" (not installed), "refused" (other mathematics), "failed".
+        status: One of "done", "absent" (not installed, or left out), "refused" (other
+            mathematics), "failed".
         detail: Why it is not done.
         rounds: For each measure its value in each round; a single one for what is taken once.
     """
@@ -65,15 +64,12 @@ class Effort:
 
 FULL = Effort(rounds=15, seconds=0.1, patience=40.0)
 QUICK = Effort(rounds=5, seconds=0.02, patience=10.0)
+DEAR = 3  # Rounds of work that is dear.
 
 
-def environment() -> dict[str, str]:
+def environment(threads: int = 1) -> dict[str, str]:
     """Of every process that is measured."""
-    return {**os.environ, **SETTINGS}
-
-
-def installed(contender: Contender) -> bool:
-    return not contender.needs or find_spec(contender.needs) is not None
+    return {**os.environ, **dict.fromkeys(THREADS, str(threads)), **SETTINGS}
 
 
 class ContenderError(Exception):
@@ -87,7 +83,7 @@ class Process:
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "tests.speed.worker", workload.key, case, contender.name],
             cwd=ROOT,
-            env=environment(),
+            env=environment(workload.threads),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -126,7 +122,8 @@ class Process:
 @contextmanager
 def _processes(workload: Workload, case: str) -> Iterator[tuple[list[Entry], dict[str, Process]]]:
     """All contenders of a case: their entries, and the processes of those that are installed."""
-    entries = [Entry(c.name, DONE if installed(c) else ABSENT) for c in workload.contenders]
+    missing = {c.name: c.absent() for c in workload.contenders}
+    entries = [Entry(name, ABSENT if why else DONE, why) for name, why in missing.items()]
     running: dict[str, Process] = {}
     try:
         for entry in entries:
@@ -148,9 +145,10 @@ def measure(workload: Workload, case: str, effort: Effort) -> list[Entry]:
                     running[entry.name].started()
                     answer = running[entry.name].ask("answer")
                     check(answer, expected, workload.tolerance, f"{workload.key} {entry.name}")
-                    running[entry.name].ask("round", seconds=effort.seconds)
+                    if not workload.dear:
+                        running[entry.name].ask("round", seconds=effort.seconds)
         start = time.monotonic()
-        for done in range(effort.rounds):
+        for done in range(min(effort.rounds, DEAR) if workload.dear else effort.rounds):
             for entry in _able(entries):
                 with _noted(entry):
                     found = running[entry.name].ask("round", seconds=effort.seconds)

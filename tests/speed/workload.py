@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Protocol
 
-OURS = "ours"
+OURS, CAPTURED, COMPILED = "ours", "ours, captured", "ours, compiled"
+ALL_OURS = (OURS, CAPTURED, COMPILED)
+COLUMNS = ("NumPy only", "compiled")
 
 
 class Runner(Protocol):
@@ -27,17 +30,27 @@ class Timed:
     """Runner of a function: CPU seconds of a call, over the units of work in it.
 
     CPU time and not the clock: a neighbour that takes the processor away costs us nothing. It
-    counts all threads of the process. The garbage collector is left in its default state, since
-    what a library makes it do is a cost of that library.
+    counts all threads of the process, so that a workload of several threads is timed by the clock.
+    The garbage collector is left in its default state, since what a library makes it do is a cost
+    of that library.
+
+    Args:
+        step: The work.
+        answer: Numbers to hold against the standard.
+        units: How many units of work are in a step.
+        kept: Measures that are taken once.
     """
+
+    clock: Callable[[], float] = staticmethod(time.process_time)
 
     def __init__(
         self,
         step: Callable[[], Any],
         answer: Callable[[], Sequence[float]],
         units: int = 1,
+        kept: Callable[[], dict[str, float]] = dict,
     ) -> None:
-        self._step, self._answer, self._units = step, answer, units
+        self._step, self._answer, self._units, self._kept = step, answer, units, kept
         self._count: int | None = None
 
     def answer(self) -> list[float]:
@@ -58,14 +71,18 @@ class Timed:
         return {"time": self._spent() / self._count / self._units}
 
     def once(self) -> dict[str, float]:
-        return {}
+        return self._kept()
 
     def _spent(self) -> float:
-        step, count = self._step, self._count
-        start = time.process_time()
-        for _ in range(count):
+        step, count, clock = self._step, self._count, self.clock
+        start = clock()
+        for _ in range(count or 1):
             step()
-        return time.process_time() - start
+        return clock() - start
+
+
+def _nothing(**options: Any) -> Runner:
+    raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -75,17 +92,30 @@ class Contender:
     Attributes:
         name: As in the table.
         make: From the options of a case to a runner; imports its library itself.
-        needs: Distribution that must be installed, if it is not ours.
+        needs: Module that must be installed, if it is not ours.
+        lacks: What else it lacks to take part, in words, or nothing.
     """
 
     name: str
-    make: Callable[..., Runner]
+    make: Callable[..., Runner] = _nothing
     needs: str = ""
+    lacks: Callable[[], str] = str
+
+    def absent(self) -> str:
+        """Why it takes no part; empty if it does."""
+        if self.needs and find_spec(self.needs) is None:
+            return f"{self.needs} is not installed"
+        return self.lacks()
+
+
+def left_out(name: str, why: str) -> Contender:
+    """A peer that takes no part, for a reason that the table gives."""
+    return Contender(name, lacks=lambda: why)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What is aimed at, for one contender in one case.
+    """What is aimed at, in one case.
 
     Attributes:
         case: Name of the case.
@@ -93,16 +123,28 @@ class Goal:
             (ours, at most) or "excess" (ours less theirs, at most).
         limit: The bound.
         against: The other contender, where there is one.
-        contender: Whose measure it is.
+        contenders: Whose measure it is; the better one of several decides.
         measure: Which measure.
+        column: "NumPy only", or "compiled" for what the extra `fast` has to reach.
     """
 
     case: str
     how: str
     limit: float
     against: str = ""
-    contender: str = OURS
+    contenders: tuple[str, ...] = (OURS,)
     measure: str = "time"
+    column: str = COLUMNS[0]
+
+
+def aims(
+    case: str, plain: float, compiled: float, against: str = "PyTorch", how: str = "ratio"
+) -> tuple[Goal, Goal]:
+    """Goals of both columns: with NumPy only, eager or captured, and compiled."""
+    return (
+        Goal(case, how, plain, against, (OURS, CAPTURED)),
+        Goal(case, how, compiled, against, (COMPILED,), column=COLUMNS[1]),
+    )
 
 
 @dataclass(frozen=True)
@@ -121,6 +163,9 @@ class Workload:
         units: Unit and factor by measure, for the table.
         quick: Cases of a quick run; the first if none is named.
         note: What a reader of the table has to know.
+        threads: How many each contender may use; with several the clock counts, and goals are
+            judged by the fastest rounds.
+        dear: Whether it is measured a few times only, and not warmed up.
     """
 
     key: str
@@ -134,6 +179,8 @@ class Workload:
     units: Mapping[str, tuple[str, float]] = field(default_factory=lambda: {"time": ("µs", 1e6)})
     quick: Sequence[str] = ()
     note: str = ""
+    threads: int = 1
+    dear: bool = False
 
     def quick_cases(self) -> Sequence[str]:
         return self.quick or (next(iter(self.cases)),)

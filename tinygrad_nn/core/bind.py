@@ -6,9 +6,11 @@ One caller for each common form, since a general one costs some 3 µs more on ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_nn.core.node import CLOCK, MODE, RECORD, WATCH, Node
+from tinygrad_nn.core.capturing import CAPTURING
+from tinygrad_nn.core.node import CAPTURE, CLOCK, MODE, RECORD, WATCH, Node
 from tinygrad_nn.core.watch import WATCHERS
 from tinygrad_nn.errors import OperandError, ShapeError, TinygradError
 
@@ -26,12 +28,20 @@ _PLAIN = (float, int, bool)
 
 
 def heaviest(args: Sequence[Any]) -> type:
-    """Type of the argument whose library computes: the first that is no plain number."""
-    for x in args:
-        # By type, since NumPy's float64 is a Python float too, and its library computes.
-        if type(x) not in _PLAIN:
-            return type(x)
-    return float
+    """Type of the argument whose library computes: the first that is no plain number.
+
+    While a step is captured that is the first traced one.
+    """
+    # By type, since NumPy's float64 is a Python float too, and its library computes.
+    found = [kind for x in args if (kind := type(x)) not in _PLAIN]
+    if not found:
+        return float
+    return _leading(found) if MODE.get() & CAPTURE else found[0]
+
+
+def _leading(kinds: Sequence[type]) -> type:
+    """The type that computes with the others, as NumPy asks it: by `__array_priority__`."""
+    return max(kinds, key=lambda kind: getattr(kind, "__array_priority__", -inf))
 
 
 def caller_of(record: Op) -> Callable[..., Any]:
@@ -53,6 +63,9 @@ def _bind_unary(op: Op) -> Callable[..., Any]:
     def call(x: Any, /) -> Any:
         if not isinstance(x, Node):
             return kernels[type(x)][0](x)
+        now = mode()
+        if now > RECORD:
+            (x,) = _lift(now, (x,))
         value = x._data if x.extra is None else x.synced()
         try:
             kernel, cls = kernels[type(value)]
@@ -65,13 +78,12 @@ def _bind_unary(op: Op) -> Callable[..., Any]:
         node._data = out
         node.epoch = CLOCK.now
         node.b = node.params = node._grad = node.extra = None
-        now = mode()
         if x.op is not None and differentiable and now & RECORD:
             node.op, node.a = op, x
         else:
             node.op = node.a = None
-        if now & WATCH:
-            _tell(op, node, (x,), None)
+        if now > RECORD:
+            _tell(now, op, node, (x,), None)
         return node
 
     return call
@@ -86,6 +98,9 @@ def _bind_unary_static(op: Op) -> Callable[..., Any]:
         if not isinstance(x, Node):
             # Rules come here with payloads: a kernel takes the same arguments as its operation.
             return kernels[type(x)][0](x, *args, **given)
+        now = mode()
+        if now > RECORD:
+            (x,) = _lift(now, (x,))
         value = x._data if x.extra is None else x.synced()
         params = defaults
         try:
@@ -103,13 +118,12 @@ def _bind_unary_static(op: Op) -> Callable[..., Any]:
         node._data = out
         node.epoch = CLOCK.now
         node.b = node._grad = node.extra = None
-        now = mode()
         if x.op is not None and differentiable and now & RECORD:
             node.op, node.a, node.params = op, x, params
         else:
             node.op = node.a = node.params = None
-        if now & WATCH:
-            _tell(op, node, (x,), params)
+        if now > RECORD:
+            _tell(now, op, node, (x,), params)
         return node
 
     return call
@@ -120,15 +134,18 @@ def _bind_binary(op: Op) -> Callable[..., Any]:
     kernels, mode, differentiable = op.kernels, MODE.get, op.differentiable
 
     def call(a: Any, b: Any, /) -> Any:  # noqa: PLR0912  (hot: one branch for each kind of operand)
+        now = mode()
+        if now > RECORD:
+            a, b = _lift(now, (a, b))
         if isinstance(a, Node):
             x = a._data if a.extra is None else a.synced()
+            payload = type(x)
             if isinstance(b, Node):
                 y = b._data if b.extra is None else b.synced()
-                if type(x) is not type(y):
-                    raise _mixed(op, a, b)
+                if type(y) is not payload:
+                    payload = _common(op, (a, b), (x, y))
             else:
                 y = b if type(b) is float else a.operand(b, op)
-            payload = type(x)
         elif isinstance(b, Node):
             y = b._data if b.extra is None else b.synced()
             x = a if type(a) is float else b.operand(a, op)
@@ -146,7 +163,6 @@ def _bind_binary(op: Op) -> Callable[..., Any]:
         node._data = out
         node.epoch = CLOCK.now
         node.params = node._grad = node.extra = None
-        now = mode()
         recording = differentiable and now & RECORD
         if recording and isinstance(a, Node) and a.op is not None:
             node.op, node.a = op, a
@@ -159,8 +175,8 @@ def _bind_binary(op: Op) -> Callable[..., Any]:
             node.a = x if isinstance(a, Node) or type(x) is float else cls.constant(x)
         else:
             node.op = node.a = node.b = None
-        if now & WATCH:
-            _tell(op, node, (a, b), None)
+        if now > RECORD:
+            _tell(now, op, node, (a, b), None)
         return node
 
     return call
@@ -180,6 +196,9 @@ def _bind_general(op: Op) -> Callable[..., Any]:
         lead = next((x for x in data if isinstance(x, Node)), None)
         if lead is None:
             return op.compute(*data, **params) if params else op.compute(*data)
+        now = MODE.get()
+        if now > RECORD:
+            data = _lift(now, data)
         payload = type(lead._data)
         # Plain loops, since a generator costs more than what it loops over here.
         values: list[Any] = []
@@ -188,7 +207,7 @@ def _bind_general(op: Op) -> Callable[..., Any]:
             if isinstance(x, Node):
                 value = x._data if x.extra is None else x.synced()
                 if type(value) is not payload:
-                    raise _mixed(op, lead, x)
+                    payload = _common(op, (lead, x), (lead._data, value), payload)
                 if x.op is not None and (flows is None or flows[len(values)]):
                     tracked = True
             else:
@@ -202,16 +221,15 @@ def _bind_general(op: Op) -> Callable[..., Any]:
         if type(out) is not payload:
             out = cls.coerce(out)
         node = cls.wrap(out)
-        mode = MODE.get()
-        if tracked and mode & RECORD and op.differentiable:
+        if tracked and now & RECORD and op.differentiable:
             kept = _kept(cls, data, values, flows)
             node.op, node.params = op, params
             if op.arity == VARIADIC:
                 node.a = kept
             else:
                 node.a, node.b = kept[0], kept[1] if op.arity == 2 else None
-        if mode & WATCH:
-            _tell(op, node, data, params)
+        if now > RECORD:
+            _tell(now, op, node, data, params)
         return node
 
     return call
@@ -291,9 +309,28 @@ def _flows(op: Op) -> list[bool] | None:
     return [rule is not None for rule in op.rules]
 
 
-def _tell(op: Op, node: Node, args: tuple[Any, ...], params: dict[str, Any] | None) -> None:
-    for watcher in WATCHERS.get():
-        watcher(op, node, args, params)
+def _lift(now: int, args: Any) -> Any:
+    """Arguments for a step that is captured, which puts payloads of its own into leaves."""
+    # The bit says that there is a capture.
+    return CAPTURING.get().lift(args) if now & CAPTURE else args  # type: ignore[union-attr]
+
+
+def _tell(
+    now: int, op: Op, node: Node, args: tuple[Any, ...], params: dict[str, Any] | None
+) -> None:
+    if now & WATCH:
+        for watcher in WATCHERS.get():
+            watcher(op, node, args, params)
+
+
+def _common(
+    op: Op, nodes: tuple[Node, Node], values: tuple[Any, Any], payload: type | None = None
+) -> type:
+    """Type of payload that computes with both: the traced one of two for the same nodes."""
+    kinds = [type(value) for value in values]
+    if op.kernels[kinds[0]][1] is not op.kernels[kinds[1]][1]:
+        raise _mixed(op, *nodes)
+    return _leading(kinds if payload is None else [payload, *kinds])
 
 
 def _mixed(op: Op, a: Node, b: Node) -> OperandError:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tinygrad_nn.core.record import Op
 
 __all__ = [
+    "CAPTURE",
     "CLOCK",
     "MODE",
     "RECORD",
@@ -52,6 +53,8 @@ RECORD = 1
 """Bit of the mode: keep the graph of what requires a gradient."""
 WATCH = 2
 """Bit of the mode: look at each result as it is made (anomaly detection, line recording)."""
+CAPTURE = 4
+"""Bit of the mode: a step is being captured."""
 
 MODE: ContextVar[int] = ContextVar("tinygrad_nn_mode", default=RECORD)
 """What operations do besides computing; per thread and per asynchronous task."""

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tinygrad_nn.backends.table import namespace_of_type
 from tinygrad_nn.core.bind import FREED, heaviest
+from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.reverse import reverser_of
 from tinygrad_nn.core.samples import Domain, Draw, Sample, elementwise
@@ -160,7 +161,9 @@ class _Kernels(dict[type, tuple[Callable[..., Any], Any]]):
 
     def __missing__(self, payload_type: type) -> tuple[Callable[..., Any], Any]:
         functions = namespace_of_type(payload_type)
-        if self.op.body is not None:
+        if issubclass(payload_type, Traced):
+            kernel = functions.kernel_of(self.op)
+        elif self.op.body is not None:
             kernel = self.op.body
         else:
             try:

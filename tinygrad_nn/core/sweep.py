@@ -20,7 +20,8 @@ from typing import Any
 
 from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.caller import user_line
-from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.capturing import CAPTURING
+from tinygrad_nn.core.node import CAPTURE, MODE, Node
 from tinygrad_nn.core.observe import OBSERVERS, Observer
 from tinygrad_nn.core.record import LEAF, Op
 from tinygrad_nn.core.reverse import general_gradients
@@ -58,6 +59,8 @@ def pull(
     Returns:
         Gradient of each leaf or target that was reached; it may alias other arrays.
     """
+    if MODE.get() & CAPTURE:
+        seeds = CAPTURING.get().seeds(seeds)  # type: ignore[union-attr]  # the bit says there is one
     uses = _uses(roots)
     wanted = None if targets is None else frozenset(targets)
     if wanted is not None:
@@ -72,8 +75,9 @@ def pull(
         ready = _started(roots, seeds, uses, partial, result)
     freed = None if retain_graph else Freed(user_line(2))
     observers = OBSERVERS.get()
-    if roots[0].fit is None and wanted is None and not observers and not create_graph:
-        _descend_numbers(ready, uses, partial, result, freed)
+    if wanted is None and not observers and not create_graph:
+        descend = _descend_numbers if roots[0].fit is None else _descend_arrays
+        descend(ready, uses, partial, result, freed)
     else:
         for observer in observers:
             observer.begin(roots)
@@ -121,6 +125,63 @@ def _descend_numbers(
                 ready.append((p, total))
         if freed is not None:
             node.op, node.a, node.b = node.op.freed, freed, None  # type: ignore[union-attr]
+    for leaf, g in result.items():
+        if leaf.extra is not None:
+            result[leaf] = _watched(leaf, g, (), create_graph=False, keep=False)
+
+
+def _descend_arrays(  # noqa: PLR0912  (hot: a call costs more than the branch it would hide)
+    ready: list[tuple[Node, Any]],
+    uses: dict[Node, int],
+    partial: dict[Node, Any],
+    result: dict[Node, Any],
+    freed: Freed | None,
+) -> None:
+    """Hand arrays down to the leaves: the usual pass of `Tensor`, 0.3 µs an edge."""
+    owned: set[Node] = set()
+    fit = ready[0][0].fit if ready else None
+    while ready:
+        node, g = ready.pop()
+        if node.extra is not None:
+            g = _watched(node, g, (), create_graph=False, keep=True)
+        op: Op = node.op  # type: ignore[assignment]  # only what has an operation is reached
+        try:
+            edges = op.reverse(node, g)
+        except Exception as error:
+            edges = _failed(node, g, error)
+        for p, h in edges:
+            payload = p._data
+            if h.shape != payload.shape or h.dtype is not payload.dtype:
+                h = fit(h, payload)  # noqa: PLW2901
+            if p.a is None:
+                if p.epoch > node.epoch:
+                    raise _mutated(node, p)
+                sums, last = result, False
+            else:
+                count = uses[p]
+                if count == 1:
+                    if p not in partial:  # used once, the common case
+                        ready.append((p, h))
+                        continue
+                    last = True
+                else:
+                    uses[p] = count - 1
+                    last = False
+                sums = partial
+            if p in sums:
+                if p in owned:
+                    sums[p] += h
+                    h = sums[p]  # noqa: PLW2901
+                else:
+                    h = sums[p] + h  # noqa: PLW2901
+                    owned.add(p)
+            if last:
+                del partial[p]
+                ready.append((p, h))
+            else:
+                sums[p] = h
+        if freed is not None:
+            node.op, node.a, node.b = op.freed, freed, None
     for leaf, g in result.items():
         if leaf.extra is not None:
             result[leaf] = _watched(leaf, g, (), create_graph=False, keep=False)

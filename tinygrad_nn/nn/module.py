@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import capturing, refuse_captured
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.nn.conversion import Convertible
 from tinygrad_nn.nn.hooks import Hooked, call_hooked
@@ -91,7 +92,12 @@ class Module(Tree, Hooked, Stateful, Convertible):
         Args:
             set_to_none: False fills existing gradients with zeros instead.
         """
+        if not set_to_none:
+            refuse_captured("zero_grad(set_to_none=False)", "write zero_grad()")
+        capture = capturing()
         for p in self.parameters():
+            if capture is not None:
+                capture.forget_gradient(p)
             p.grad = None if set_to_none or p._grad is None else _zero(p)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:

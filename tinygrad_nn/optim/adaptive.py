@@ -128,9 +128,10 @@ class Adadelta(Optimizer):
         super().__init__(params, given(locals()))
 
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
-        """Count."""
+        """−lr."""
         remember(state, value, "square_avg", "acc_delta")
         state["step"] = state.get("step", 0) + 1
+        return -float(group["lr"])
 
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
@@ -146,7 +147,7 @@ class Adadelta(Optimizer):
         d *= rho
         d += (1 - rho) * (delta * delta)
         state["square_avg"], state["acc_delta"] = s, d
-        delta *= -float(group["lr"])
+        delta *= c
         return delta
 
 
@@ -192,13 +193,14 @@ class RMSprop(Optimizer):
         super().__init__(params, given(locals()))
 
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
-        """Count; momentum and the centred form remember an array each."""
+        """−lr; momentum and the centred form remember an array each."""
         remember(state, value, "square_avg")
         if group["momentum"]:
             remember(state, value, "momentum_buffer")
         if group["centered"]:
             remember(state, value, "grad_avg")
         state["step"] = state.get("step", 0) + 1
+        return -float(group["lr"])
 
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
@@ -223,5 +225,4 @@ class RMSprop(Optimizer):
             buffer += step
             state["momentum_buffer"] = buffer
             step = buffer
-        change = step * -float(group["lr"])
-        return change
+        return step * c

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.core.node import CLOCK, enable_grad
 from tinygrad_nn.errors import OperandError, OptionError, StateError
 from tinygrad_nn.optim.limits import AT_LEAST_ZERO, COUNT, Limit, one_of, where_true
@@ -108,6 +109,10 @@ class LBFGS(Optimizer):
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Iterate until a tolerance or a limit is reached; returns the loss at the start."""
+        refuse_captured(
+            "LBFGS.step, which decides by losses and slopes how often it evaluates",
+            "capture the closure and leave the step outside, or take an optimiser such as Adam",
+        )
         if closure is None:
             raise OptionError(
                 "LBFGS.step: got no closure, expected a function that calls zero_grad, computes "

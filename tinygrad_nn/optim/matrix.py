@@ -67,24 +67,33 @@ class Adafactor(Optimizer):
         super().__init__(params, given(locals()))
 
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
-        """Share of the newest squares, and α."""
+        """Share of the newest squares, min(lr, 1 / √t), and ε₁."""
         if getattr(value, "ndim", 0) > 1:
             remember(state, value[..., :1], "row_var")
             remember(state, value[..., :1, :], "col_var")
         else:
             remember(state, value, "variance")
         t = state["step"] = state.get("step", 0) + 1
-        alpha = max(group["eps"][1], _rms(value)) * min(float(group["lr"]), 1 / sqrt(t))
-        return t ** group["beta2_decay"], alpha
+        eps = group["eps"][0]
+        if eps is None:
+            is_float = isinstance(value, float)
+            eps = float_info.epsilon if is_float else float(namespace(value).finfo(value.dtype).eps)
+        return t ** group["beta2_decay"], min(float(group["lr"]), 1 / sqrt(t)), eps
+
+    def _change(
+        self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
+    ) -> tuple[Any, Any]:
+        """With α, which is of the parameter before its decay."""
+        share, most, eps = c
+        alpha = namespace(value).maximum(_rms(value), group["eps"][1]) * most
+        return super()._change(value, g, state, group, (share, alpha, eps))
 
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
         """−α u / max(1, rms(u) / d)."""
-        share, alpha = c
-        math, square, eps = namespace(g), g * g, group["eps"][0]
-        if eps is None:
-            eps = float_info.epsilon if isinstance(g, float) else float(math.finfo(g.dtype).eps)
+        share, alpha, eps = c
+        math, square = namespace(g), g * g
         if getattr(g, "ndim", 0) > 1:
             for key, axis in (("row_var", -1), ("col_var", -2)):
                 state[key] += (math.mean(square, axis, keepdims=True) - state[key]) * share
@@ -94,14 +103,15 @@ class Adafactor(Optimizer):
             state["variance"] += (square - state["variance"]) * share
             v = state["variance"]
         step = math.divide(g, math.sqrt(math.maximum(v, eps * eps)))
-        return step * (-alpha / max(1.0, _rms(step) / group["d"]))
+        return step * (-alpha / math.maximum(_rms(step) / group["d"], 1.0))
 
 
-def _rms(x: Any) -> float:
-    """Root of the mean square."""
-    if isinstance(x, float):
+def _rms(x: Any) -> Any:
+    """Root of the mean square, in the form of `x`; 0 of nothing."""
+    size = getattr(x, "size", None)
+    if size is None:
         return abs(x)
-    return float(namespace(x).vector_norm(x)) / sqrt(x.size) if x.size else 0.0
+    return namespace(x).vector_norm(x) / sqrt(max(1, size))
 
 
 class Muon(Optimizer):
@@ -167,14 +177,15 @@ class Muon(Optimizer):
             )
 
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
-        """−lr · f."""
+        """−lr · f, and the dtype of the rounds where it is not the parameter's."""
         remember(state, value, "momentum_buffer")
         rows, columns = value.shape
         if group["adjust_lr_fn"] == "match_rms_adamw":
             factor = 0.2 * sqrt(max(rows, columns))
         else:
             factor = sqrt(max(1.0, rows / columns)) if columns else 1.0
-        return -float(group["lr"]) * factor
+        wide = namespace(value).promote_types(value.dtype, "float32")
+        return -float(group["lr"]) * factor, None if wide == value.dtype else wide
 
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
@@ -182,18 +193,20 @@ class Muon(Optimizer):
         """−lr · f · X."""
         momentum, buffer = group["momentum"], state["momentum_buffer"]
         buffer += (g - buffer) * (1 - momentum)
+        state["momentum_buffer"] = buffer
         step = g + (buffer - g) * momentum if group["nesterov"] else buffer
-        return _orthogonal(step, group) * c
+        size, dtype = c
+        step = step if dtype is None else namespace(step).astype(step, dtype)
+        return _orthogonal(step, group) * size
 
 
 def _orthogonal(matrix: Any, group: dict[str, Any]) -> Any:
     """`matrix` with singular values near 1, by Newton and Schulz's iteration of degree five."""
     a, b, c = group["ns_coefficients"]
     math = namespace(matrix)
-    x = math.astype(matrix, math.promote_types(matrix.dtype, "float32"))
-    wide = x.shape[0] <= x.shape[1]
-    x = x if wide else x.mT
-    x = x / max(float(math.vector_norm(x)), group["eps"])
+    wide = matrix.shape[0] <= matrix.shape[1]
+    x = matrix if wide else matrix.mT
+    x = x / math.maximum(math.vector_norm(x), group["eps"])
     for _ in range(group["ns_steps"]):
         gram = x @ x.mT
         x = a * x + (b * gram + c * (gram @ gram)) @ x

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import Capturing, capturing, refuse_captured
 from tinygrad_nn.core.node import CLOCK, Node, enable_grad
 from tinygrad_nn.errors import GradientError, OperandError, OptionError, StateError
 from tinygrad_nn.optim.hooks import Hooked
@@ -150,8 +151,13 @@ class Optimizer(Rule, Hooked):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; `set_to_none=False` fills them with zeros instead."""
+        if not set_to_none:
+            refuse_captured(f"{self.name}.zero_grad(set_to_none=False)", "write zero_grad()")
+        capture = capturing()
         for p in self._parameters():
             if set_to_none or p._grad is None:
+                if capture is not None:
+                    capture.forget_gradient(p)
                 p._grad = None
             else:
                 g = p._grad._data if isinstance(p._grad, Node) else p._grad
@@ -189,12 +195,25 @@ class Optimizer(Rule, Hooked):
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         """The step itself, between its hooks."""
+        capture = capturing()
+        if capture is not None:
+            return self._captured(capture, closure)
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         moment = CLOCK.tick()
-        idle, moved, state = True, self.moved, self.state
+        for p, group, value, g, state in self.trained():
+            write(p, value, self.moved(value, g, state, group), moment)
+        return loss
+
+    def trained(self) -> Iterator[tuple[Any, dict[str, Any], Any, Any, dict[str, Any]]]:
+        """Each parameter with a gradient, its group, the numbers of both, and its state.
+
+        Raises:
+            GradientError: No parameter has a gradient.
+        """
+        idle, state = True, self.state
         for group in self.param_groups:
             for p in group["params"]:
                 g = p._grad
@@ -204,10 +223,22 @@ class Optimizer(Rule, Hooked):
                 value = p._data if p.extra is None else p.synced()
                 if isinstance(g, Node):
                     g = as_numbers(g, value)
-                write(p, value, moved(value, g, state[p], group), moment)
+                yield p, group, value, g, state[p]
         if idle:
             raise self.idle()
-        return loss
+
+    def _captured(self, capture: Capturing, closure: Callable[[], Any] | None) -> None:
+        """Hand the step on to the capture under way."""
+        if closure is not None:
+            refuse_captured(
+                f"{self.name}.step with a closure",
+                "compute the loss and its gradients in the captured step, then call step()",
+            )
+        if self.hooks("step_pre") or self.hooks("step_post"):
+            refuse_captured(
+                f"hooks around {self.name}.step", "call their functions beside the captured step"
+            )
+        capture.stepped(self)
 
     def idle(self) -> GradientError:
         """The error of a step without any gradient."""

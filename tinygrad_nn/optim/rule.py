@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.optim.limits import LIMITS, Limit, check_execution, check_limits
 
-__all__ = ["Rule", "filled", "given", "remember"]
+__all__ = ["Rule", "filled", "given", "rate", "remember"]
 
 _BLOCK = 131072
 """Bytes of an array worked on at a time: the five arrays of Adam stay in a cache of 1 MB."""
@@ -42,8 +43,13 @@ class Rule:
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
         """Once for a parameter and step: count, and make what `state` lacks (see `remember`).
 
+        Of `value` only its shape and dtype may be used. All that depends on the count or takes
+        more than arithmetic is computed here: a captured step calls this anew each time, while
+        it keeps the computation that `update` made once.
+
         Returns:
-            The numbers of this step that are the same for all elements, as `update` wants them.
+            The numbers of this step that are the same for all elements, as `update` wants them:
+            a number, None, a dtype, or a tuple of such.
         """
         return None
 
@@ -54,6 +60,8 @@ class Rule:
 
         The lines serve floats and arrays if what is remembered is taken from `state`, changed
         with `+=` and the like, and put back: that rebinds a float and writes an array in place.
+        They serve a captured step too if they write nothing with `out=`, and look at no number:
+        neither of an array (`maximum` instead of `max`) nor with `float` at an option.
 
         Args:
             value: Its numbers: array (or a flat part of it), or float of a Value.
@@ -99,10 +107,20 @@ class Rule:
         decay = group.get("weight_decay")
         if decay:
             if group.get("decoupled_weight_decay", self.decoupled):
-                value = value * (1 - float(group["lr"]) * decay)
+                value = value * (1 - rate(group) * decay)
             else:
                 g = g + decay * value
         return value, self.update(value, g, state, group, c)
+
+
+def rate(group: dict[str, Any]) -> Any:
+    """Learning rate of a group as a number, whatever holds it (an array or tensor may).
+
+    For `update`: a captured step has something in its place there, which follows the rate when
+    it changes, and which `float` would make a constant.
+    """
+    lr = group["lr"]
+    return lr if isinstance(lr, Traced) else float(lr)
 
 
 def remember(state: dict[str, Any], value: Any, *keys: str) -> None:

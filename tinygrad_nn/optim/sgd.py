@@ -75,25 +75,30 @@ class SGD(Optimizer):
             )
 
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
-        """Shares of the buffer and of the gradient in the new buffer."""
+        """−lr, and the shares of the buffer and of the gradient in the new buffer.
+
+        The gradient's is None where it is always 1.
+        """
+        size = -float(group["lr"])
         if not group["momentum"]:
-            return None
+            return size, None, None
         first = "momentum_buffer" not in state
         remember(state, value, "momentum_buffer")
-        return (0.0, 1.0) if first else (group["momentum"], 1 - group["dampening"])
+        keep, take = (0.0, 1.0) if first else (group["momentum"], 1 - group["dampening"])
+        return size, keep, take if group["dampening"] else None
 
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
         """−lr · (g or its buffer)."""
-        if c is not None:
-            keep, take = c
+        size, keep, take = c
+        if keep is not None:
             buffer = state["momentum_buffer"]
             buffer *= keep
-            buffer += g if take == 1 else take * g
+            buffer += g if take is None else take * g
             state["momentum_buffer"] = buffer
             g = g + group["momentum"] * buffer if group["nesterov"] else buffer
-        return g * -float(group["lr"])
+        return g * size
 
 
 class ASGD(Optimizer):
@@ -139,14 +144,14 @@ class ASGD(Optimizer):
         super().__init__(params, given(locals()))
 
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
-        """η and μ of this step; those of the next are kept."""
+        """η and μ of this step (None for 1); those of the next are kept."""
         remember(state, value, "ax")
         lr = float(group["lr"])
         eta, mu = state.get("eta", lr), state.get("mu", 1.0)
         t = state["step"] = state.get("step", 0) + 1
         state["eta"] = lr / (1 + group["lambd"] * lr * t) ** group["alpha"]
         state["mu"] = 1 / max(1.0, float(t - group["t0"]))
-        return eta, mu
+        return eta, None if mu == 1 else mu
 
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
@@ -156,5 +161,5 @@ class ASGD(Optimizer):
         change = value * (-group["lambd"] * eta)
         change -= eta * g
         new, ax = value + change, state["ax"]
-        state["ax"] = new if mu == 1 else ax + (new - ax) * mu
+        state["ax"] = new if mu is None else ax + (new - ax) * mu
         return change

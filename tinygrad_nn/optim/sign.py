@@ -125,8 +125,9 @@ class Lion(Optimizer):
         super().__init__(params, given(locals()))
 
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
-        """m at first 0."""
+        """−lr; m is at first 0."""
         remember(state, value, "exp_avg")
+        return -float(group["lr"])
 
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
@@ -139,5 +140,5 @@ class Lion(Optimizer):
         change *= 1 - beta2
         m += change
         state["exp_avg"] = m
-        new *= -float(group["lr"])
+        new *= c
         return new

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import cos, pi
 from typing import Any, ClassVar
 
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.optim.limits import COUNT, check_limits, one_of, where_true
 from tinygrad_nn.optim.lr_scheduler.base import LRScheduler
@@ -52,6 +53,7 @@ def get_swa_multi_avg_fn() -> Callable[..., None]:
 
 def _each(average: Callable[..., Any]) -> Callable[..., None]:
     def update(means: Any, news: Any, count: Any) -> None:
+        refuse_captured("an average of weights", "call it after the captured step")
         number = int(count)
         for mean, new in zip(means, news, strict=True):
             result = average(mean.detach(), new.detach(), number)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn import nn
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.core.node import no_grad
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.optim.swa_utils import get_swa_multi_avg_fn
@@ -87,6 +88,7 @@ class AveragedModel(nn.Module):
         Raises:
             ShapeError: The model is not the one that was copied, or changed; nothing is written.
         """
+        refuse_captured("AveragedModel.update_parameters", "call it after the captured step")
         means, news = list(self._averaged(self.module)), list(self._averaged(model))
         shapes, given = ([getattr(p, "shape", ()) for p in side] for side in (means, news))
         if shapes != given:

@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from tinygrad_nn import nn
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.errors import OperandError, OptionError, StateError
 from tinygrad_nn.ops import astype
 from tinygrad_nn.tensor import Parameter, Tensor
@@ -210,6 +211,8 @@ class GradScaler:
 
     def scale(self, loss: Any) -> Any:
         """Return the loss times the scale."""
+        if self._enabled:
+            self._refuse_captured("scale")
         return loss * self._scale if self._enabled else loss
 
     def unscale_(self, optimizer: Any) -> None:
@@ -220,6 +223,7 @@ class GradScaler:
         """
         if not self._enabled:
             return
+        self._refuse_captured("unscale_")
         if id(optimizer) in self._overflowed:
             raise OptionError(
                 "GradScaler.unscale_: got an optimiser whose gradients are unscaled already, "
@@ -256,6 +260,12 @@ class GradScaler:
             self.unscale_(optimizer)
         self._stepped.add(id(optimizer))
         return None if self.overflowed(optimizer) else optimizer.step()
+
+    def _refuse_captured(self, method: str) -> None:
+        refuse_captured(
+            f"GradScaler.{method}, whose scale and choice to step follow the gradients' numbers",
+            "leave mixed precision outside of captured steps",
+        )
 
     def overflowed(self, optimizer: Any) -> bool:
         """Whether the gradients unscaled last had an infinite number or NaN."""

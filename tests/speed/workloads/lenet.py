@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.speed.workload import Contender, Goal, Timed, Workload
+from tests.speed.training import UNITS, Training, contenders
+from tests.speed.workload import Workload, aims
 
 RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
 STEPS = 5
@@ -20,7 +22,7 @@ def batch(rows: int) -> tuple[Any, Any]:
     return x, rng.integers(0, SHAPES[-1][0], rows)
 
 
-def weights() -> list[Any]:
+def weights(rows: int = 0) -> list[Any]:
     """Weight and bias of each layer, one after the other."""
     rng = np.random.default_rng(5)
     found = []
@@ -29,10 +31,6 @@ def weights() -> list[Any]:
         found.append(rng.uniform(-bound, bound, shape).astype(np.float32))
         found.append(rng.uniform(-bound, bound, shape[0]).astype(np.float32))
     return found
-
-
-def losses(step: Any) -> list[float]:
-    return [float(step()) for _ in range(STEPS)]
 
 
 def _convolved(x: Any, w: Any, b: Any) -> Any:
@@ -105,7 +103,7 @@ def standard(rows: int) -> list[float]:
     return found
 
 
-def _layers(nn: Any) -> Any:
+def model(nn: Any, rows: int = 0) -> Any:
     return nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
@@ -113,95 +111,25 @@ def _layers(nn: Any) -> Any:
     )  # fmt: skip
 
 
-def ours(rows: int) -> Timed:
-    import tinygrad_nn as tg
-    from tinygrad_nn import nn, optim
-
-    x, labels = batch(rows)
-    model = _layers(nn)
-    for p, a in zip(model.parameters(), weights(), strict=True):
-        p.data = a
-    return _trained(model, nn, optim, tg.tensor(x), tg.tensor(labels))
+def logits(lib: Any, p: Sequence[Any], x: Any, rows: int) -> Any:
+    for i, padding in ((0, 2), (2, 0)):
+        x = lib.pool(lib.relu(lib.conv(x, p[i], padding) + p[i + 1][:, None, None]))
+    h = lib.np.reshape(x, (rows, -1))
+    for i in (4, 6):
+        h = lib.relu(lib.np.dot(h, p[i].T) + p[i + 1])
+    return lib.np.dot(h, p[8].T) + p[9]
 
 
-def pytorch(rows: int) -> Timed:
-    import torch
-
-    x, labels = batch(rows)
-    model = _layers(torch.nn)
-    with torch.no_grad():
-        for p, a in zip(model.parameters(), weights(), strict=True):
-            p.copy_(torch.tensor(a))
-    return _trained(model, torch.nn, torch.optim, torch.tensor(x), torch.tensor(labels))
-
-
-def _trained(model: Any, nn: Any, optim: Any, inputs: Any, targets: Any) -> Timed:
-    """The same lines for both libraries."""
-    optimizer = optim.Adam(model.parameters(), lr=RATE)
-
-    def step() -> Any:
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Timed(step, lambda: losses(lambda: step().item()))
-
-
-def jax(rows: int) -> Timed:
-    import jax as library
-    import jax.numpy as jnp
-    from jax import lax
-
-    x, labels = (jnp.asarray(a) for a in batch(rows))
-
-    def block(x: Any, w: Any, b: Any, padding: int) -> Any:
-        pads = ((padding, padding),) * 2
-        x = lax.conv_general_dilated(x, w, (1, 1), pads) + b[:, None, None]
-        window = (1, 1, 2, 2)
-        return lax.reduce_window(library.nn.relu(x), -jnp.inf, lax.max, window, window, "VALID")
-
-    def loss_of(p: Any) -> Any:
-        h = block(block(x, p[0], p[1], 2), p[2], p[3], 0).reshape(rows, -1)
-        h = library.nn.relu(h @ p[4].T + p[5])
-        h = library.nn.relu(h @ p[6].T + p[7])
-        chances = library.nn.log_softmax(h @ p[8].T + p[9])
-        return -jnp.take_along_axis(chances, labels[:, None], 1).mean()
-
-    @library.jit
-    def update(p: Any, means: Any, squares: Any, t: Any) -> Any:
-        loss, gradients = library.value_and_grad(loss_of)(p)
-        means = [BETA1 * m + (1 - BETA1) * g for m, g in zip(means, gradients, strict=True)]
-        squares = [BETA2 * v + (1 - BETA2) * g * g for v, g in zip(squares, gradients, strict=True)]
-        c1, c2 = 1 - BETA1**t, 1 - BETA2**t
-        moved = [
-            w - RATE * (m / c1) / (jnp.sqrt(v / c2) + EPSILON)
-            for w, m, v in zip(p, means, squares, strict=True)
-        ]
-        return loss, moved, means, squares
-
-    first = [jnp.asarray(w) for w in weights()]
-    state = [first, [jnp.zeros_like(w) for w in first], [jnp.zeros_like(w) for w in first], 0.0]
-
-    def step() -> Any:
-        state[3] += 1.0
-        loss, *state[:3] = library.block_until_ready(update(*state))
-        return loss
-
-    return Timed(step, lambda: losses(step))
-
+TRAINING = Training(batch, weights, model, logits, "Adam", RATE, STEPS)
 
 LENET = Workload(
     key="W4",
     title="LeNet on 28x28, softmax cross-entropy, one Adam step, batch 64, float32",
     cases={"batch 64": {"rows": 64}},
-    contenders=(
-        Contender("ours", ours),
-        Contender("PyTorch", pytorch, "torch"),
-        Contender("jax.jit", jax, "jax"),
-    ),
+    contenders=contenders(TRAINING),
     standard=standard,
     reference="PyTorch",
-    goals=(Goal("batch 64", "ratio", 0.85, "PyTorch"),),
+    units=UNITS,
+    goals=aims("batch 64", 0.85, 0.75),
+    note="HIPS autograd convolves by its `scipy.signal.convolve`, as its own example does.",
 )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from tests.speed.workload import Contender, Goal, Timed, Workload
+from tests.speed.training import (
+    UNITS,
+    Training,
+    by_hand_contender,
+    contenders,
+    sklearn_contender,
+)
+from tests.speed.workload import Workload, aims, left_out
 
 SIZES = (784, 16, 16, 10)
 RATE = 0.5
@@ -32,10 +39,6 @@ def weights() -> list[tuple[Any, Any]]:
     ]
 
 
-def losses(step: Any) -> list[float]:
-    return [float(step()) for _ in range(STEPS)]
-
-
 def standard(rows: int) -> list[float]:
     """Losses in float64, with the gradients written out."""
     x, labels = batch(rows)
@@ -57,87 +60,26 @@ def standard(rows: int) -> list[float]:
     return found
 
 
-def ours(rows: int) -> Timed:
-    import tinygrad_nn as tg
-    from tinygrad_nn import nn, optim
-    from tinygrad_nn.nn import functional as F  # noqa: N812
+def flat_weights(rows: int = 0) -> list[Any]:
+    return [a for pair in weights() for a in pair]
 
-    x, labels = batch(rows)
-    model = nn.Sequential(
+
+def model(nn: Any, rows: int = 0) -> Any:
+    return nn.Sequential(
         nn.Linear(784, 16), nn.Sigmoid(), nn.Linear(16, 16), nn.Sigmoid(), nn.Linear(16, 10)
     )
-    flat = [a for pair in weights() for a in pair]
-    for p, a in zip(model.parameters(), flat, strict=True):
-        p.data = a
-    optimizer = optim.SGD(model.parameters(), lr=RATE)
-    inputs, targets = tg.tensor(x), tg.tensor(labels)
-
-    def step() -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Timed(step, lambda: losses(lambda: step().item()))
 
 
-def pytorch(rows: int) -> Timed:
-    import torch
-    from torch import nn
-    from torch.nn import functional as F  # noqa: N812
-
-    x, labels = batch(rows)
-    model = nn.Sequential(
-        nn.Linear(784, 16), nn.Sigmoid(), nn.Linear(16, 16), nn.Sigmoid(), nn.Linear(16, 10)
-    )
-    flat = [a for pair in weights() for a in pair]
-    with torch.no_grad():
-        for p, a in zip(model.parameters(), flat, strict=True):
-            p.copy_(torch.tensor(a))
-    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
-    inputs, targets = torch.tensor(x), torch.tensor(labels)
-
-    def step() -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Timed(step, lambda: losses(lambda: step().item()))
+def logits(lib: Any, p: Sequence[Any], x: Any, rows: int = 0) -> Any:
+    h = lib.sigmoid(lib.np.dot(x, p[0].T) + p[1])
+    h = lib.sigmoid(lib.np.dot(h, p[2].T) + p[3])
+    return lib.np.dot(h, p[4].T) + p[5]
 
 
-def jax(rows: int, *, jit: bool) -> Timed:
-    import jax as library
-    import jax.numpy as jnp
-
-    x, labels = (jnp.asarray(a) for a in batch(rows))
-
-    def loss_of(parameters: Any) -> Any:
-        h = x
-        for w, b in parameters[:-1]:
-            h = library.nn.sigmoid(h @ w.T + b)
-        w, b = parameters[-1]
-        chances = library.nn.log_softmax(h @ w.T + b)
-        return -jnp.take_along_axis(chances, labels[:, None], 1).mean()
-
-    def update(parameters: Any) -> Any:
-        loss, gradients = library.value_and_grad(loss_of)(parameters)
-        return loss, library.tree.map(lambda p, g: p - RATE * g, parameters, gradients)
-
-    if jit:
-        update = library.jit(update)
-    state = [library.tree.map(jnp.asarray, weights())]
-
-    def step() -> Any:
-        loss, state[0] = library.block_until_ready(update(state[0]))
-        return loss
-
-    return Timed(step, lambda: losses(step))
+TRAINING = Training(batch, flat_weights, model, logits, "SGD", RATE, STEPS)
 
 
-def by_hand(rows: int) -> Timed:
+def by_hand(rows: int) -> Callable[[], Any]:
     """What the mathematics costs in NumPy: no graph, no layers, updates in place."""
     x, labels = batch(rows)
     (w1, b1), (w2, b2), (w3, b3) = weights()
@@ -185,20 +127,21 @@ def by_hand(rows: int) -> Timed:
         descend(w1, b1, g1, x)
         return loss
 
-    return Timed(step, lambda: losses(step))
+    return step
 
 
 NETWORK = Workload(
     key="W2",
     title="784-16-16-10 sigmoid network, softmax cross-entropy, one SGD step, batch 32, float32",
     cases={"batch 32": {"rows": 32}},
-    contenders=(
-        Contender("ours", ours),
-        Contender("PyTorch", pytorch, "torch"),
-        Contender("jax.jit", partial(jax, jit=True), "jax"),
-        Contender("NumPy by hand", by_hand),
+    contenders=contenders(
+        TRAINING,
+        sklearn_contender(TRAINING, SIZES[1:-1], "logistic"),
+        left_out("micrograd", "it has no exponential: neither sigmoid nor cross-entropy"),
+        by_hand_contender(TRAINING, by_hand),
     ),
     standard=standard,
     reference="PyTorch",
-    goals=(Goal("batch 32", "ratio", 0.25, "PyTorch"),),
+    units=UNITS,
+    goals=aims("batch 32", 0.22, 0.11),
 )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from tests.speed.workload import Contender, Goal, Timed, Workload
+from tests.speed.training import (
+    UNITS,
+    Training,
+    by_hand_contender,
+    contenders,
+    sklearn_contender,
+)
+from tests.speed.workload import Workload, aims
 
 SIZES = (784, 512, 512, 10)
 RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
@@ -19,7 +27,7 @@ def batch(rows: int) -> tuple[Any, Any]:
     return rng.uniform(0, 1, (rows, SIZES[0])).astype(np.float32), rng.integers(0, 10, rows)
 
 
-def weights() -> list[Any]:
+def weights(rows: int = 0) -> list[Any]:
     rng = np.random.default_rng(9)
     found = []
     for inputs, outputs in pairwise(SIZES):
@@ -27,10 +35,6 @@ def weights() -> list[Any]:
         found.append(rng.uniform(-bound, bound, (outputs, inputs)).astype(np.float32))
         found.append(rng.uniform(-bound, bound, outputs).astype(np.float32))
     return found
-
-
-def losses(step: Any) -> list[float]:
-    return [float(step()) for _ in range(STEPS)]
 
 
 def _gradients(x: Any, labels: Any, p: list[Any]) -> tuple[float, list[Any]]:
@@ -76,16 +80,15 @@ def _by_hand(x: Any, labels: Any, p: list[Any]) -> Any:
 def standard(rows: int) -> list[float]:
     """Losses in float64, with the gradients written out."""
     x, labels = batch(rows)
-    return losses(_by_hand(x.astype(np.float64), labels, [w.astype(np.float64) for w in weights()]))
+    step = _by_hand(x.astype(np.float64), labels, [w.astype(np.float64) for w in weights()])
+    return [step() for _ in range(STEPS)]
 
 
-def numpy(rows: int) -> Timed:
-    x, labels = batch(rows)
-    step = _by_hand(x, labels, weights())
-    return Timed(step, lambda: losses(_by_hand(x, labels, weights())))
+def numpy(rows: int) -> Callable[[], float]:
+    return _by_hand(*batch(rows), weights())  # type: ignore[no-any-return]
 
 
-def _layers(nn: Any) -> Any:
+def model(nn: Any, rows: int = 0) -> Any:
     first, second, third, last = SIZES
     return nn.Sequential(
         nn.Linear(first, second), nn.ReLU(), nn.Linear(second, third), nn.ReLU(),
@@ -93,52 +96,25 @@ def _layers(nn: Any) -> Any:
     )  # fmt: skip
 
 
-def ours(rows: int) -> Timed:
-    import tinygrad_nn as tg
-    from tinygrad_nn import nn, optim
-
-    x, labels = batch(rows)
-    model = _layers(nn)
-    for p, a in zip(model.parameters(), weights(), strict=True):
-        p.data = a
-    return _trained(model, nn, optim, tg.tensor(x), tg.tensor(labels))
+def logits(lib: Any, p: Sequence[Any], x: Any, rows: int = 0) -> Any:
+    h = lib.relu(lib.np.dot(x, p[0].T) + p[1])
+    h = lib.relu(lib.np.dot(h, p[2].T) + p[3])
+    return lib.np.dot(h, p[4].T) + p[5]
 
 
-def pytorch(rows: int) -> Timed:
-    import torch
-
-    x, labels = batch(rows)
-    model = _layers(torch.nn)
-    with torch.no_grad():
-        for p, a in zip(model.parameters(), weights(), strict=True):
-            p.copy_(torch.tensor(a))
-    return _trained(model, torch.nn, torch.optim, torch.tensor(x), torch.tensor(labels))
-
-
-def _trained(model: Any, nn: Any, optim: Any, inputs: Any, targets: Any) -> Timed:
-    """The same lines for both libraries."""
-    optimizer = optim.Adam(model.parameters(), lr=RATE)
-
-    def step() -> Any:
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Timed(step, lambda: losses(lambda: step().item()))
-
+TRAINING = Training(batch, weights, model, logits, "Adam", RATE, STEPS)
 
 WIDE = Workload(
     key="W3",
     title="784-512-512-10 ReLU, softmax cross-entropy, one Adam step, batch 128, float32",
     cases={"batch 128": {"rows": 128}},
-    contenders=(
-        Contender("ours", ours),
-        Contender("PyTorch", pytorch, "torch"),
-        Contender("NumPy by hand", numpy),
+    contenders=contenders(
+        TRAINING,
+        sklearn_contender(TRAINING, SIZES[1:-1], "relu"),
+        by_hand_contender(TRAINING, numpy),
     ),
     standard=standard,
     reference="PyTorch",
-    goals=(Goal("batch 128", "ratio", 0.80, "PyTorch"),),
+    units=UNITS,
+    goals=aims("batch 128", 0.80, 0.62),
 )

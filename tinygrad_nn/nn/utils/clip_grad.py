@@ -7,6 +7,7 @@ from math import inf, isfinite
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import Traced, refuse_captured
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import GradientError, OperandError, OptionError
 from tinygrad_nn.ops.reduce import vector_norm
@@ -72,13 +73,18 @@ def get_total_norm(
     Raises:
         GradientError: The norm is not finite, and that was to be refused.
     """
+    if error_if_nonfinite:
+        refuse_captured("error_if_nonfinite=True", "look at the norm after the captured step")
     order = float(norm_type)
     arrays = [_array(t) for t in _listed("get_total_norm", tensors)]
     norms = [_norm(a, order) for a in arrays]
     if not norms:
         return tensor(0.0)
-    kind = arrays[0].dtype
-    together = namespace(arrays[0]).asarray([float(n) for n in norms])
+    kind, math = arrays[0].dtype, namespace(arrays[0])
+    if isinstance(arrays[0], Traced):
+        together = math.stack([n.astype("float64") for n in norms])
+        return Tensor.wrap(_norm(together, order).astype(kind))
+    together = math.asarray([float(n) for n in norms])
     total = _norm(together, order).astype(kind)
     if error_if_nonfinite and not isfinite(float(total)):
         wrong = [i for i, n in enumerate(norms) if not isfinite(float(n))]
@@ -87,7 +93,7 @@ def get_total_norm(
             f"gradients {wrong[:5]} of {len(norms)}, expected a finite one; look at the loss, or "
             "find the operation with tinygrad_nn.autograd.detect_anomaly()"
         )
-    return Tensor.wrap(namespace(arrays[0]).asarray(total))
+    return Tensor.wrap(math.asarray(total))
 
 
 def clip_grads_with_norm_(
@@ -106,6 +112,12 @@ def clip_grads_with_norm_(
     """
     _least("clip_grads_with_norm_", "max_norm", max_norm)
     found = _with_gradient("clip_grads_with_norm_", parameters)
+    norm = _numbers(total_norm)
+    if isinstance(norm, Traced):
+        factor = namespace(norm).minimum(max_norm / (norm.astype("float64") + 1e-6), 1.0)
+        for p in found:
+            p.grad = Tensor.wrap(_array(p.grad) * factor.astype(p.grad.dtype))
+        return
     factor = max_norm / (float(total_norm) + 1e-6)
     if factor >= 1:  # not for NaN
         return
@@ -126,11 +138,12 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     """
     limit = _least("clip_grad_value_", "clip_value", clip_value)
     for p in _with_gradient("clip_grad_value_", parameters):
-        numbers = _numbers(p.grad)
-        if isinstance(numbers, float):
-            p.grad = max(-limit, min(limit, numbers))
+        numbers = _changing("clip_grad_value_", p.grad)
+        if isinstance(p.grad, Node):
+            p.grad = Tensor.wrap(namespace(numbers).clip(numbers, -limit, limit))
         else:
-            p.grad = numbers.clip(-limit, limit)
+            math = namespace(numbers)
+            p.grad = math.maximum(math.minimum(numbers, limit), -limit)
 
 
 def _norm(array: Any, order: float) -> Any:
@@ -138,14 +151,25 @@ def _norm(array: Any, order: float) -> Any:
     if not wide.size:
         return wide.sum()
     if order == inf:
-        return abs(wide).max()
+        return namespace(wide).max(abs(wide))
     if order == -inf:
-        return abs(wide).min()
+        return namespace(wide).min(abs(wide))
     return vector_norm(wide.reshape(-1), axis=0, ord=order)
 
 
 def _array(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else tensor(_numbers(x), dtype="float64")._data
+    if isinstance(x, Tensor):
+        return _changing("a norm of gradients", x)
+    refuse_captured("a norm of gradients of Values", "make one tensor of all numbers")
+    return tensor(_numbers(x), dtype="float64")._data
+
+
+def _changing(name: str, gradient: Any) -> Any:
+    """Numbers of a gradient, which those of a captured step must have been made in."""
+    numbers = _numbers(gradient)
+    if not isinstance(numbers, Traced):
+        refuse_captured(f"{name} from before the step", "call backward() in the captured step")
+    return numbers
 
 
 def _numbers(gradient: Any) -> Any:

@@ -7,11 +7,15 @@ from copy import deepcopy
 from typing import Any, ClassVar
 from warnings import warn
 
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.errors import OperandError, OptionError, StateError
 from tinygrad_nn.optim.limits import Limit, check_limits
 from tinygrad_nn.optim.optimizer import Optimizer
 
 __all__ = ["LRScheduler"]
+
+AFTERWARDS = "call it after the captured step, which follows the rate"
+"""What to do instead of a scheduler's step in a captured one, which runs its lines but once."""
 
 _IGNORED = frozenset(("_get_lr_called_within_step",))
 """What PyTorch's states hold besides and no schedule depends on."""
@@ -111,6 +115,7 @@ class LRScheduler:
         Warns:
             UserWarning: The first rate was passed over, since no step of the optimiser was taken.
         """
+        refuse_captured(f"{type(self).__name__}.step", AFTERWARDS)
         if self._step_count == 1 and not self._stepped():
             warn(
                 f"{type(self).__name__}.step: got called before any optimizer.step(), so that the "

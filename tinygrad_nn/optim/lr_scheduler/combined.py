@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.errors import OperandError, OptionError, StateError
-from tinygrad_nn.optim.lr_scheduler.base import LRScheduler
+from tinygrad_nn.optim.lr_scheduler.base import AFTERWARDS, LRScheduler
 from tinygrad_nn.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from tinygrad_nn.optim.optimizer import Optimizer
 
@@ -117,6 +118,7 @@ class SequentialLR(_Combined):
 
     def step(self, epoch: float | None = None) -> None:
         """Set the rates of the next epoch."""
+        refuse_captured(f"{type(self).__name__}.step", AFTERWARDS)
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: float | None = None) -> None:
@@ -153,6 +155,7 @@ class ChainedScheduler(_Combined):
 
     def step(self, epoch: float | None = None) -> None:
         """Set the rates of the next epoch."""
+        refuse_captured(f"{type(self).__name__}.step", AFTERWARDS)
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = self.rates()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import cos, floor, log, pi
 from typing import ClassVar
 
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.optim.limits import COUNT, FINITE, Limit, where_true
-from tinygrad_nn.optim.lr_scheduler.base import LRScheduler
+from tinygrad_nn.optim.lr_scheduler.base import AFTERWARDS, LRScheduler
 from tinygrad_nn.optim.optimizer import Optimizer
 
 __all__ = ["CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
@@ -100,6 +101,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
         `scheduler.step(epoch + batch / batches)` after each batch gives a smooth curve.
         """
+        refuse_captured(f"{type(self).__name__}.step", AFTERWARDS)
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: float | None = None) -> None:

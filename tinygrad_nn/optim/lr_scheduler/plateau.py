@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import inf
 from typing import Any, ClassVar
 
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.optim.limits import AT_LEAST_ZERO, COUNT, FINITE, check_limits, one_of, where_true
-from tinygrad_nn.optim.lr_scheduler.base import LRScheduler
+from tinygrad_nn.optim.lr_scheduler.base import AFTERWARDS, LRScheduler
 from tinygrad_nn.optim.optimizer import Optimizer
 
 __all__ = ["ReduceLROnPlateau"]
@@ -85,6 +86,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Look at the number of an epoch, and lower the rates if it is time."""
+        refuse_captured(f"{type(self).__name__}.step", AFTERWARDS)
         current = float(metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(current, self.best):

@@ -1,0 +1,267 @@
+"""Capture: one call of a step, run as always and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tinygrad_nn.backends import array
+from tinygrad_nn.compile.leaves import Leaves
+from tinygrad_nn.compile.numbers import Numbers
+from tinygrad_nn.compile.program import Instruction, Output, Program, Var
+from tinygrad_nn.compile.traced import HostNumber, TracedArray, TracedNumber
+from tinygrad_nn.core.caller import user_line
+from tinygrad_nn.core.capturing import CAPTURE, CAPTURING, Traced
+from tinygrad_nn.core.node import CLOCK, MODE, Node
+from tinygrad_nn.errors import CaptureError
+
+__all__ = ["Capture"]
+
+_IMPURE = frozenset({"noise", "keep_mask"})
+"""Operations that draw at random."""
+
+
+class Capture:
+    """Writes down what a step computes.
+
+    Attributes:
+        instructions: So far, in order.
+        leaves: Nodes that the step found outside itself, with traced payloads for as long as it
+            runs.
+        numbers: What is worked out in Python before a replay, and what must hold for it.
+    """
+
+    def __init__(self) -> None:
+        self.instructions: list[Instruction] = []
+        self.inputs: dict[Var, Any] = {}
+        self.constants: dict[Var, Any] = {}
+        self.outputs: list[Output] = []
+        self.begun = CLOCK.tick()
+        self.numbers = Numbers(self)
+        self.leaves = Leaves(self)
+        self._held: dict[int, tuple[Any, Traced]] = {}
+
+    @contextmanager
+    def running(self) -> Any:
+        """The body is captured; whatever happens, leaves get arrays back afterwards."""
+        tokens = CAPTURING.set(self), MODE.set(MODE.get() | CAPTURE)
+        try:
+            yield self
+        except BaseException:
+            self.leaves.restore()
+            self.numbers.restore()
+            raise
+        finally:
+            MODE.reset(tokens[1])
+            CAPTURING.reset(tokens[0])
+
+    def program(self) -> Program:
+        """What was written down."""
+        return Program(
+            dict(self.inputs), dict(self.constants), tuple(self.instructions), tuple(self.outputs)
+        )
+
+    # ── Traced things ───────────────────────────────────────────────────────────────────
+
+    def stand_in(self, value: Any) -> Any:
+        """New traced array or number with this value."""
+        return _stand_in(self, value)
+
+    def read_from(self, place: Any, value: Any) -> Any:
+        """Traced thing that is read from `place` before each replay."""
+        found = _stand_in(self, value)
+        self.inputs[found.var] = place
+        return found
+
+    def constant(self, value: Any) -> Any:
+        """Traced form of an array or number that is the same at each replay.
+
+        The array itself is kept and not a copy: what the user writes into it later counts.
+        """
+        held = self._held.get(id(value))
+        if held is not None:
+            return held[1]
+        found = _stand_in(self, value)
+        self.constants[found.var] = value
+        self._held[id(value)] = value, found
+        return found
+
+    def traced(self, value: Any) -> Any:
+        """`value`, as it is if traced, else a constant."""
+        if isinstance(value, Traced):
+            return value
+        return self.constant(value)
+
+    # ── What computes ───────────────────────────────────────────────────────────────────
+
+    def operate(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Apply an operation's kernel."""
+        kind = float if any(isinstance(x, TracedNumber) for x in args) else np.ndarray
+        kernel = op.kernels[kind][0]
+        return self.apply(op.key, kernel, args, params, op=op, pure=op.key not in _IMPURE)
+
+    def apply(
+        self,
+        name: str,
+        call: Callable[..., Any],
+        args: Sequence[Any],
+        params: dict[str, Any],
+        *,
+        op: Any = None,
+        pure: bool = True,
+        about: bool = False,
+    ) -> Any:
+        """Compute, and write it down; `about`: what reads no element is not written down."""
+        out = call(*[_value(x) for x in args], **{k: _value(x) for k, x in params.items()})
+        if about:
+            return out
+        if isinstance(out, (tuple, list)):
+            return self._several(name, call, args, params, out)
+        if not isinstance(out, (np.ndarray, np.generic, float, int)):
+            raise self.refused(
+                f"{name}, which gives {type(out).__name__} {out!r:.40}",
+                "keep to functions of arrays that give arrays",
+            )
+        return self._told(name, call, args, params, out, op, pure)
+
+    def _several(self, name: str, call: Any, args: Any, params: Any, out: Any) -> Any:
+        """A function with several results, and one instruction more for each of them."""
+        var = Var((), None)
+        self._write(Instruction(name, call, self._vars(tuple(args)), self._vars(params), var))
+        results = []
+        for i, part in enumerate(out):
+            found = _stand_in(self, part)
+            self._write(Instruction("part", _part, (var, i), {}, found.var))
+            results.append(found)
+        return type(out)(*results) if hasattr(out, "_fields") else type(out)(results)
+
+    def _told(
+        self, name: str, call: Any, args: Any, params: Any, out: Any, op: Any, pure: bool
+    ) -> Any:
+        found = _stand_in(self, out)
+        line = self._line()
+        self._write(
+            Instruction(
+                name, call, self._vars(tuple(args)), self._vars(params), found.var, op, pure, line
+            )
+        )
+        return found
+
+    def _vars(self, x: Any) -> Any:
+        """Variables for traced things and arrays."""
+        if isinstance(x, Traced):
+            return x.var  # type: ignore[attr-defined]
+        if type(x) is np.ndarray:
+            return self.constant(x).var
+        if type(x) in (tuple, list):
+            return type(x)([self._vars(y) for y in x])
+        if type(x) is slice:
+            return slice(self._vars(x.start), self._vars(x.stop), self._vars(x.step))
+        if type(x) is dict:
+            return {k: self._vars(y) for k, y in x.items()}
+        return x
+
+    def _write(self, instruction: Instruction) -> None:
+        self.instructions.append(instruction)
+
+    def _line(self) -> str:
+        return user_line(3)()
+
+    # ── What the engine tells: see core.capturing ───────────────────────────────────────
+
+    def lift(self, args: Sequence[Any]) -> Sequence[Any]:
+        """Leaves get traced payloads; arrays become traced."""
+        lifted = []
+        for x in args:
+            if isinstance(x, Node):
+                self.leaves.lift(x)
+            elif isinstance(x, (np.ndarray, np.generic)):
+                x = self.constant(x)  # noqa: PLW2901
+            lifted.append(x)
+        return tuple(lifted)
+
+    def seeds(self, seeds: Sequence[Any]) -> Sequence[Any]:
+        """Seeds as constants of the program."""
+        return [s if isinstance(s, Node) else self.traced(s) for s in seeds]
+
+    def read(self, node: Node, conversion: str) -> None:
+        """Refuse, unless the number was made in the step from nothing that may change."""
+        if isinstance(node._data, Traced) or self.leaves.outside(node):
+            raise self.refused(f"{conversion} of a value", "return it from the step and read it there")
+
+    def forget_gradient(self, leaf: Node) -> None:
+        """The gradient that was there before does not count."""
+        self.leaves.forget(leaf)
+
+    def entered(self, module: Any) -> None:
+        """A layer in training and in evaluation are two programs."""
+        self.numbers.same(module, "training")
+
+    def stepped(self, optimizer: Any) -> None:
+        """The update of each parameter; its numbers are worked out anew before each replay."""
+        self.numbers.stepped(optimizer)
+
+    def drawn(self, function: Callable[[], Any]) -> Any:
+        """An instruction without inputs that gives something else each time."""
+        return self._told("drawn", function, (), {}, function(), None, False)
+
+    def work(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """Arithmetic on numbers that are known before the program runs."""
+        secret = next((x for x in args if isinstance(x, Traced) and type(x) is not HostNumber), None)
+        if secret is not None or any(isinstance(x, (np.ndarray, np.generic)) for x in args):
+            return self.apply(function.__name__, _ufunc(function, secret), args, {})
+        return self.numbers.work(function, args)
+
+    def held(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Outcome of a look at such a number; the program holds for this outcome only."""
+        return self.numbers.held(function, args)
+
+    def var_of_number(self, number: HostNumber) -> Var:
+        """Variable of the program for such a number."""
+        return self.numbers.var(number)
+
+    def refused(self, what: str, instead: str) -> CaptureError:
+        """The error for what cannot be captured, with the user's line."""
+        return CaptureError(f"jit: {user_line(2)()}: got {what} in a captured step; {instead}")
+
+    # ── Results ─────────────────────────────────────────────────────────────────────────
+
+    def write_to(self, place: Any, value: Any) -> None:
+        """Let `value` (traced, or constant) go to `place` at the end."""
+        self.outputs.append(Output(place, value.var if isinstance(value, Traced) else value))
+
+
+def _stand_in(capture: Any, value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return TracedArray(capture, Var(value.shape, value.dtype, value.strides), value)
+    return TracedNumber(capture, Var((), None), value)
+
+
+def _value(x: Any) -> Any:
+    """Real thing for a traced one, also inside sequences."""
+    if isinstance(x, Traced):
+        return x.value  # type: ignore[attr-defined]
+    if type(x) in (tuple, list):
+        return type(x)([_value(y) for y in x])
+    if type(x) is slice:
+        return slice(_value(x.start), _value(x.stop), _value(x.step))
+    return x
+
+
+def _part(whole: Any, i: int) -> Any:
+    return whole[i]
+
+
+_UFUNCS = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
+           "floordiv": "floor_divide", "mod": "remainder"}
+
+
+def _ufunc(function: Callable[..., Any], secret: Any) -> Callable[..., Any]:
+    """NumPy's function for Python's operator, unless numbers are computed with."""
+    if isinstance(secret, TracedNumber):
+        return function
+    return getattr(array, _UFUNCS.get(function.__name__, ""), function)  # type: ignore[no-any-return]
+

@@ -1,0 +1,66 @@
+"""The seam at which a step is captured: who is told what an operation, a layer, an optimiser does.
+
+While a step is captured (`tinygrad_nn.jit`) the mode has the bit `CAPTURE`, and `capturing()` is
+the capture. It makes the payloads of leaves *traced*: objects that stand for an array, compute
+with it, and write down each computation. The engine, the rules and the formulas of optimisers are
+the same text as always; only the payloads differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from tinygrad_nn.core.node import CAPTURE, MODE, Node
+
+__all__ = ["CAPTURE", "CAPTURING", "Capturing", "Traced", "capturing", "refuse_captured"]
+
+
+class Traced:
+    """What stands for an array or a number while a step is captured: its own class."""
+
+    __slots__ = ()
+
+
+class Capturing(Protocol):
+    """What the engine tells the capture of a step."""
+
+    def lift(self, args: Sequence[Any]) -> Sequence[Any]:
+        """`args`, with the payloads of leaves made traced, and arrays in traced form."""
+
+    def seeds(self, seeds: Sequence[Any]) -> Sequence[Any]:
+        """Gradients that a sweep begins with, in traced form."""
+
+    def read(self, node: Node, conversion: str) -> None:
+        """Raise where a number of `node` is read that another call may have different."""
+
+    def forget_gradient(self, leaf: Node) -> None:
+        """The step sets the gradient of `leaf` to None, whatever it was before."""
+
+    def entered(self, module: Any) -> None:
+        """A layer is called, whose result depends on its mode (training or evaluation)."""
+
+    def stepped(self, optimizer: Any) -> None:
+        """An optimiser makes its step, from the gradients of this moment."""
+
+    def drawn(self, function: Callable[[], Any]) -> Any:
+        """What `function` draws at random, as a payload; it is called again at each replay."""
+
+    def refused(self, what: str, instead: str) -> Exception:
+        """The error for something that cannot be captured, with the user's line."""
+
+
+CAPTURING: ContextVar[Capturing | None] = ContextVar("tinygrad_nn_capturing", default=None)
+
+
+def capturing() -> Capturing | None:
+    """The capture under way in this thread, or None."""
+    return CAPTURING.get() if MODE.get() & CAPTURE else None
+
+
+def refuse_captured(what: str, instead: str) -> None:
+    """Raise while a step is captured, since `what` cannot be; `instead` says what to do."""
+    capture = capturing()
+    if capture is not None:
+        raise capture.refused(what, instead)
