@@ -47,10 +47,8 @@ class ArraySpace(Node):
         """Tensor around an array; rules on 0-d arrays give NumPy scalars."""
         return super().wrap(np.asarray(payload) if isinstance(payload, np.generic) else payload, op)
 
-    @classmethod
-    def coerce(cls, out: Any) -> Any:
-        """Array from a kernel's result: operations on 0-d arrays give NumPy scalars."""
-        return np.asarray(out)
+    # Array from a kernel's result: operations on 0-d arrays give NumPy scalars.
+    coerce = staticmethod(np.asarray)
 
     @classmethod
     def own(cls, held: list[Any]) -> Any:

@@ -6,9 +6,11 @@ Generated from the registry: every operation with its own samples, nothing liste
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -38,6 +40,7 @@ class Cost:
         raw: On arrays: nothing is recorded.
         forward: On tensors that require a gradient.
         backward: Gradients of those tensors; None where there is none.
+        kept: Bytes that stay with the recorded result, its numbers among them.
         error: Why it could not be measured.
     """
 
@@ -46,6 +49,7 @@ class Cost:
     raw: float | None = None
     forward: float | None = None
     backward: float | None = None
+    kept: float | None = None
     error: str = ""
 
 
@@ -105,7 +109,21 @@ def _trial(name: str, record: Op) -> _Trial:
     if roots:
         seeds = [np.ones(y.shape, y.dtype) for y in roots]
         works["backward"] = lambda: pull(roots, seeds)
-    return _Trial(Cost(name, int(like.size)), works)
+    kept = _kept(works["forward"]) if roots else None
+    return _Trial(Cost(name, int(like.size), kept=kept), works)
+
+
+def _kept(forward: Work) -> float:
+    """Bytes of a result by the allocator's book; of a few, since a first one may fill caches."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        held = [forward()]
+        start = tracemalloc.get_traced_memory()[0]
+        held += [forward() for _ in range(8)]
+        return round((tracemalloc.get_traced_memory()[0] - start) / 8)
+    finally:
+        tracemalloc.stop()
 
 
 def measure(rounds: int, seconds: float) -> list[Cost]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from tests.speed.results import MET, MISSED, OPEN, Spread, find, judge, spread
-from tests.speed.rounds import ABSENT, DONE, REFUSED, Entry
-from tests.speed.workload import Goal, Workload
+from tests.speed.rounds import DONE, REFUSED, Entry
+from tests.speed.workload import ALL_OURS, COLUMNS, Goal, Workload
 
 Results = Mapping[str, Sequence[Entry]]
 
@@ -18,13 +19,26 @@ HEAD = """\
 Written by `python -m tests.speed`, in one run on one machine; nothing here is a promise for
 another, and no test depends on a time.
 
-- CPU time of the whole process, one thread for everyone, a process for each contender, the
-  garbage collector as each library leaves it.
+- CPU time of the whole process, one thread for everyone (two in the tables that say so, which go by
+  the clock), a process for each contender, the garbage collector as each library leaves it.
+- `ours` is eager; `ours, captured` is the same step under `tg.jit` with `engine="numpy"`, and
+  `ours, compiled` with `engine="numba"`. `torch.compile` is given the loss, and the update of the
+  optimiser: it takes no backward pass.
+- `memory`: bytes that a step needs at its height beyond inputs and weights, gradients, moments of
+  the optimiser and buffers of a captured step among them. Only NumPy tells, so that PyTorch and
+  jax have none.
 - Contenders take turns, round by round. A ratio compares rounds that follow each other; the table
   has the median over the rounds, the quartiles in brackets, and the ratio of the fastest rounds.
 - Before anything is timed, each contender's numbers are held against a computation of its own
   kind (float64, written out by hand); who differs beyond rounding is refused.
 """
+
+
+GOALS = """\
+`NumPy only`: eager or captured (`tg.jit(step, engine="numpy")`), and the better of the two decides.
+`compiled`: with the extra `fast`, captured by `tg.jit(step, engine="numba")`. A first call, two
+threads, memory and import have goals of their own. Judged by the median; at two threads by the
+fastest rounds."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -53,8 +67,6 @@ def number(x: float) -> str:
 def _row(workload: Workload, entry: Entry, entries: Sequence[Entry], case: str) -> list[str]:
     measures = list(workload.units)
     blanks = [""] * (len(measures) + 2)
-    if entry.status == ABSENT:
-        return [case, entry.name, "absent", *blanks[1:]]
     if entry.status != DONE:
         return [case, entry.name, f"{entry.status}: {entry.detail}", *blanks[1:]]
     found = [case, entry.name]
@@ -98,36 +110,46 @@ def _aim(goal: Goal, workload: Workload) -> str:
     }[goal.how]
 
 
-def _measured(goal: Goal, workload: Workload, found: Spread | None) -> str:
-    if found is None:
-        return "–"
+def _measured(goal: Goal, workload: Workload, found: Mapping[str, Spread]) -> str:
     unit, factor = workload.units.get(goal.measure, ("", 1.0))
-    scaled = goal.how in ("value", "excess")
-    low, mid, high = (
-        number(x * (factor if scaled else 1)) for x in (found.low, found.median, found.high)
-    )
-    text = mid if low == high else f"{mid} ({low}–{high})"
-    return f"{text} {unit}" if scaled else f"{text} ×" if goal.how == "gain" else text
+    unit, factor = {"ratio": ("", 1.0), "gain": ("×", 1.0)}.get(goal.how, (unit, factor))
+    texts = []
+    for name, s in found.items():
+        if workload.threads > 1:
+            text = number(s.best * factor)
+        else:
+            low, mid, high = (number(x * factor) for x in (s.low, s.median, s.high))
+            text = mid if low == high else f"{mid} ({low}–{high})"
+        who = f"{name}: " if len(goal.contenders) > 1 or name not in ALL_OURS else ""
+        texts.append(f"{who}{text} {unit}".rstrip())
+    return "; ".join(texts) or "–"
 
 
 def goals(results: Mapping[str, Results], workloads: Mapping[str, Workload]) -> str:
     """Table of what was aimed at and what came of it."""
-    rows = []
+    rows, count = [], Counter[tuple[str, str]]()
     for key, cases in results.items():
         for goal in workloads[key].goals:
             if goal.case in cases:
-                verdict, found = judge(goal, cases[goal.case])
-                shown = {MET: "met", MISSED: "**missed**", OPEN: OPEN}[verdict]
+                verdict, found = judge(goal, cases[goal.case], workloads[key].threads > 1)
+                count[goal.column, verdict] += 1
                 rows.append(
                     [
                         f"{key} {goal.case}",
-                        f"{goal.contender}: {goal.measure}",
+                        goal.column,
+                        goal.measure,
                         _aim(goal, workloads[key]),
                         _measured(goal, workloads[key], found),
-                        shown,
+                        {MET: "met", MISSED: "**missed**", OPEN: OPEN}[verdict],
                     ]
                 )
-    return "## Goals\n\n" + table(["case", "what", "goal", "measured", ""], rows)
+    sums = "; ".join(
+        f"{column}: {count[column, MET]} met, {count[column, MISSED]} missed"
+        + (f", {count[column, OPEN]} not measured" if count[column, OPEN] else "")
+        for column in COLUMNS
+    )
+    header = ["case", "column", "measure", "goal", "measured", ""]
+    return "\n\n".join(["## Goals", GOALS, sums + ".", table(header, rows)])
 
 
 # ── Operations ──────────────────────────────────────────────────────────────────────────
@@ -135,31 +157,38 @@ def goals(results: Mapping[str, Results], workloads: Mapping[str, Workload]) -> 
 
 def operations(costs: Sequence[Mapping[str, Any]]) -> str:
     """Table of the cost of each operation."""
+    times = ("raw", "forward", "backward")
     done = [c for c in costs if not c["error"]]
     rows = [
-        [f"`{c['name']}`", str(c["size"]), *(_times(c[k]) for k in ("raw", "forward", "backward"))]
+        [f"`{c['name']}`", str(c["size"]), *(_times(c[k]) for k in times), _bytes(c["kept"])]
         for c in done
     ]
-    rows += [[f"`{c['name']}`", "", f"failed: {c['error']}", "", ""] for c in costs if c["error"]]
-    middle = ["**median**", ""]
-    middle += [
-        _times(median([c[k] for c in done if c[k] is not None] or [0.0]))
-        for k in ("raw", "forward", "backward")
-    ]
+    failed = [c for c in costs if c["error"]]
+    rows += [[f"`{c['name']}`", "", f"failed: {c['error']}", "", "", ""] for c in failed]
+
+    def typical(key: str) -> float:
+        return median([c[key] for c in done if c[key] is not None] or [0.0])
+
+    middle = ["**median**", "", *(_times(typical(k)) for k in times), _bytes(typical("kept"))]
     return "\n\n".join(
         [
             "## Every operation, as a multiple of np.add",
             "Each with its own samples, small float64 arrays, so that this is overhead: what is "
             "paid on top of the arithmetic. The unit is `np.add` of two arrays of the largest "
             "shape that occurs. `raw`: on arrays, nothing recorded. `forward`: on tensors, "
-            "recorded. `backward`: gradients of all inputs.",
-            table(["operation", "elements", "raw", "forward", "backward"], [middle, *rows]),
+            "recorded. `backward`: gradients of all inputs. `kept`: bytes that stay while the "
+            "recorded result is held, its numbers and what the backward pass needs among them.",
+            table(["operation", "elements", "raw", "forward", "backward", "kept"], [middle, *rows]),
         ]
     )
 
 
 def _times(x: float | None) -> str:
     return "–" if x is None else f"{x:.1f}"
+
+
+def _bytes(x: float | None) -> str:
+    return "–" if x is None else f"{x:.0f}"
 
 
 def page(

@@ -51,15 +51,26 @@ def find(entries: Sequence[Entry], name: str) -> Entry | None:
     return next((e for e in entries if e.name == name and e.status == DONE), None)
 
 
-def judge(goal: Goal, entries: Sequence[Entry]) -> tuple[str, Spread | None]:
-    """Verdict on a goal, and what was measured."""
-    mine = find(entries, goal.contender)
-    theirs = find(entries, goal.against) if goal.against else mine
-    if mine is None or theirs is None or goal.measure not in mine.rounds:
-        return OPEN, None
-    found = spread(mine.rounds[goal.measure], theirs.rounds[goal.measure], goal.how)
-    met = found.median >= goal.limit if goal.how == "gain" else found.median <= goal.limit
-    return (MET if met else MISSED), found
+def judge(
+    goal: Goal, entries: Sequence[Entry], fastest: bool = False
+) -> tuple[str, dict[str, Spread]]:
+    """Verdict on a goal, and what was measured of each contender that it names.
+
+    The better one decides, by the median of the rounds, or by the fastest.
+    """
+    found = {}
+    for name in goal.contenders:
+        mine = find(entries, name)
+        theirs = find(entries, goal.against) if goal.against else mine
+        if mine and theirs and goal.measure in mine.rounds:
+            values = mine.rounds[goal.measure], theirs.rounds[goal.measure]
+            found[name] = spread(*values, goal.how)
+    if not found:
+        return OPEN, {}
+    numbers = [s.best if fastest else s.median for s in found.values()]
+    if goal.how == "gain":
+        return (MET if max(numbers) >= goal.limit else MISSED), found
+    return (MET if min(numbers) <= goal.limit else MISSED), found
 
 
 def record(workload: Workload, results: dict[str, list[Entry]]) -> dict[str, Any]:
@@ -73,11 +84,31 @@ def record(workload: Workload, results: dict[str, list[Entry]]) -> dict[str, Any
             for case, entries in results.items()
         ],
         "goals": [
-            {**vars(goal), "verdict": verdict, "measured": vars(found) if found else None}
+            {
+                **vars(goal),
+                "verdict": verdict,
+                "measured": {name: vars(spread) for name, spread in found.items()},
+            }
             for goal in workload.goals
             if goal.case in results
-            for verdict, found in [judge(goal, results[goal.case])]
+            for verdict, found in [judge(goal, results[goal.case], workload.threads > 1)]
         ],
+    }
+
+
+def recorded(workload: dict[str, Any]) -> dict[str, list[Entry]]:
+    """The results again, from that data."""
+    return {
+        case["name"]: [
+            Entry(
+                c["name"],
+                c["status"],
+                c["detail"],
+                {name: measure["rounds"] for name, measure in c["measures"].items()},
+            )
+            for c in case["contenders"]
+        ]
+        for case in workload["cases"]
     }
 
 
@@ -86,7 +117,7 @@ def _contender(workload: Workload, entry: Entry, entries: Sequence[Entry]) -> di
     measures = {
         name: {
             **vars(spread(values, values)),
-            "rounds": values,
+            "rounds": [float(f"{x:.5g}") for x in values],
             "ratio": vars(spread(values, reference.rounds[name], "ratio"))
             if reference and name in reference.rounds
             else None,

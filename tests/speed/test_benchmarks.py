@@ -2,33 +2,59 @@
 
 import json
 from dataclasses import replace
-from importlib.util import find_spec
 from math import isfinite
 
+import numpy as np
 import pytest
 
 from tests.speed import rounds
-from tests.speed.__main__ import NUMBERS, PAGE, main, operations
+from tests.speed.__main__ import (
+    NUMBERS,
+    PAGE,
+    main,
+    merged,
+    numbers_of,
+    operations,
+    page_of,
+    parse,
+)
+from tests.speed.memory import at_its_height
 from tests.speed.report import page, refused
-from tests.speed.results import MET, MISSED, OPEN, judge, record
+from tests.speed.results import MET, MISSED, OPEN, judge, record, recorded
 from tests.speed.rounds import ABSENT, DONE, FAILED, REFUSED, Effort, Entry
-from tests.speed.workload import Contender, DisagreementError, Goal, Timed, Workload, check
+from tests.speed.workload import (
+    COLUMNS,
+    Contender,
+    DisagreementError,
+    Goal,
+    Timed,
+    Workload,
+    check,
+    left_out,
+)
 from tests.speed.workloads import WORKLOADS
 
-DEAR = {("W1", "micrograd")}
+# Those that compile, start processes or take long: their answers are checked by each run in full.
+DEAR = {("W1", "micrograd"), ("W1", "ours, compiled"), ("W4", "HIPS autograd")}
+
+
+def dear(workload: Workload, name: str) -> bool:
+    return workload.dear or name == "torch.compile" or (workload.key, name) in DEAR
+
+
 ALL = [
     pytest.param(
         workload,
         case,
         contender,
         id=f"{workload.key}-{case}-{contender.name}",
-        marks=[pytest.mark.slow] if (workload.key, contender.name) in DEAR else [],
+        marks=[pytest.mark.slow] if dear(workload, contender.name) else [],
     )
     for workload in WORKLOADS.values()
     for case in workload.quick_cases()
     for contender in workload.contenders
     # A peer's import, in a process of its own, is no concern of ours.
-    if not (workload.key == "W7" and contender.needs)
+    if not (workload.key == "W7" and contender.needs) and workload.threads == 1
 ]
 
 
@@ -37,8 +63,8 @@ ALL = [
 def test_every_contender_does_the_same_mathematics(
     workload: Workload, case: str, contender: Contender
 ):
-    if contender.needs and find_spec(contender.needs) is None:
-        pytest.skip(f"{contender.needs} is not installed")
+    if why := contender.absent():
+        pytest.skip(why)
     options = workload.cases[case]
     try:
         runner = contender.make(**options)
@@ -66,7 +92,8 @@ def test_goals_name_what_exists():
         assert set(workload.quick_cases()) <= set(workload.cases)
         for goal in workload.goals:
             assert goal.case in workload.cases
-            assert goal.contender in names
+            assert {*goal.contenders} <= names
+            assert goal.column in COLUMNS
             assert goal.against in {"", *names}
             assert goal.measure in workload.units
 
@@ -94,6 +121,7 @@ def planted() -> Workload:
             Contender("wrong", lambda: Timed(int, lambda: [2.0])),
             Contender("failing", failing),
             Contender("missing", failing, "no_such_module"),
+            left_out("other", "it has no planets"),
         ),
         standard=lambda: [1.0],
         reference="ours",
@@ -129,15 +157,25 @@ def test_rows_say_who_is_wrong_failing_or_absent(monkeypatch: pytest.MonkeyPatch
     workload = planted()
     effort = Effort(rounds=3, seconds=0.0, patience=60.0)
     entries = rounds.measure(workload, "all", effort)
-    assert [e.status for e in entries] == [DONE, REFUSED, FAILED, ABSENT]
+    assert [e.status for e in entries] == [DONE, REFUSED, FAILED, ABSENT, ABSENT]
     assert len(entries[0].rounds["time"]) == effort.rounds
     results = {"P": {"all": entries}}
     assert len(refused(results)) == 1
     text = page({"processor": "planted"}, results, {"P": workload})
-    for said in ("refused: P wrong: number 0", "failed: out of order", "absent", "met", "missed"):
+    for said in (
+        "refused: P wrong: number 0",
+        "failed: out of order",
+        "absent: it has",
+        "met",
+    ):
         assert said in text
     verdicts = [goal["verdict"] for goal in record(workload, results["P"])["goals"]]
     assert verdicts == [MET, MISSED, OPEN]
+    again = recorded(record(workload, results["P"]))
+    assert [(e.name, e.status, e.detail) for e in again["all"]] == [
+        (e.name, e.status, e.detail) for e in entries
+    ]
+    assert recorded(record(workload, again)) == again
 
 
 @pytest.mark.parametrize(
@@ -156,11 +194,71 @@ def test_rows_say_who_is_wrong_failing_or_absent(monkeypatch: pytest.MonkeyPatch
 def test_goals_are_judged_by_the_median_of_paired_rounds(how: str, limit: float, verdict: str):
     entries = [
         Entry("ours", rounds={"time": [2.0, 4.0, 1.0]}),
+        Entry("slower", rounds={"time": [9.0, 9.0, 9.0]}),
         Entry("peer", rounds={"time": [4.0, 8.0, 1.0]}),
     ]
     if how in ("value", "excess"):
         entries = [replace(e, rounds={"time": e.rounds["time"][:1]}) for e in entries]
     assert judge(Goal("", how, limit, "peer"), entries)[0] == verdict
+    # Of several the better one decides; those that are not there have no say.
+    several = Goal("", how, limit, "peer", ("slower", "ours", "absent"))
+    assert judge(several, entries)[0] == verdict
+    assert [*judge(several, entries)[1]] == ["slower", "ours"]
+
+
+def test_at_two_threads_the_fastest_rounds_decide():
+    entries = [
+        Entry("ours", rounds={"time": [3.0, 3.0, 1.0]}),
+        Entry("peer", rounds={"time": [2.0, 2.0, 2.0]}),
+    ]
+    assert judge(Goal("", "ratio", 0.9, "peer"), entries)[0] == MISSED
+    assert judge(Goal("", "ratio", 0.9, "peer"), entries, fastest=True)[0] == MET
+
+
+def test_memory_of_a_step_counts_what_it_keeps_and_what_it_takes_meanwhile():
+    def build():
+        given, kept = np.ones(1_000_000), []
+
+        def step():
+            kept[:] = [given + 1.0]
+            return (given * 2.0 + given * 3.0).sum()
+
+        return step
+
+    # One array is kept; beside it there are two products, of which one takes their sum.
+    assert at_its_height(build) == pytest.approx(3 * 8e6, rel=0.01)
+
+
+# ------------------------------------------------------------------------ a part measured anew
+def measured(time: float, key: str = "W8", case: str = "()", **facts: str) -> dict:
+    entries = [Entry(c.name, rounds={"time": [time]}) for c in WORKLOADS[key].contenders]
+    return numbers_of({"processor": "planted", **facts}, {key: {case: entries}}, [])
+
+
+def test_a_part_takes_its_place_among_the_others():
+    old = merged(measured(1.0), measured(1.0, case="(8,)"))
+    new = merged(merged(old, measured(2.0)), measured(3.0, "W2", "batch 32"))
+    assert [w["key"] for w in new["workloads"]] == ["W8", "W2"]
+    times = {
+        case: entries[0].rounds["time"]
+        for w in new["workloads"]
+        for case, entries in recorded(w).items()
+    }
+    assert times == {"()": [2.0], "(8,)": [1.0], "batch 32": [3.0]}
+    assert json.loads(json.dumps(new)) == json.loads(json.dumps(merged(new, new)))
+    assert page_of(new).count("| batch 32 | ours |") == 1
+
+
+def test_numbers_of_other_code_or_another_machine_are_not_mixed():
+    with pytest.raises(ValueError, match=r"sources: a there, b here.* in full"):
+        merged(measured(1.0, sources="a"), measured(1.0, sources="b"))
+    assert merged(measured(1.0, commit="a"), measured(1.0, commit="b"))
+
+
+@pytest.mark.parametrize("given", [["--update"], ["--update", "--only", "W8", "--quick"]])
+def test_what_is_not_a_part_in_full_replaces_nothing(given: list[str]):
+    with pytest.raises(SystemExit):
+        parse(given)
 
 
 @pytest.mark.slow

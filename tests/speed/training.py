@@ -75,7 +75,7 @@ def jit_lacks() -> str:
     return "" if hasattr(tg, "jit") else "tg.jit is missing"
 
 
-def _uncaptured(function: Callable[..., Any]) -> Callable[..., Any]:
+def uncaptured(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
@@ -86,7 +86,7 @@ def _captured(engine: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 ENGINES: dict[str, tuple[Capture, str]] = {
-    OURS: (_uncaptured, ""),
+    OURS: (uncaptured, ""),
     CAPTURED: (partial(_captured, "numpy"), ""),
     COMPILED: (partial(_captured, "numba"), "numba"),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -32,8 +33,11 @@ def main(key: str, case: str, name: str) -> None:
 
     def prepare() -> None:
         made.append(workload.contender(name).make(**workload.cases[case]))
-        if torch := sys.modules.get("torch"):
-            torch.set_num_threads(1)
+        for library in ("torch", "tinygrad_nn"):
+            if choose := getattr(sys.modules.get(library), "set_num_threads", None):
+                choose(workload.threads)
+        if workload.threads > 1:
+            made[0].clock = time.perf_counter
 
     if not reply(prepare):
         return

@@ -31,6 +31,7 @@ from tinygrad_nn.backends.scatter import add_at as add_at
 from tinygrad_nn.backends.scatter import add_rows as add_rows
 from tinygrad_nn.backends.scatter import last_writers as last_writers
 from tinygrad_nn.backends.scatter import segment_argmax as segment_argmax
+from tinygrad_nn.backends.slopes import *  # noqa: F403
 from tinygrad_nn.backends.special import *  # noqa: F403
 
 PAYLOADS = (np.ndarray, np.generic)

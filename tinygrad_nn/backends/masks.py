@@ -87,8 +87,10 @@ def sigmoid(x: Any) -> Any:
     """
     with np.errstate(over="ignore"):
         e = np.exp(-x)
+    if not x.shape:
+        return np.reciprocal(e + 1.0)
     e += 1.0
-    return np.reciprocal(e)
+    return np.reciprocal(e, e)
 
 
 def relu(x: Any) -> Any:

@@ -110,8 +110,12 @@ def log_softmax(x: Any, axis: Axes = -1) -> Any:
     if not x.size:
         return x.copy()  # the logarithm of a sum of nothing would warn
     wide = _widened(x)
-    lowered = wide - _maximum(wide, axis, None, None, True, -inf)
-    return _narrowed(lowered - np.log(_add(np.exp(lowered), axis, None, None, True)), x)
+    # An initial value for empty lines would cost 1.5 µs.
+    lowered = wide - _maximum(wide, axis, None, None, True)
+    shift = np.log(_add(np.exp(lowered), axis, None, None, True))
+    if x.ndim:
+        return _narrowed(np.subtract(lowered, shift, lowered), x)
+    return _narrowed(lowered - shift, x)
 
 
 def vector_norm(x: Any, axis: Axes = None, keepdims: bool = False, ord: Any = 2) -> Any:

@@ -277,6 +277,8 @@ class TracedNumber(_Secret):
 
 def _worked(function: Callable[..., Any], swapped: bool = False) -> Any:
     def call(self: Any, *others: Any) -> Any:
+        if others and isinstance(others[0], Node):
+            return NotImplemented
         return self.capture.work(function, (*others, self) if swapped else (self, *others))
 
     return call
@@ -327,7 +329,7 @@ class HostNumber(Traced):
 
     def _compared(function: Any) -> Any:  # type: ignore[misc]  # noqa: N805
         def call(self: HostNumber, other: Any) -> Any:
-            if isinstance(other, _Secret):
+            if isinstance(other, (_Secret, Node)):
                 return NotImplemented
             return self.capture.held(function, self, other)
 

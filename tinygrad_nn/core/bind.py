@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_nn.core.capturing import CAPTURING
+from tinygrad_nn.core.capturing import CAPTURING, Traced
 from tinygrad_nn.core.node import CAPTURE, CLOCK, MODE, RECORD, WATCH, Node
 from tinygrad_nn.core.watch import WATCHERS
 from tinygrad_nn.errors import OperandError, ShapeError, TinygradError
@@ -40,8 +40,8 @@ def heaviest(args: Sequence[Any]) -> type:
 
 
 def _leading(kinds: Sequence[type]) -> type:
-    """The type that computes with the others, as NumPy asks it: by `__array_priority__`."""
-    return max(kinds, key=lambda kind: getattr(kind, "__array_priority__", -inf))
+    """The first traced type, that of an array or a `Value` before that of a known number."""
+    return max(kinds, key=lambda kind: kind.__array_priority__ if issubclass(kind, Traced) else -inf)
 
 
 def caller_of(record: Op) -> Callable[..., Any]:
@@ -256,15 +256,25 @@ def _bind_nodes(op: Op) -> Callable[..., Any]:
     differentiable, variadic = op.differentiable, op.arity == VARIADIC
     flows = _flows(op)
 
-    def call(*args: Any, **given: Any) -> Any:
+    def call(*args: Any, **given: Any) -> Any:  # noqa: PLR0912  (plain loops are quicker)
+        now = mode()
         data = args[:count]
-        if not data or mode() != RECORD or not all([isinstance(x, Node) for x in data]):
+        if not data or now > RECORD:
             return general(*args, **given)
-        values = [x._data if x.extra is None else x.synced() for x in data]
-        kinds = set(map(type, values))
-        if len(kinds) > 1:
-            return general(*args, **given)
-        payload = kinds.pop()
+        values: list[Any] = []
+        payload: Any = None
+        moving = 0
+        for x in data:
+            if not isinstance(x, Node):
+                return general(*args, **given)
+            value = x._data if x.extra is None else x.synced()
+            if type(value) is not payload:
+                if payload is not None:
+                    return general(*args, **given)
+                payload = type(value)
+            values.append(value)
+            if x.op is not None:
+                moving += 1
         params = defaults
         try:
             kernel, cls = kernels[payload]
@@ -281,19 +291,20 @@ def _bind_nodes(op: Op) -> Callable[..., Any]:
         node._data = out
         node.epoch = CLOCK.now
         node.op = node.a = node.b = node.params = node._grad = node.extra = None
-        if not differentiable:
+        if not moving or not now or not differentiable:
             return node
-        tracked = [x.op is not None for x in data]
-        if flows is not None:
-            tracked = [a and b for a, b in zip(tracked, flows, strict=True)]
-        if any(tracked):
-            if not all(tracked):
-                data = tuple([x if t else v for x, v, t in zip(data, values, tracked, strict=True)])
-            node.op, node.params = op, params
-            if variadic:
-                node.a = data
-            else:
-                node.a, node.b = data
+        if moving < len(data) or flows is not None:
+            tracked = [x.op is not None for x in data]
+            if flows is not None:
+                tracked = [a and b for a, b in zip(tracked, flows, strict=True)]
+                if not any(tracked):
+                    return node
+            data = tuple([x if t else v for x, v, t in zip(data, values, tracked, strict=True)])
+        node.op, node.params = op, params
+        if variadic:
+            node.a = data
+        else:
+            node.a, node.b = data
         return node
 
     return call

@@ -14,13 +14,14 @@ from typing import Any, Protocol
 
 from tinygrad_nn.core.node import CAPTURE, MODE, Node
 
-__all__ = ["CAPTURE", "CAPTURING", "Capturing", "Traced", "capturing", "refuse_captured"]
+__all__ = ["CAPTURE", "CAPTURING", "Capturing", "Traced", "capturing", "insist", "refuse_captured"]
 
 
 class Traced:
     """What stands for an array or a number while a step is captured: its own class."""
 
     __slots__ = ()
+    __array_priority__ = 0
 
 
 class Capturing(Protocol):
@@ -29,11 +30,29 @@ class Capturing(Protocol):
     def lift(self, args: Sequence[Any]) -> Sequence[Any]:
         """`args`, with the payloads of leaves made traced, and arrays in traced form."""
 
-    def seeds(self, seeds: Sequence[Any]) -> Sequence[Any]:
-        """Gradients that a sweep begins with, in traced form."""
+    def seeds(self, roots: Sequence[Node], seeds: Sequence[Any]) -> Sequence[Any]:
+        """Gradients that a sweep from `roots` begins with, in traced form."""
 
     def read(self, node: Node, conversion: str) -> None:
         """Raise where a number of `node` is read that another call may have different."""
+
+    def payload(self, node: Node) -> Any:
+        """Payload of `node` in traced form."""
+
+    def shared(self, node: Node) -> Any:
+        """What stands for the array that `node.data` gives, which may be written into."""
+
+    def copied(self, data: Any, make: Callable[[Any, Any], Any], dtype: Any) -> Any:
+        """What `make(data, dtype)` makes of an array or of something traced, as a payload."""
+
+    def number(self, data: Any) -> Any:
+        """Payload of a `Value` for something traced."""
+
+    def insist(self, wrong: Any, error: Callable[[], Exception]) -> None:
+        """Raise `error()` in each replay in which `wrong` is true."""
+
+    def generator(self, rng: Any, make: Callable[[Any], Any]) -> Any:
+        """What stands for the random generator `make(rng)`: what it draws is drawn anew."""
 
     def forget_gradient(self, leaf: Node) -> None:
         """The step sets the gradient of `leaf` to None, whatever it was before."""
@@ -43,9 +62,6 @@ class Capturing(Protocol):
 
     def stepped(self, optimizer: Any) -> None:
         """An optimiser makes its step, from the gradients of this moment."""
-
-    def drawn(self, function: Callable[[], Any]) -> Any:
-        """What `function` draws at random, as a payload; it is called again at each replay."""
 
     def refused(self, what: str, instead: str) -> Exception:
         """The error for something that cannot be captured, with the user's line."""
@@ -57,6 +73,14 @@ CAPTURING: ContextVar[Capturing | None] = ContextVar("tinygrad_nn_capturing", de
 def capturing() -> Capturing | None:
     """The capture under way in this thread, or None."""
     return CAPTURING.get() if MODE.get() & CAPTURE else None
+
+
+def insist(wrong: Any, error: Callable[[], Exception]) -> None:
+    """Raise `error()` if `wrong`; a captured step asks again in each replay."""
+    if isinstance(wrong, Traced):
+        CAPTURING.get().insist(wrong, error)  # type: ignore[union-attr]  # else nothing is traced
+    elif wrong:
+        raise error()
 
 
 def refuse_captured(what: str, instead: str) -> None:

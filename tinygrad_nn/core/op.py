@@ -53,6 +53,7 @@ def op(
     vjp: Rule | Sequence[Rule | None] | None = None,
     pullback: Rule | None = None,
     jvp: Rule | None = None,
+    quick: str | None = None,
     kind: Kind = Kind.GENERAL,
     domain: Domain | Sequence[Domain] = REAL,
     samples: Callable[[Draw], Sample] | None = None,
@@ -69,6 +70,8 @@ def op(
             `(g, y, *data, needs, **static) -> gradients`, `needs` a tuple of bools.
         jvp: `(tangents, y, *data, **static) -> tangent`, when forward mode does not
             follow from `kind` or is dear that way. A tangent is None where it is zero.
+        quick: Name of an array namespace's function with the arguments and the bits of the rule
+            (the only one, or the pullback), for sweeps of first order.
         kind: Shape of the derivative.
         domain: Where each argument is differentiable, for the generated tests.
         samples: Arguments for the generated tests, when one broadcastable array for each
@@ -83,6 +86,7 @@ def op(
         record = describe_op(function, kind, domain, samples, numpy)
         record.kernel = kernel
         record.body = None if kernel else function
+        record.quick = quick
         give_rules(record, function, vjp, pullback, jvp)
         _register(record)
         return cast(F, record.call)

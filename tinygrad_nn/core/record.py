@@ -54,9 +54,11 @@ class Op:
         "name",
         "numpy",
         "pullback",
+        "quick",
         "reverse",
         "rules",
         "samples",
+        "slopes",
         "static",
         "variadic",
     )
@@ -68,6 +70,8 @@ class Op:
         self.rules: tuple[Rule | None, ...] = ()
         self.pullback: Rule | None = None
         self.jvp: Rule | None = None
+        self.quick: str | None = None
+        self.slopes = _Slopes(self)
         self.kind = Kind.GENERAL
         self.body: Callable[..., Any] | None = None
         self.kernel: str | None = None
@@ -175,6 +179,24 @@ class _Kernels(dict[type, tuple[Callable[..., Any], Any]]):
                 ) from None
         entry = self[payload_type] = (kernel, _family_of_type(payload_type))
         return entry
+
+
+class _Slopes(dict[type, Rule]):
+    """Payload type to the gradient rule of a first-order sweep; filled when first asked for."""
+
+    __slots__ = ("op",)
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+
+    def __missing__(self, payload_type: type) -> Rule:
+        op = self.op
+        rule = op.pullback or op.rules[0]
+        # What is traced takes the rule itself, whose parts are to be seen.
+        if op.quick and not issubclass(payload_type, Traced):
+            rule = getattr(namespace_of_type(payload_type), op.quick, rule)
+        self[payload_type] = cast(Rule, rule)
+        return self[payload_type]
 
 
 OPS: dict[str, Op] = {}

@@ -21,9 +21,14 @@ def reverser_of(op: Op) -> Callable[[Node, Any], Iterable[tuple[Node, Any]]]:
     """Function `(node, g) -> ((input, gradient), ...)` for payloads, without loops if it can."""
     rules = op.rules
     if op.arity == 1 and len(rules) == 1 and rules[0]:
+        if op.quick:
+            return _reverse_unary_quick(op, rules[0])
         return _reverse_unary_static(rules[0]) if op.static else _reverse_unary(rules[0])
-    if op.arity == 2 and len(rules) == 2 and all(rules) and not op.static:
-        return _reverse_binary(rules[0], rules[1])  # type: ignore[arg-type]  # neither is None
+    if op.arity == 2 and len(rules) == 2 and rules[0]:
+        if rules[1] is None:
+            return _reverse_first(op, rules[0])
+        if not op.static:
+            return _reverse_binary(rules[0], rules[1])
     if op.variadic and op.pullback is not None and not op.static:
         return _reverse_many(op, op.pullback)
     return lambda node, g: general_gradients(op, node, g, create_graph=False)
@@ -37,32 +42,35 @@ def _reverse_unary(rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
     return reverse
 
 
-def _reverse_many(op: Op, pullback: Callable[..., Any]) -> Callable[[Node, Any], Any]:
-    def reverse(node: Node, g: Any) -> Any:
-        inputs = node.a
-        needs = [isinstance(p, Node) for p in inputs]
-        if all(needs):
-            found = pullback(g, node._data, *[p._data for p in inputs], needs=needs)
-            return zip(inputs, _filled(found, inputs), strict=True)
-        values = [p._data if need else p for p, need in zip(inputs, needs, strict=True)]
-        found = pullback(g, node._data, *values, needs=needs)
-        pairs = zip(inputs, found, needs, strict=True)
-        return [(p, p.zero(p._data) if h is None else h) for p, h, need in pairs if need]
-
-    return reverse
-
-
-def _filled(found: Any, inputs: Any) -> Any:
-    """Gradients with zeros in the places that a pullback left out."""
-    if all([h is not None for h in found]):
-        return found
-    return [p.zero(p._data) if h is None else h for p, h in zip(inputs, found, strict=True)]
-
-
 def _reverse_unary_static(rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
     def reverse(node: Node, g: Any) -> Any:
         p = node.a
         return ((p, rule(g, node._data, p._data, **node.params)),)  # type: ignore[arg-type]
+
+    return reverse
+
+
+def _reverse_unary_quick(op: Op, rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
+    slopes = op.slopes
+
+    def reverse(node: Node, g: Any) -> Any:
+        p, y, params = node.a, node._data, node.params
+        slope = slopes[type(y)] if type(g) is type(y) else rule
+        if params is None:
+            return ((p, slope(g, y, p._data)),)
+        return ((p, slope(g, y, p._data, **params)),)
+
+    return reverse
+
+
+def _reverse_first(op: Op, rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
+    """Of two inputs the second, to which no gradient flows, is kept as a payload."""
+    slopes = op.slopes
+
+    def reverse(node: Node, g: Any) -> Any:
+        p, y = node.a, node._data
+        slope = slopes[type(y)] if type(g) is type(y) else rule
+        return ((p, slope(g, y, p._data, node.b, **node.params or {})),)
 
     return reverse
 
@@ -77,6 +85,32 @@ def _reverse_binary(rule_a: Callable[..., Any], rule_b: Callable[..., Any]) -> C
                 return (a, rule_a(g, node._data, x, y)), (b, rule_b(g, node._data, x, y))
             return ((a, rule_a(g, node._data, x, b)),)
         return ((b, rule_b(g, node._data, a, b._data)),)
+
+    return reverse
+
+
+def _reverse_many(op: Op, rule: Callable[..., Any]) -> Callable[[Node, Any], Any]:
+    slopes = op.slopes
+
+    def reverse(node: Node, g: Any) -> Any:
+        inputs, y = node.a, node._data
+        pullback = slopes[type(y)] if type(g) is type(y) else rule
+        # A plain loop, since a comprehension costs as much as four turns of it.
+        values: list[Any] = []
+        needs: list[bool] = []
+        for p in inputs:
+            if isinstance(p, Node):
+                values.append(p._data)
+                needs.append(True)
+            else:
+                values.append(p)
+                needs.append(False)
+        found = pullback(g, y, *values, needs=needs)
+        edges = []
+        for p, h, need in zip(inputs, found, needs, strict=True):
+            if need:
+                edges.append((p, p.zero(p._data) if h is None else h))  # noqa: PERF401
+        return edges
 
     return reverse
 

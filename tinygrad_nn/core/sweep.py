@@ -60,7 +60,7 @@ def pull(
         Gradient of each leaf or target that was reached; it may alias other arrays.
     """
     if MODE.get() & CAPTURE:
-        seeds = CAPTURING.get().seeds(seeds)  # type: ignore[union-attr]  # the bit says there is one
+        seeds = CAPTURING.get().seeds(roots, seeds)  # type: ignore[union-attr]  # the bit says there is one
     uses = _uses(roots)
     wanted = None if targets is None else frozenset(targets)
     if wanted is not None:
@@ -73,7 +73,7 @@ def pull(
         ready = [(roots[0], seeds[0])]
     else:
         ready = _started(roots, seeds, uses, partial, result)
-    freed = None if retain_graph else Freed(user_line(2))
+    freed = None if retain_graph else Freed(user_line(3))
     observers = OBSERVERS.get()
     if wanted is None and not observers and not create_graph:
         descend = _descend_numbers if roots[0].fit is None else _descend_arrays
@@ -149,37 +149,30 @@ def _descend_arrays(  # noqa: PLR0912  (hot: a call costs more than the branch i
             edges = op.reverse(node, g)
         except Exception as error:
             edges = _failed(node, g, error)
+        epoch = node.epoch
         for p, h in edges:
+            if p.a is not None:
+                sums, count = partial, uses[p]
+                uses[p] = count - 1
+            elif p.epoch > epoch:
+                raise _mutated(node, p)
+            else:
+                sums, count = result, 0
             payload = p._data
             if h.shape != payload.shape or h.dtype is not payload.dtype:
                 h = fit(h, payload)  # noqa: PLW2901
-            if p.a is None:
-                if p.epoch > node.epoch:
-                    raise _mutated(node, p)
-                sums, last = result, False
-            else:
-                count = uses[p]
-                if count == 1:
-                    if p not in partial:  # used once, the common case
-                        ready.append((p, h))
-                        continue
-                    last = True
-                else:
-                    uses[p] = count - 1
-                    last = False
-                sums = partial
-            if p in sums:
+            if sums and p in sums:
                 if p in owned:
                     sums[p] += h
                     h = sums[p]  # noqa: PLW2901
                 else:
                     h = sums[p] + h  # noqa: PLW2901
                     owned.add(p)
-            if last:
-                del partial[p]
-                ready.append((p, h))
-            else:
+            if count != 1:
                 sums[p] = h
+                continue
+            sums.pop(p, None)
+            ready.append((p, h))
         if freed is not None:
             node.op, node.a, node.b = op.freed, freed, None
     for leaf, g in result.items():
@@ -268,17 +261,23 @@ def _uses(roots: Iterable[Node]) -> dict[Node, int]:  # noqa: PLR0912  (hot, as 
         node = stack.pop()
         a, b = node.a, node.b
         if b is None:
-            for p in a if type(a) is tuple else (a,):
-                if isinstance(p, Node):
-                    if p.a is None:
-                        continue
-                    if p in uses:
-                        uses[p] += 1
+            if isinstance(a, Node):
+                if a.a is not None:
+                    if a in uses:
+                        uses[a] += 1
                     else:
-                        uses[p] = 1
-                        stack.append(p)
-                elif type(p) is Freed:
-                    raise _freed(node)
+                        uses[a] = 1
+                        stack.append(a)
+            elif type(a) is tuple:
+                for p in a:
+                    if isinstance(p, Node) and p.a is not None:
+                        if p in uses:
+                            uses[p] += 1
+                        else:
+                            uses[p] = 1
+                            stack.append(p)
+            elif type(a) is Freed:
+                raise _freed(node)
             continue
         # Two inputs, written out: a loop over them costs a third more.
         if isinstance(a, Node) and a.a is not None:

@@ -58,7 +58,7 @@ class _Cell(Module):
         states = self._states(hx, x)
         biases = (self.bias_ih, self.bias_hh) if self.bias else ()
         weights = (self.weight_ih, self.weight_hh, *biases)
-        found = self.rule(x, states, weights, (x.shape[0],), False)
+        _, found = self.rule(x, states, weights, (x.shape[0],), False)
         new = tuple(state[0] for state in found) if single else tuple(found)
         return new if self.rule.has_cells else new[0]
 

@@ -37,6 +37,10 @@ def _self_attention(shapes: list[Shape], out: Shape, params: dict[str, Any]) -> 
     return prod(q[:-1]) * q[-2] * 2 * q[-1]
 
 
+def _tables(shapes: list[Shape]) -> int:
+    return sum(prod(s) for s in shapes if len(s) == 2)
+
+
 COSTS: dict[str, Callable[[list[Shape], Shape, dict[str, Any]], int]] = {
     "attention": _attention,
     "contract": _contract,
@@ -46,7 +50,8 @@ COSTS: dict[str, Callable[[list[Shape], Shape, dict[str, Any]], int]] = {
     "_convolve": lambda shapes, out, params: prod(shapes[0]) * prod(shapes[1]),
     "_dot_over": lambda shapes, out, params: prod(shapes[0]),
     "gru": lambda shapes, out, params: out[0] * sum(map(prod, shapes[2:4])),
-    "_lstm": lambda shapes, out, params: out[0] * sum(prod(s) for s in shapes[3:] if len(s) == 2),
+    "_lstm": lambda shapes, out, params: out[0] * out[2] * _tables(shapes[3:]),
+    "_lstm_rows": lambda shapes, out, params: out[0] * _tables(shapes[3:]),
     "rnn": lambda shapes, out, params: out[0] * sum(map(prod, shapes[2:4])),
     "linear": lambda shapes, out, params: prod(out) * shapes[1][-1],
     "matmul": lambda shapes, out, params: prod(out) * shapes[0][-1],
@@ -60,6 +65,7 @@ FREE = frozenset(
     {
         # Rules of fused operations, which the way forward does not call.
         "attention_slope",
+        "_lstm_slope",
         "self_attention_slope",
         "_row_slopes",
         "_standardize_slope",

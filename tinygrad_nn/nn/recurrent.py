@@ -14,11 +14,10 @@ from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.nn.recurrent_steps import Elman, Gated, LongShortTerm, Step, each
 from tinygrad_nn.nn.utils.rnn import PackedSequence
-from tinygrad_nn.ops import recurrent as ops
 from tinygrad_nn.ops.gather import take
 from tinygrad_nn.ops.join import concat, stack
 from tinygrad_nn.ops.rearrange import swapaxes
-from tinygrad_nn.ops.shape import expand_dims, reshape
+from tinygrad_nn.ops.shape import expand_dims
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -115,9 +114,7 @@ class _Recurrent(Module):
             x = swapaxes(x, 0, 1)
         length, batch = x.shape[:2]
         states = self._first(hx, batch, x, None)
-        rows = reshape(x, (length * batch, self.input_size))
-        y, last = self._layers(rows, states, (batch,) * length)
-        y = reshape(y, (length, batch, y.shape[-1]))
+        y, last = self._layers(x, states, (batch,) * length)
         if self.batch_first:
             y = swapaxes(y, 0, 1)
         if single:
@@ -160,7 +157,7 @@ class _Recurrent(Module):
         return given if order is None else [take(s, raw(order), axis=1) for s in given]
 
     def _layers(self, x: Any, states: list[Any], sizes: tuple[int, ...]) -> Any:
-        """Rows out of the last layer, and the last states as arrays of one kind each."""
+        """Outputs of the last layer, and the last states as arrays of one kind each."""
         last: list[list[Any]] = [[] for _ in states]
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
@@ -169,11 +166,10 @@ class _Recurrent(Module):
             for way, suffix in enumerate(self._suffixes(layer)):
                 place, reverse = layer * self._directions + way, bool(way)
                 first = tuple(state[place] for state in states)
-                found = self.rule(x, first, self._weights(suffix), sizes, reverse)
-                outputs.append(found[0])
-                ends = ops.last_rows(sizes, reverse)
-                for kind, rows in zip(last, found, strict=True):
-                    kind.append(_rows(rows, ends))
+                y, ends = self.rule(x, first, self._weights(suffix), sizes, reverse)
+                outputs.append(y)
+                for kind, end in zip(last, ends, strict=True):
+                    kind.append(end)
             x = outputs[0] if len(outputs) == 1 else concat(outputs, axis=-1)
         return x, [stack(kind) for kind in last]
 
@@ -189,14 +185,6 @@ class _Recurrent(Module):
         defaults |= {"dropout": 0, "bidirectional": False}
         parts += [f"{n}={getattr(self, n)}" for n, d in defaults.items() if getattr(self, n) != d]
         return ", ".join(parts)
-
-
-def _rows(y: Any, ends: tuple[int, ...]) -> Any:
-    """Rows of the last steps; of a batch of equal lengths they stand together."""
-    first = ends[0] if ends else 0
-    if ends == tuple(range(first, first + len(ends))):
-        return y[first : first + len(ends)]
-    return take(y, namespace(raw(y)).asarray(ends), axis=0)
 
 
 class RNN(_Recurrent):

@@ -68,35 +68,17 @@ def _getitem(g: Graph, call: Call) -> str:
 
 
 def _part_of_cells(call: Call) -> str | None:
-    """Of an LSTM's outputs and cells side by side: the outputs, and of the cells the last."""
+    """Of an LSTM's outputs, cells and gates: the outputs, and of the cells the last."""
     source, key = call.args[0].call, call.params["key"]
-    if source is None:
+    if source is None or source.op.key != "_lstm":
         return None
-    if source.op.key == "_lstm" and source.parts:
-        columns = key[1] if isinstance(key, tuple) and len(key) == 2 else None
-        width = source.args[1].shape[-1]
-        if columns == slice(None, width):
-            return str(source.parts["outputs"])
-        if columns == slice(width, None):
-            call.parts["cells"] = source
-            # Of several steps whoever asks for more than the last one's is refused.
-            one = call.shape == source.args[2].shape
-            return str(source.parts["last cells"]) if one else ""
-    of = source.parts.get("cells")
-    if of is not None and call.shape == of.args[2].shape and _is_end(call, of):
-        return str(of.parts["last cells"])
-    return None
-
-
-def _is_end(call: Call, lstm: Call) -> bool:
-    key = call.params["key"]
-    rows = key[0] if isinstance(key, tuple) else key
-    first = 0 if lstm.params["reverse"] else None
-    start = rows.start
-    if first == 0:
-        return bool(start == 0)
-    total = call.args[0].shape[0]
-    return bool(rows.stop == total)
+    narrow, wide = (state.shape[-1] for state in source.args[1:3])
+    if key == (slice(None), slice(None, narrow)):
+        return str(source.parts["outputs"])
+    last = 0 if source.params["reverse"] else -1
+    if key == (last, slice(narrow, narrow + wide)):
+        return str(source.parts["last cells"])
+    return ""
 
 
 # ── Arrays of positions ─────────────────────────────────────────────────────────────────

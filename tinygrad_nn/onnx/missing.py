@@ -18,7 +18,7 @@ WITHOUT: dict[str, str] = {
             "attention_slope", "convolution_weight", "gelu_slope", "last_writers", "place",
             "pool_pick", "pool_place", "pool_spread", "resample_back", "self_attention_slope",
             "sinc_derivative", "_row_slopes", "_standardize_slope", "sum_to", "uncontract",
-            "unslice", "_last_record",
+            "unslice", "_last_record", "_lstm_slope",
         ),
         _RULE,
     ),
@@ -38,6 +38,7 @@ WITHOUT: dict[str, str] = {
     **dict.fromkeys(("cummax", "cummin", "cumprod"), "of running reductions ONNX has sums alone"),
     **dict.fromkeys(("copysign", "signbit"), "ONNX does not tell -0 from 0"),
     **dict.fromkeys(("_numbered",), "chooses among arrays by numbers: write it with where"),
+    "_lstm_rows": "sequences of different lengths; pass a padded batch, and mask its results",
     "unwrap": "goes on from one number to the next",
 }  # fmt: skip
 """By the key of the operation: why it has no converter."""

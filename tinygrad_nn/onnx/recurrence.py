@@ -62,9 +62,12 @@ def _run(
         outputs: Number of outputs.
         attributes: Further ones.
     """
-    _checked(call.params["sizes"])
     hidden, batch = states[0].shape[-1], states[0].shape[0]
-    x = _steps(g, operands[0], batch, call.dtype)
+    if operands[0].ndim == 2:
+        _checked(call.params["sizes"])
+        x = _steps(g, operands[0], batch, call.dtype)
+    else:
+        x = g.name(operands[0], call.dtype)
     weights = [_gates(g, g.name(w, call.dtype), order, hidden) for w in operands[1:]]
     zeros = g.constant(np.zeros(len(order) * hidden), call.dtype)
     both = [_gates(g, g.name(b, call.dtype), order, hidden, extra=0) for b in biases]
@@ -101,6 +104,7 @@ def _gru(g: Graph, call: Call) -> str:
 
 @converter("_lstm")
 def _lstm(g: Graph, call: Call) -> str:
+    """Its outputs and last cells, which `indexing` finds; those of other steps ONNX has not."""
     x, first, cells, inner, outer, *rest = call.args
     bias = [r for r in rest if r.ndim == 1]
     if len(rest) > len(bias):
@@ -108,35 +112,35 @@ def _lstm(g: Graph, call: Call) -> str:
     # Here input, forget, new, output; there input, output, forget, new.
     states = [first, cells]
     found = _run(g, call, "LSTM", [0, 3, 1, 2], (x, inner, outer), bias, states, 3)
-    hidden = first.shape[-1]
-    call.parts["outputs"] = _flat(g, found[0], call.shape[0], hidden)
-    call.parts["last cells"] = g.node("Squeeze", found[2], g.ints([0]))
-    return ""  # the cells of the other steps are not among its outputs
+    outputs = g.node("Squeeze", found[0], g.ints([1]))
+    call.parts["outputs"] = g.transpose(outputs, [0, 2, 1])
+    call.parts["last cells"] = g.transpose(g.node("Squeeze", found[2], g.ints([0])), [1, 0])
+    return ""
 
 
 def _unrolled(g: Graph, call: Call, bias: Sequence[Operand], shrink: Operand) -> str:
     """Step by step, for outputs that are projected: ONNX's LSTM has none of these."""
-    _checked(call.params["sizes"])
-    sizes = call.params["sizes"]
-    if isinstance(sizes, Varying):
+    count = call.args[0].shape[0]
+    if not isinstance(count, int):
         raise ExportError("an LSTM with proj_size whose length is not fixed; fix that axis")
     t = Terms(g, call)
-    rows, h, c, inner, outer = t.args[:5]
-    batch, wide, count = call.args[1].shape[0], call.args[2].shape[1], len(sizes)
-    sums = t("MatMul", rows, g.transpose(inner, [1, 0]))
+    steps, h, c, inner, outer = t.args[:5]
+    wide = call.args[2].shape[1]
+    sums = t("MatMul", steps, g.transpose(inner, [1, 0]))
     for b in bias:
         sums = t("Add", sums, g.name(b, call.dtype))
-    steps = g.reshape(sums, [count, batch, 4 * wide])
     turned, down = g.transpose(outer, [1, 0]), g.transpose(g.name(shrink, call.dtype), [1, 0])
     outputs: dict[int, str] = {}
     order = range(count)[::-1] if call.params["reverse"] else range(count)
     for step in order:
-        now = g.node("Gather", steps, g.constant(step, np.int64), axis=0)
+        now = g.node("Gather", sums, g.constant(step, np.int64), axis=0)
         parts = g.several(
             "Split", t("Add", now, t("MatMul", h, turned)), g.ints([wide] * 4), outputs=4, axis=1
         )
         kept = t("Mul", t("Sigmoid", parts[1]), c)
         c = t("Add", kept, t("Mul", t("Sigmoid", parts[0]), t("Tanh", parts[2])))
         h = t("MatMul", t("Mul", t("Sigmoid", parts[3]), t("Tanh", c)), down)
-        outputs[step] = g.node("Concat", h, c, axis=1)
-    return g.node("Concat", *(outputs[i] for i in range(count)), axis=0)
+        outputs[step] = g.unsqueeze(g.transpose(h, [1, 0]), [0])
+    call.parts["outputs"] = g.node("Concat", *(outputs[i] for i in range(count)), axis=0)
+    call.parts["last cells"] = g.transpose(c, [1, 0])
+    return ""

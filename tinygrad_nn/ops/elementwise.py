@@ -101,6 +101,7 @@ def log1p(x: T, /) -> T:
 @op(
     kernel="sigmoid",
     vjp=lambda g, y, x: g * (y - y * y),
+    quick="sigmoid_slope",
     kind=Kind.ELEMENTWISE,
 )
 def sigmoid(x: T, /) -> T:
@@ -172,7 +173,13 @@ def cbrt(x: T, /) -> T:
 
 
 # Not g - g * (y * y), which is quicker by 0.3 µs, but NaN and not inf for an infinite g.
-@op(kernel="tanh", vjp=lambda g, y, x: g * (1 - y * y), kind=Kind.ELEMENTWISE, numpy="tanh")
+@op(
+    kernel="tanh",
+    vjp=lambda g, y, x: g * (1 - y * y),
+    quick="tanh_slope",
+    kind=Kind.ELEMENTWISE,
+    numpy="tanh",
+)
 def tanh(x: T, /) -> T:
     """Hyperbolic tangent, elementwise; dy/dx = 1 - y²."""
 

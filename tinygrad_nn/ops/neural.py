@@ -84,7 +84,7 @@ def neuron(*wxb: Any) -> Any:
 # ── A layer of neurons ──────────────────────────────────────────────────────────────────
 
 
-_MANY_ROWS = 64
+_MANY_ROWS = 16
 
 
 def _table(draw: Draw) -> Sample:
@@ -137,7 +137,7 @@ def _linear_push(tangents: Any, y: Any, x: Any, weight: Any, *bias: Any) -> Any:
     return reduce(add, parts)
 
 
-@op(pullback=_linear_pull, jvp=_linear_push, samples=_linear_inputs)
+@op(pullback=_linear_pull, jvp=_linear_push, quick="linear_slope", samples=_linear_inputs)
 def linear(*inputs: Any) -> Any:
     """Affine map x Wᵀ + b of `linear(x, weight, bias)` or `linear(x, weight)`, as one node.
 
@@ -156,7 +156,7 @@ def linear(*inputs: Any) -> Any:
     if weight.ndim != 2 or not getattr(x, "ndim", 0) or x.shape[-1] != weight.shape[1]:
         raise _misfit(x, weight)
     rows = x.reshape(prod(x.shape[:-1]), x.shape[-1]) if x.ndim > 2 else x
-    y = rows @ weight.mT
+    y = rows.dot(weight.T)  # 0.8 µs for small ones, where `@` takes 1.8
     if x.ndim > 2:
         y = y.reshape(*x.shape[:-1], weight.shape[0])
     if len(inputs) == 3:
@@ -206,6 +206,9 @@ def one_hot(index: Any, /, classes: int) -> Any:
     return index[..., None] == namespace(index).arange(classes)
 
 
+_UNSIGNED = {1: "u1", 2: "u2", 4: "u4", 8: "u8"}
+
+
 def _check_classes(name: str, index: Any, classes: int) -> None:
     if index.dtype.kind not in "iu":
         raise DTypeError(
@@ -214,7 +217,7 @@ def _check_classes(name: str, index: Any, classes: int) -> None:
             "for each class"
         )
     # As unsigned numbers the negative ones are the largest: one reduction in place of two.
-    if index.size and index.view(f"u{index.itemsize}").max() >= classes:
+    if index.size and namespace(index).max(index.view(_UNSIGNED[index.itemsize])) >= classes:
         wrong = index.min() if index.min() < 0 else index.max()
         raise OptionError(
             f"{name}: got the class index {wrong}, expected 0 to {classes - 1} for "
@@ -281,7 +284,7 @@ def _nll_slope(g: Any, y: Any, logp: Any, index: Any, reduction: str) -> Any:
     return place(share, index, classes=logp.shape[-1])
 
 
-@op(vjp=(_nll_slope, None), samples=_labelled)
+@op(vjp=(_nll_slope, None), quick="nll_slope", samples=_labelled)
 def nll(logp: Any, index: Any, /, reduction: str = "mean") -> Any:
     """Negative log-likelihood −logp[index], summed up as `reduction` says.
 

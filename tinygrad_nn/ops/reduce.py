@@ -45,6 +45,7 @@ DISTINCT = Domain(distinct=True)
 @op(
     kernel="sum",
     vjp=lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
+    quick="sum_slope",
     kind=Kind.LINEAR,
     samples=over_axes,
     numpy="sum",

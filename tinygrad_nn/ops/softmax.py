@@ -60,6 +60,7 @@ def softmax(x: T, /, axis: Axes = -1) -> T:
 @op(
     kernel="log_softmax",
     vjp=lambda g, y, x, axis: g - exp(y) * total(g, axis, True),
+    quick="log_softmax_slope",
     samples=_filled_one,
 )
 def log_softmax(x: T, /, axis: Axes = -1) -> T:

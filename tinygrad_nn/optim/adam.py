@@ -16,27 +16,30 @@ __all__ = ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 class _Moments(Optimizer):
     """What the family shares: m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g²."""
 
+    factors = True
+
     def begin(self, state: dict[str, Any], value: Any, group: dict[str, Any]) -> Any:
-        """Count, and hand on the numbers of this step."""
+        """Count, and hand on 1 − β₁, β₂, 1 − β₂ and the numbers of this step."""
         remember(state, value, "exp_avg", "exp_avg_sq")
         t = state["step"] = state.get("step", 0) + 1
-        return self.numbers(t, state, group)
+        beta1, beta2 = group["betas"]
+        return 1 - beta1, beta2, 1 - beta2, *self.numbers(t, state, group)
 
-    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> Any:
+    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """The numbers of step t that are the same for all elements."""
         raise NotImplementedError
 
 
-def _moments(g: Any, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, Any]:
+def _moments(g: Any, state: dict[str, Any], c: tuple[Any, ...]) -> tuple[Any, Any]:
     """Means of the gradients and of their squares, with this one; few arrays, all in the cache."""
-    beta1, beta2 = group["betas"]
+    take1, keep2, take2 = c[:3]
     m, v = state["exp_avg"], state["exp_avg_sq"]
     t = g - m
-    t *= 1 - beta1
+    t *= take1
     m += t
     t = g * g
-    t *= 1 - beta2
-    v *= beta2
+    t *= take2
+    v *= keep2
     v += t
     state["exp_avg"], state["exp_avg_sq"] = m, v
     return m, v
@@ -91,7 +94,7 @@ class Adam(_Moments):
             remember(state, value, "max_exp_avg_sq")
         return super().begin(state, value, group)
 
-    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> Any:
+    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """−lr √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε √(1 − β₂ᵗ): both corrections, off the arrays."""
         beta1, beta2 = group["betas"]
         root = sqrt(1 - beta2**t)
@@ -101,11 +104,11 @@ class Adam(_Moments):
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
         """−lr · m̂ / (√v̂ + ε)."""
-        m, v = _moments(g, state, group)
+        m, v = _moments(g, state, c)
         math = namespace(v)
         if group["amsgrad"]:
             v = state["max_exp_avg_sq"] = math.maximum(state["max_exp_avg_sq"], v)
-        size, eps = c
+        size, eps = c[3:]
         denominator = math.sqrt(v)
         denominator += eps
         change = math.divide(m, denominator)
@@ -201,7 +204,7 @@ class NAdam(_Moments):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> Any:
+    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """Factors of g and m, and 1 − β₂ᵗ."""
         (beta1, beta2), lr = group["betas"], float(group["lr"])
         mu, following = (
@@ -216,8 +219,8 @@ class NAdam(_Moments):
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
         """(factor · g + factor · m) / (√v̂ + ε)."""
-        of_g, of_m, correction = c
-        m, v = _moments(g, state, group)
+        of_g, of_m, correction = c[3:]
+        m, v = _moments(g, state, c)
         math = namespace(v)
         denominator = math.sqrt(v / correction)
         denominator += group["eps"]
@@ -266,7 +269,7 @@ class RAdam(_Moments):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> Any:
+    def numbers(self, t: int, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """Factor of m, and whether to divide it."""
         beta1, beta2 = group["betas"]
         size, correction = -float(group["lr"]) / (1 - beta1**t), 1 - beta2**t
@@ -281,8 +284,8 @@ class RAdam(_Moments):
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:
         """factor · m, or that over √v + ε."""
-        size, divides = c
-        m, v = _moments(g, state, group)
+        size, divides = c[3:]
+        m, v = _moments(g, state, c)
         change = size * m
         if divides:
             denominator = namespace(v).sqrt(v)

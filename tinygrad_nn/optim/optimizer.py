@@ -338,7 +338,7 @@ def write(p: Any, value: Any, new: Any, moment: int) -> None:
     """Give the leaf `p`, whose numbers were `value`, the `new` ones."""
     if type(new) is not type(value):
         new = p.coerce(new)  # arithmetic on 0-d arrays gives NumPy scalars
-    if type(value) is not float and new.dtype is not value.dtype:
+    if hasattr(value, "dtype") and new.dtype is not value.dtype:
         # An option in float64, or a state from before `model.double()`.
         new = new.astype(value.dtype)
     p._data = new

@@ -11,8 +11,8 @@ from tinygrad_nn.optim.limits import LIMITS, Limit, check_execution, check_limit
 
 __all__ = ["Rule", "filled", "given", "rate", "remember"]
 
-_BLOCK = 131072
-"""Bytes of an array worked on at a time: the five arrays of Adam stay in a cache of 1 MB."""
+_BLOCK = 262144
+"""Bytes of an array worked on at a time: the five arrays of Adam stay in a cache of 1 to 2 MB."""
 
 
 class Rule:
@@ -22,13 +22,18 @@ class Rule:
         limits: Ranges of the options that `optim.limits.LIMITS` does not name or names otherwise.
         decoupled: How weight decay λ acts, unless the option decoupled_weight_decay says:
             True shrinks the parameter, p ← (1 − lr λ) p; False adds λ p to the gradient.
+        factors: Whether the numbers that `begin` returns are only computed with, and only with
+            arrays; then `update` is given them as arrays too, which NumPy takes in at 0.3 µs less.
         elementwise: Whether `update` may be given any part of a parameter; a step then runs over
             blocks that fit the cache.
     """
 
     limits: ClassVar[Mapping[str, Limit | tuple[Limit, ...]]] = {}
     decoupled: ClassVar[bool] = False
+    factors: ClassVar[bool] = False
     elementwise: ClassVar[bool] = True
+
+    _operands: tuple[Any, Any, Any] = (None, None, None)
 
     @property
     def name(self) -> str:
@@ -75,7 +80,12 @@ class Rule:
     def moved(self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """New numbers of a parameter, block by block if it is large."""
         c = self.begin(state, value, group)
-        if type(value) is float or value.nbytes <= _BLOCK or not self.elementwise:
+        if type(value) is float:
+            value, change = self._change(value, g, state, group, c)
+            return value + change
+        if self.factors:
+            c = self._as_operands(c, value)
+        if value.nbytes <= _BLOCK or not self.elementwise:
             value, change = self._change(value, g, state, group, c)
             return value + change
         math = namespace(value)
@@ -97,6 +107,16 @@ class Rule:
                 if block[key] is not view:
                     view[...] = block[key]
         return new
+
+    def _as_operands(self, c: Any, value: Any) -> Any:
+        """The numbers `c` as arrays of the dtype of `value`; kept, since most parameters share."""
+        dtype, (known, kind, operands) = value.dtype, self._operands
+        if kind is dtype and known == c:
+            return operands
+        math = namespace(value)
+        operands = tuple([math.asarray(x, dtype) if type(x) is float else x for x in c])
+        self._operands = c, dtype, operands
+        return operands
 
     def _change(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any

@@ -48,6 +48,7 @@ class SGD(Optimizer):
     """
 
     limits: ClassVar = {"dampening": FINITE}
+    factors = True
 
     def __init__(
         self,

@@ -1,9 +1,12 @@
 """The benchmarks, in the order of the table."""
 
+from tests.speed.threads import at_two_threads
 from tests.speed.workload import Workload
 from tests.speed.workloads.curvature import HESSIAN, HVP
 from tests.speed.workloads.elementwise import ELEMENTWISE
+from tests.speed.workloads.first import FIRST
 from tests.speed.workloads.imports import IMPORTS
+from tests.speed.workloads.inference import INFERENCE
 from tests.speed.workloads.lenet import LENET
 from tests.speed.workloads.lstm import LSTM
 from tests.speed.workloads.moons import MOONS
@@ -18,15 +21,18 @@ WORKLOADS: dict[str, Workload] = {
     for w in (
         ELEMENTWISE,
         NETWORK,
+        INFERENCE,
         WIDE,
         LENET,
         TRANSFORMER,
         LSTM,
+        *map(at_two_threads, (WIDE, LENET, TRANSFORMER, LSTM)),
+        HESSIAN,
+        HVP,
+        FIRST,
         MOONS,
         SCALARS,
         TRACES,
         IMPORTS,
-        HESSIAN,
-        HVP,
     )
 }

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.speed.workload import Contender, Goal, Timed, Workload
+from tests.speed.libraries import Hips, Jax
+from tests.speed.training import Capture, all_ours
+from tests.speed.workload import Contender, Timed, Workload, aims
 from tests.speed.workloads import network
 
 
@@ -35,10 +37,10 @@ def _flat(step: Any) -> Timed:
     return Timed(step, lambda: np.asarray(step()).ravel())
 
 
-def hessian_ours(size: int) -> Timed:
+def hessian_ours(capture: Capture, size: int) -> Timed:
     import tinygrad_nn as tg
 
-    x, hessian = point(size), tg.hessian(rosenbrock)
+    x, hessian = point(size), capture(tg.hessian(rosenbrock))
     return _flat(lambda: hessian(x))
 
 
@@ -58,19 +60,27 @@ def hessian_jax(size: int, *, jit: bool) -> Timed:
     return _flat(lambda: jax.block_until_ready(hessian(x)))
 
 
+def hessian_hips(size: int) -> Timed:
+    import autograd
+
+    x, hessian = point(size), autograd.hessian(rosenbrock)
+    return _flat(lambda: hessian(x))
+
+
 HESSIAN = Workload(
     key="W9",
     title="Hessian of the Rosenbrock function of 10 numbers, float32",
     cases={"10 numbers": {"size": 10}},
     contenders=(
-        Contender("ours", hessian_ours),
+        *all_ours(hessian_ours),
         Contender("PyTorch", hessian_pytorch, "torch"),
         Contender("jax", partial(hessian_jax, jit=False), "jax"),
         Contender("jax.jit", partial(hessian_jax, jit=True), "jax"),
+        Contender("HIPS autograd", hessian_hips, "autograd"),
     ),
     standard=hessian_standard,
     reference="PyTorch",
-    goals=(Goal("10 numbers", "ratio", 0.40, "PyTorch"),),
+    goals=aims("10 numbers", 0.40, 0.01),
 )
 
 
@@ -79,13 +89,7 @@ HESSIAN = Workload(
 
 def direction() -> list[Any]:
     rng = np.random.default_rng(10)
-    return [
-        rng.standard_normal(a.shape).astype(np.float32) for pair in network.weights() for a in pair
-    ]
-
-
-def parameters() -> list[Any]:
-    return [a for pair in network.weights() for a in pair]
+    return [rng.standard_normal(a.shape).astype(np.float32) for a in network.flat_weights()]
 
 
 def condensed(product: Any) -> list[float]:
@@ -116,7 +120,7 @@ def _gradients(flat: list[Any], rows: int) -> list[Any]:
 
 def hvp_standard(rows: int) -> list[float]:
     """By differences of the gradients along the direction, with an error of step⁴."""
-    flat = [a.astype(np.float64) for a in parameters()]
+    flat = [a.astype(np.float64) for a in network.flat_weights()]
     step, vs = 1e-3, direction()
 
     def along(t: float) -> list[Any]:
@@ -129,22 +133,20 @@ def hvp_standard(rows: int) -> list[float]:
     )
 
 
-def hvp_ours(rows: int) -> Timed:
+def hvp_ours(capture: Capture, rows: int) -> Timed:
     import tinygrad_nn as tg
     from tinygrad_nn.nn import functional as F  # noqa: N812
 
     x, labels = network.batch(rows)
-    ws, vs = parameters(), direction()
+    ws, vs = network.flat_weights(), direction()
 
     def loss(p: Any) -> Any:
         h = F.sigmoid(F.linear(x, p[0], p[1]))
         h = F.sigmoid(F.linear(h, p[2], p[3]))
         return F.cross_entropy(F.linear(h, p[4], p[5]), labels)
 
-    def step() -> Any:
-        return tg.hvp(loss, ws, vs)
-
-    return Timed(step, lambda: condensed(step()))
+    product = capture(lambda ws, vs: tg.hvp(loss, ws, vs))
+    return Timed(lambda: product(ws, vs), lambda: condensed(product(ws, vs)))
 
 
 def hvp_pytorch(rows: int) -> Timed:
@@ -152,7 +154,9 @@ def hvp_pytorch(rows: int) -> Timed:
     from torch.nn import functional as F  # noqa: N812
 
     x, labels = (torch.tensor(a) for a in network.batch(rows))
-    ws, vs = (tuple(torch.tensor(a) for a in part) for part in (parameters(), direction()))
+    ws, vs = (
+        tuple(torch.tensor(a) for a in part) for part in (network.flat_weights(), direction())
+    )
 
     def loss(*p: Any) -> Any:
         h = F.sigmoid(F.linear(x, p[0], p[1]))
@@ -166,28 +170,38 @@ def hvp_pytorch(rows: int) -> Timed:
 
 
 def hvp_jax(rows: int, *, jit: bool) -> Timed:
-    import jax
-    import jax.numpy as jnp
-
-    x, labels = (jnp.asarray(a) for a in network.batch(rows))
-    ws, vs = ([jnp.asarray(a) for a in part] for part in (parameters(), direction()))
-
-    def loss(p: Any) -> Any:
-        h = jax.nn.sigmoid(x @ p[0].T + p[1])
-        h = jax.nn.sigmoid(h @ p[2].T + p[3])
-        chances = jax.nn.log_softmax(h @ p[4].T + p[5])
-        return -jnp.take_along_axis(chances, labels[:, None], 1).mean()
+    lib = Jax()
+    x, labels = (lib.np.asarray(a) for a in network.batch(rows))
+    ws, vs = ([lib.np.asarray(a) for a in part] for part in (network.flat_weights(), direction()))
 
     def product(ws: Any, vs: Any) -> Any:
-        return jax.jvp(jax.grad(loss), (ws,), (vs,))[1]
+        return lib.jax.jvp(lib.jax.grad(loss), (ws,), (vs,))[1]
+
+    def loss(p: Any) -> Any:
+        return lib.cross_entropy(network.logits(lib, p, x), labels)
 
     if jit:
-        product = jax.jit(product)
+        product = lib.jax.jit(product)
 
     def step() -> Any:
-        return jax.block_until_ready(product(ws, vs))
+        return lib.jax.block_until_ready(product(ws, vs))
 
     return Timed(step, lambda: condensed(step()))
+
+
+def hvp_hips(rows: int) -> Timed:
+    from autograd import grad
+
+    lib = Hips()
+    x, labels = network.batch(rows)
+    ws, vs = network.flat_weights(), direction()
+    slope = grad(lambda p: lib.cross_entropy(network.logits(lib, p, x), labels))
+
+    def along(p: Any) -> Any:
+        return sum(lib.np.sum(g * v) for g, v in zip(slope(p), vs, strict=True))
+
+    product = grad(along)
+    return Timed(lambda: product(ws), lambda: condensed(product(ws)))
 
 
 HVP = Workload(
@@ -195,12 +209,14 @@ HVP = Workload(
     title="Hessian of the network's loss (as in W2) times a vector",
     cases={"batch 32": {"rows": 32}},
     contenders=(
-        Contender("ours", hvp_ours),
+        *all_ours(hvp_ours),
         Contender("PyTorch", hvp_pytorch, "torch"),
         Contender("jax", partial(hvp_jax, jit=False), "jax"),
         Contender("jax.jit", partial(hvp_jax, jit=True), "jax"),
+        Contender("HIPS autograd", hvp_hips, "autograd"),
     ),
     standard=hvp_standard,
     reference="PyTorch",
     tolerance=1e-3,
+    goals=aims("batch 32", 0.15, 0.05),
 )

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.speed.workload import Contender, Goal, Timed, Workload
+from tests.speed.training import Capture, all_ours, compiler_lacks
+from tests.speed.workload import Contender, Timed, Workload, aims
 
 Shape = tuple[int, ...]
 
@@ -39,18 +40,22 @@ def functional(step: Callable[[], tuple[Any, Sequence[Any]]]) -> Timed:
     return Timed(step, lambda: summary(*step()))
 
 
-def ours(shape: Shape) -> Timed:
+def ours(capture: Capture, shape: Shape) -> Timed:
     import tinygrad_nn as tg
 
-    a, b, c = leaves = [tg.tensor(x, requires_grad=True) for x in inputs(shape)]
+    leaves = [tg.tensor(x, requires_grad=True) for x in inputs(shape)]
 
-    def step() -> Any:
+    @capture
+    def step(a: Any, b: Any, c: Any) -> Any:
         a.grad = b.grad = c.grad = None
         loss = ((a * b + c).tanh()).sum()
         loss.backward()
         return loss
 
-    return Timed(step, lambda: summary(step().item(), [x.grad.data for x in leaves]))
+    return Timed(
+        lambda: step(*leaves),
+        lambda: summary(step(*leaves).item(), [x.grad.data for x in leaves]),
+    )
 
 
 def pytorch(shape: Shape) -> Timed:
@@ -61,6 +66,22 @@ def pytorch(shape: Shape) -> Timed:
     def step() -> Any:
         a.grad = b.grad = c.grad = None
         loss = ((a * b + c).tanh()).sum()
+        loss.backward()
+        return loss
+
+    return Timed(step, lambda: summary(step().item(), [x.grad.numpy() for x in leaves]))
+
+
+def compiled(shape: Shape) -> Timed:
+    import torch
+
+    leaves = [torch.tensor(x, requires_grad=True) for x in inputs(shape)]
+    loss_of = torch.compile(lambda a, b, c: ((a * b + c).tanh()).sum())
+
+    def step() -> Any:
+        for x in leaves:
+            x.grad = None
+        loss = loss_of(*leaves)
         loss.backward()
         return loss
 
@@ -108,8 +129,9 @@ ELEMENTWISE = Workload(
     title="((a * b + c).tanh()).sum(), forward and backward, float32",
     cases={str(s): {"shape": s} for s in ((), (8,), (64, 64), (1024, 1024))},
     contenders=(
-        Contender("ours", ours),
+        *all_ours(ours),
         Contender("PyTorch", pytorch, "torch"),
+        Contender("torch.compile", compiled, "torch", compiler_lacks),
         Contender("jax", partial(jax, jit=False), "jax"),
         Contender("jax.jit", partial(jax, jit=True), "jax"),
         Contender("HIPS autograd", hips, "autograd"),
@@ -118,10 +140,10 @@ ELEMENTWISE = Workload(
     standard=standard,
     reference="PyTorch",
     goals=(
-        Goal("()", "ratio", 0.20, "PyTorch"),
-        Goal("(8,)", "ratio", 0.20, "PyTorch"),
-        Goal("(64, 64)", "ratio", 0.25, "PyTorch"),
-        Goal("(1024, 1024)", "ratio", 0.50, "PyTorch"),
+        *aims("()", 0.18, 0.05),
+        *aims("(8,)", 0.18, 0.05),
+        *aims("(64, 64)", 0.25, 0.06),
+        *aims("(1024, 1024)", 0.50, 0.12),
     ),
     quick=("()", "(8,)", "(64, 64)"),
 )

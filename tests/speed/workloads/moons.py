@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tests.speed.workload import Contender, Goal, Timed, Workload
+from tests.speed.training import Capture, all_ours, uncaptured
+from tests.speed.workload import (
+    CAPTURED,
+    COLUMNS,
+    COMPILED,
+    OURS,
+    Contender,
+    Goal,
+    Timed,
+    Workload,
+)
 
 POINTS, RATE, DECAY, STEPS = 100, 0.2, 1e-4, 2
 LAYERS = (2, 16, 16, 1)
@@ -73,12 +83,13 @@ def by_hand() -> Timed:
     )
 
 
-def scalar(model: Any, value: Any) -> Timed:
+def scalar(model: Any, value: Any, capture: Capture) -> Timed:
     """The loop of micrograd's notebook, for its classes and for ours."""
     points, labels = moons()
     for p, number in zip(model.parameters(), weights(), strict=True):
         p.data = number
 
+    @capture
     def step() -> Any:
         inputs = [list(map(value, row)) for row in points]
         scores = list(map(model, inputs))
@@ -94,29 +105,30 @@ def scalar(model: Any, value: Any) -> Timed:
     return Timed(step, lambda: [step().data for _ in range(STEPS)])
 
 
-def ours(*, fused: bool) -> Timed:
+def ours(capture: Capture, *, fused: bool) -> Timed:
     from tinygrad_nn import Value
     from tinygrad_nn.nn import MLP
 
-    return scalar(MLP(LAYERS[0], list(LAYERS[1:]), fused=fused), Value)
+    return scalar(MLP(LAYERS[0], list(LAYERS[1:]), fused=fused), Value, capture)
 
 
 def micrograd() -> Timed:
     from micrograd.engine import Value
     from micrograd.nn import MLP
 
-    return scalar(MLP(LAYERS[0], list(LAYERS[1:])), Value)
+    return scalar(MLP(LAYERS[0], list(LAYERS[1:])), Value, lambda step: step)
 
 
-CASE = "100 points"
+CASE, FUSED = "100 points", "ours, one node a neuron"
 
 MOONS = Workload(
     key="W1",
     title="micrograd's moons: MLP 2-16-16-1 of numbers, 100 points, max-margin + L2, one update",
     cases={CASE: {}},
     contenders=(
-        Contender("ours", partial(ours, fused=False)),
-        Contender("ours, one node a neuron", partial(ours, fused=True)),
+        Contender(OURS, partial(ours, uncaptured, fused=False)),
+        Contender(FUSED, partial(ours, uncaptured, fused=True)),
+        *all_ours(partial(ours, fused=False))[1:],
         Contender("micrograd", micrograd, "micrograd"),
         Contender("NumPy by hand", by_hand),
     ),
@@ -125,7 +137,9 @@ MOONS = Workload(
     tolerance=1e-9,
     goals=(
         Goal(CASE, "gain", 12, "micrograd"),
-        Goal(CASE, "gain", 50, "micrograd", "ours, one node a neuron"),
+        Goal(CASE, "gain", 50, "micrograd", (FUSED,)),
+        Goal(CASE, "gain", 400, "micrograd", (CAPTURED,), column=COLUMNS[1]),
+        Goal(CASE, "gain", 2000, "micrograd", (COMPILED,), column=COLUMNS[1]),
     ),
     units={"time": ("ms", 1e3)},
     note="The same notebook loop for all; weights start the same. `NumPy by hand` is vectorised.",

@@ -59,7 +59,8 @@ def cross_entropy(
     if plain and ignore_index < 0 and _is_plain(input, target):
         # The usual case, a fifth of a small network's step, is spared all other questions.
         with suppress(OptionError):
-            return nll(log_softmax(input), target, reduction)
+            logp = log_softmax(input)
+            return nll(logp, target) if reduction == "mean" else nll(logp, target, reduction)
     x = _classes_last(operand("cross_entropy", input))
     if _are_probabilities(input, target):
         t = _classes_last(operand("cross_entropy", target))
