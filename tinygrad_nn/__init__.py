@@ -12,7 +12,7 @@ from tinygrad_nn.core.node import is_grad_enabled as is_grad_enabled
 from tinygrad_nn.core.node import no_grad as no_grad
 from tinygrad_nn.core.observe import Observer as Observer
 from tinygrad_nn.core.observe import observe as observe
-from tinygrad_nn.core.sweep import reverse_order as reverse_order
+from tinygrad_nn.core.order import reverse_order as reverse_order
 from tinygrad_nn.creation import arange as arange
 from tinygrad_nn.creation import asarray as asarray
 from tinygrad_nn.creation import empty as empty

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.core.capturing import capturing
 from tinygrad_nn.errors import OperandError
 
 __all__ = ["generator"]
@@ -21,6 +22,13 @@ def generator(rng: Any = None) -> np.random.Generator:
     Raises:
         OperandError: `rng` is something else, such as NumPy's older `RandomState`.
     """
+    capture = capturing()
+    if capture is not None:
+        return capture.generator(rng, _generator)  # type: ignore[no-any-return]  # stands for one
+    return _generator(rng)
+
+
+def _generator(rng: Any) -> np.random.Generator:
     if isinstance(rng, np.random.Generator):
         return rng
     if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool)):

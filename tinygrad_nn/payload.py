@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.core.bind import describe
+from tinygrad_nn.core.capturing import Traced, capturing
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import DTypeError, OperandError, ShapeError
 
@@ -65,10 +66,18 @@ def payload_of(data: Any, dtype: Any) -> Any:
         dtype = np.dtype(dtype).newbyteorder("=")
         if dtype.kind not in "fiub":
             raise DTypeError(f"tensor: got dtype {dtype}, expected one of real numbers")
-    if isinstance(data, Node) and not isinstance(data._data, float):
-        return np.array(data.synced(), dtype=dtype)
-    if isinstance(data, Node):
+    if isinstance(data, Node) and data.fit is None:
         raise OperandError("tensor: got a Value, expected an array or number; use value.data")
+    capture = capturing()
+    if capture is not None and isinstance(data, (Node, Traced, np.ndarray)):
+        return capture.copied(data, _payload_of, dtype)
+    return _payload_of(data, dtype)
+
+
+def _payload_of(data: Any, dtype: Any) -> Any:
+    """The same, outside of a captured step."""
+    if isinstance(data, Node):
+        return np.array(data.synced(), dtype=dtype)
     array = _array("tensor", data)
     if dtype is not None:
         return array.astype(dtype)

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn import ops
+from tinygrad_nn.core.capturing import Traced, insist
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.ops.noise import noise
@@ -90,9 +91,18 @@ def _float(name: str, dtype: Any) -> Any:
 
 
 def _scale(name: str, scale: Any) -> Any:
-    if np.any(np.asarray(scale) < 0):
-        raise OptionError(f"{name}: got a negative scale, expected 0 or more")
+    insist(
+        (_numbers(scale) < 0).any(),
+        lambda: OptionError(f"{name}: got a negative scale, expected 0 or more"),
+    )
     return scale
+
+
+def _numbers(x: Any) -> Any:
+    """Array behind a parameter, whatever it is."""
+    if isinstance(x, Tensor):
+        return x.synced()
+    return x if isinstance(x, Traced) else np.asarray(x)
 
 
 def normal(
@@ -194,7 +204,7 @@ def _spread(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 def integers(low: int, high: int | None = None, size: Size = None, *, rng: Any = None) -> Tensor:
     """Integers from `low` (0, if only one number is given) up to `high`, which is excluded."""
-    return tensor(np.asarray(generator(rng).integers(low, high, size)))
+    return tensor(_numbers(generator(rng).integers(low, high, size)))
 
 
 def bernoulli(p: Any, size: Size = None, *, rng: Any = None, dtype: Any = None) -> Tensor:
@@ -203,11 +213,13 @@ def bernoulli(p: Any, size: Size = None, *, rng: Any = None, dtype: Any = None) 
     Raises:
         OptionError: `p` is outside [0, 1].
     """
-    values = np.asarray(p)
-    if not np.all((values >= 0) & (values <= 1)):
-        raise OptionError(
+    values = _numbers(p)
+    insist(
+        (~((values >= 0) & (values <= 1))).any(),
+        lambda: OptionError(
             "bernoulli: got a probability outside [0, 1], or NaN; expected 0 <= p <= 1"
-        )
+        ),
+    )
     u = _drawn("bernoulli", "uniform", rng, size, dtype, p)
     return ops.astype(ops.less(u, p), u.dtype)  # type: ignore[no-any-return]
 
@@ -248,9 +260,9 @@ def choice(
         rng: Seed or generator.
     """
     count = a if isinstance(a, (int, np.integer)) else np.shape(a)[axis]
-    weights = None if p is None else np.asarray(p, np.float64)
+    weights = None if p is None else _numbers(p).astype(np.float64)
     try:
-        chosen = np.asarray(generator(rng).choice(count, size, replace, weights))
+        chosen = _numbers(generator(rng).choice(count, size, replace, weights))
     except ValueError as error:
         raise OptionError(f"choice: {error}; got {count} elements, size={size}") from error
     if count is a:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.backward import backward
+from tinygrad_nn.core.capturing import capturing
 from tinygrad_nn.core.handle import RemovableHandle
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
@@ -118,6 +119,9 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
         A gradient is never wrong in silence: the graph keeps its own copy of what it used,
         and a result (not a leaf) that was written is refused at its next use.
         """
+        capture = capturing()
+        if capture is not None:
+            return capture.shared(self)
         extra = self.extras()
         if extra.shared is None:
             extra.shared = self._data.copy()
@@ -128,6 +132,11 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
         extra = self.extra
         if extra is not None and data is extra.shared:
             return
+        capture = capturing()
+        if capture is not None:
+            capture.payload(self)
+            if getattr(data, "leaf", None) is self:
+                return  # x.data += y has written it
         if not self.is_leaf:
             raise _written(self)
         # Python's numbers take the dtype that is there.
@@ -148,6 +157,11 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
 
     def synced(self) -> Any:
         """Payload after taking over what the user wrote into `data`."""
+        capture = capturing()
+        return self.taken_over() if capture is None else capture.payload(self)
+
+    def taken_over(self) -> Any:
+        """The same, whether or not a step is captured."""
         shared = None if self.extra is None else self.extra.shared
         if shared is None or same_bits(shared, self._data):
             return self._data
@@ -167,29 +181,36 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
             raise ShapeError(
                 f"item: got shape {self.shape}, expected one element; use .tolist() or index first"
             )
+        self.refuse_to_tell(".item()")
         return self.synced().item()  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
+        self.refuse_to_tell(".tolist()")
         return self.synced().tolist()
 
     def __float__(self) -> float:
         self.refuse_to_leave("float(tensor)")
+        self.refuse_to_tell("float()")
         return float(self.item())
 
     def __int__(self) -> int:
+        self.refuse_to_tell("int()")
         return int(self.item())
 
     def __bool__(self) -> bool:
+        self.refuse_to_tell("bool(), as in `if x > 0:`,")
         return bool(self.item())
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iu":
             raise OperandError(f"index: got a tensor of {self.dtype}, expected integers")
+        self.refuse_to_tell("a Python integer, as in range(x),")
         return int(self.item())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self.refuse_to_leave("numpy.asarray(tensor)")
+        self.refuse_to_tell("numpy.asarray()")
         value = self.synced()
         if copy or (dtype is not None and np.dtype(dtype) != value.dtype):
             return np.array(value, dtype=dtype)
@@ -217,12 +238,18 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
     @property
     def grad(self) -> Tensor | None:
         """Gradient of the last roots, summed over passes; None before the first."""
+        capture = capturing()
+        if capture is not None and self.is_leaf:
+            capture.payload(self)
         if self._grad is not None and not isinstance(self._grad, Node):
             self._grad = Tensor.wrap(self._grad)
         return cast("Tensor | None", self._grad)
 
     @grad.setter
     def grad(self, grad: Any) -> None:
+        capture = capturing()
+        if capture is not None and self.is_leaf:
+            capture.forget_gradient(self)
         if grad is None:
             self._grad = None
             return
@@ -273,6 +300,9 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
                 f"requires_grad: got {self._data.dtype}, expected float16, float32 or float64; "
                 "convert first: tensor(x, dtype='float32', requires_grad=True)"
             )
+        capture = capturing()
+        if capture is not None:
+            capture.payload(self)
         self.op = LEAF if on else None
         return self
 
@@ -299,6 +329,7 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # For pickle and deepcopy: a leaf with the same numbers, which shares nothing.
+        self.refuse_to_tell("a copy")
         grad = self._grad._data if isinstance(self._grad, Node) else self._grad
         return _restored, (type(self), self.synced(), self.requires_grad, self.name, grad)
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.bind import describe
+from tinygrad_nn.core.bind_numbers import of_two
 from tinygrad_nn.core.capturing import Traced
-from tinygrad_nn.core.node import CLOCK, Node
+from tinygrad_nn.core.node import CAPTURE, CAPTURING, CLOCK, MODE, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.core.reverse import general_gradients
 from tinygrad_nn.errors import DTypeError, OperandError
@@ -60,6 +61,8 @@ class Value(Arithmetic, Elementwise, Node):
     @property
     def data(self) -> float:
         """The number. A leaf's may be set."""
+        if MODE.get() & CAPTURE:
+            return CAPTURING.get().payload(self)  # type: ignore[no-any-return]  # stands for it
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -69,6 +72,8 @@ class Value(Arithmetic, Elementwise, Node):
                 f"data of the result of {self.op.name}: only leaves may be written, "  # type: ignore[union-attr]
                 "since it would no longer be what the graph computes; make a new Value"
             )
+        if MODE.get() & CAPTURE:
+            CAPTURING.get().payload(self)
         self._data = _number(data)
         self.epoch = CLOCK.tick()
 
@@ -79,10 +84,14 @@ class Value(Arithmetic, Elementwise, Node):
         A float, or a Value after `backward(create_graph=True)`. Leaves accumulate over
         passes, results hold the last pass.
         """
+        if MODE.get() & CAPTURE and self.is_leaf:
+            CAPTURING.get().payload(self)
         return 0.0 if self._grad is None else self._grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
+        if MODE.get() & CAPTURE and self.is_leaf:
+            CAPTURING.get().forget_gradient(self)
         self._grad = grad if grad is None or isinstance(grad, Value) else _number(grad, "grad")
 
     def backward(
@@ -99,17 +108,20 @@ class Value(Arithmetic, Elementwise, Node):
 
     def item(self) -> float:
         """The number."""
+        self.refuse_to_tell(".item()")
         return self._data  # type: ignore[no-any-return]
 
     def detach(self) -> Value:
         """A constant with the same number."""
-        return Value(self._data, requires_grad=False)
+        return Value(self.data, requires_grad=False)
 
     def __float__(self) -> float:
         self.refuse_to_leave("float(value)")
+        self.refuse_to_tell("float()")
         return self._data  # type: ignore[no-any-return]
 
     def __int__(self) -> int:
+        self.refuse_to_tell("int()")
         return int(self._data)
 
     def __repr__(self) -> str:
@@ -118,23 +130,23 @@ class Value(Arithmetic, Elementwise, Node):
         return f"Value(data={self._data}, grad={grad}{name})"
 
     def __lt__(self, other: Any) -> bool:
-        return bool(self._data < _compared(other))
+        return bool(_compared(self) < _compared(other))
 
     def __le__(self, other: Any) -> bool:
-        return bool(self._data <= _compared(other))
+        return bool(_compared(self) <= _compared(other))
 
     def __gt__(self, other: Any) -> bool:
-        return bool(self._data > _compared(other))
+        return bool(_compared(self) > _compared(other))
 
     def __ge__(self, other: Any) -> bool:
-        return bool(self._data >= _compared(other))
+        return bool(_compared(self) >= _compared(other))
 
     # A Value is a place in a graph, so it hashes by identity although == compares numbers.
     __hash__ = Node.__hash__
 
     def __eq__(self, other: object) -> Any:
         comparable = isinstance(other, (Value, *_NUMBERS))
-        return bool(self._data == _compared(other)) if comparable else NotImplemented
+        return bool(_compared(self) == _compared(other)) if comparable else NotImplemented
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Answer NumPy, which hands its scalars over as arrays without axes."""
@@ -144,6 +156,7 @@ class Value(Arithmetic, Elementwise, Node):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # For pickle and deepcopy: a leaf with the same number, as for tensors.
+        self.refuse_to_tell("a copy")
         grad = self._grad._data if isinstance(self._grad, Node) else self._grad
         return _restored, (type(self), self._data, self.requires_grad, self.name, grad)
 
@@ -224,7 +237,9 @@ def value_seed(grad: Any) -> Any:
 
 def _number(data: Any, name: str = "Value") -> float:
     if isinstance(data, Value):
-        return data._data  # type: ignore[no-any-return]
+        return data.data
+    if isinstance(data, Traced):
+        return CAPTURING.get().number(data)  # type: ignore[no-any-return]  # stands for it
     if isinstance(data, _NUMBERS) and not isinstance(data, bool):
         return _float(data, name)
     raise DTypeError(
@@ -244,6 +259,7 @@ def _float(number: Any, name: str) -> float:
 
 def _compared(other: Any) -> float:
     if isinstance(other, Value):
+        other.refuse_to_tell("a comparison, as in `if x > 0:`,")
         return other._data  # type: ignore[no-any-return]
     if isinstance(other, _NUMBERS):
         return float(other)
@@ -253,3 +269,6 @@ def _compared(other: Any) -> float:
 
 
 register_family(float, Value)
+
+for _name in ("__add__", "__radd__", "__mul__", "__rmul__", "__sub__", "__truediv__", "__pow__"):
+    setattr(Value, _name, of_two(getattr(Value, _name), Value))

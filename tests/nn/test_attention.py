@@ -12,7 +12,7 @@ from tests.nn.differences import check
 from tinygrad_nn import nn
 from tinygrad_nn.backends import attention as kernels
 from tinygrad_nn.backends import namespace
-from tinygrad_nn.core.sweep import reverse_order
+from tinygrad_nn.core.order import reverse_order
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
 from tinygrad_nn.ops.attention import attention, self_attention
 
@@ -101,7 +101,7 @@ def test_a_planted_wrong_mask_is_seen(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("budget", [1, 200, 2**20])
 def test_the_size_of_a_part_changes_nothing(budget: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(kernels, "_SCORES", budget)
-    monkeypatch.setattr(kernels, "_ROWS", 7)
+    monkeypatch.setattr(kernels, "_MOST_ROWS", 7)
     test_one_node_is_what_its_parts_are.hypothesis.inner_test(3, 20, 20, 1.0, True)
 
 

@@ -202,6 +202,9 @@ def test_a_formula_that_looks_at_a_number_is_caught(monkeypatch):
 class Refusing:
     """A capture that only refuses."""
 
+    def payload(self, node):
+        return node._data
+
     def refused(self, what, instead):
         return TinygradError(f"{what}: {instead}")
 
@@ -223,7 +226,8 @@ def test_what_cannot_be_captured_says_what_to_do_instead():
     hooked = optim.SGD([p], lr=0.1)
     hooked.register_step_post_hook(lambda *args: None)
     schedule, plateau = lr_scheduler.StepLR(sgd, 1), lr_scheduler.ReduceLROnPlateau(sgd)
-    mean = tg.train.AveragedModel(nn.Linear(1, 1))
+    model = nn.Linear(1, 1)
+    mean = tg.train.AveragedModel(model)
     cases = [
         (lambda: sgd.step(lambda: 1.0), "SGD.step with a closure: compute the loss"),
         (lambda: sgd.zero_grad(set_to_none=False), r"write zero_grad\(\)"),
@@ -231,7 +235,7 @@ def test_what_cannot_be_captured_says_what_to_do_instead():
         (lambda: lbfgs.step(lambda: 1.0), "LBFGS.step.*Adam"),
         (schedule.step, "StepLR.step: call it after the captured step"),
         (lambda: plateau.step(1.0), "ReduceLROnPlateau.step: call it after"),
-        (lambda: mean.update_parameters(nn.Linear(1, 1)), "update_parameters: call it after"),
+        (lambda: mean.update_parameters(model), "update_parameters: call it after"),
         (lambda: tg.train.GradScaler().scale(p), "GradScaler.scale.*leave mixed precision"),
         (
             lambda: nn.utils.clip_grad_norm_([p], 1.0, error_if_nonfinite=True),

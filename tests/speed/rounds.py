@@ -62,7 +62,7 @@ class Effort:
     patience: float
 
 
-FULL = Effort(rounds=15, seconds=0.1, patience=40.0)
+FULL = Effort(rounds=11, seconds=0.1, patience=30.0)
 QUICK = Effort(rounds=5, seconds=0.02, patience=10.0)
 DEAR = 3  # Rounds of work that is dear.
 
@@ -122,7 +122,7 @@ class Process:
 @contextmanager
 def _processes(workload: Workload, case: str) -> Iterator[tuple[list[Entry], dict[str, Process]]]:
     """All contenders of a case: their entries, and the processes of those that are installed."""
-    missing = {c.name: c.absent() for c in workload.contenders}
+    missing = {c.name: c.absent() for c in workload.present(case)}
     entries = [Entry(name, ABSENT if why else DONE, why) for name, why in missing.items()]
     running: dict[str, Process] = {}
     try:

@@ -94,12 +94,14 @@ class Contender:
         make: From the options of a case to a runner; imports its library itself.
         needs: Module that must be installed, if it is not ours.
         lacks: What else it lacks to take part, in words, or nothing.
+        cases: Those that it takes part in; all if none is named.
     """
 
     name: str
     make: Callable[..., Runner] = _nothing
     needs: str = ""
     lacks: Callable[[], str] = str
+    cases: Sequence[str] = ()
 
     def absent(self) -> str:
         """Why it takes no part; empty if it does."""
@@ -184,6 +186,10 @@ class Workload:
 
     def quick_cases(self) -> Sequence[str]:
         return self.quick or (next(iter(self.cases)),)
+
+    def present(self, case: str) -> list[Contender]:
+        """Contenders of a case."""
+        return [c for c in self.contenders if not c.cases or case in c.cases]
 
     def contender(self, name: str) -> Contender:
         return next(c for c in self.contenders if c.name == name)

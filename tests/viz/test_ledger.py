@@ -15,8 +15,8 @@ from tests.ops.draws import samples
 from tinygrad_nn import nn
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import OPS, Op
+from tinygrad_nn.core.order import reverse_order
 from tinygrad_nn.core.reverse import gradients
-from tinygrad_nn.core.sweep import reverse_order
 from tinygrad_nn.viz.ledger import EVERYTHING
 from tinygrad_nn.viz.ledger.reads import RESULT, Reader
 

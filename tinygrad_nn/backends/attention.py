@@ -20,7 +20,7 @@ _BOOL = np.dtype(bool)
 # Scores worked on at a time, so that two such arrays of float32 stay in a cache of 1 MB.
 _SCORES = 2**17
 # Rows worked on at a time; with a causal mask each block leaves out the keys that come later.
-_ROWS = 64
+_FEWEST_ROWS, _MOST_ROWS = 32, 128
 # Scores of at most this size need no maximum taken out before the exponential.
 _MODEST = 30.0
 
@@ -41,11 +41,10 @@ def attention(q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float) -> 
     out = np.empty_like(q, np.result_type(q, k, v), subok=False, shape=shape)
     if out.strides[-1] != out.itemsize:
         out = np.empty(shape, out.dtype)
-    for Q, K, V, M, O in _parts(lead, q, k, v, mask, out):  # noqa: E741
+    for Q, K, V, M, O in _parts(lead, causal, q, k, v, mask, out):  # noqa: E741
         for rows, powers, share in _blocks(Q * scale, K, M, causal):
             part = powers @ V[..., : powers.shape[-1], :]
-            part *= share
-            O[..., rows, :] = part
+            np.multiply(part, share, out=O[..., rows, :])
     return out
 
 
@@ -90,18 +89,24 @@ def _slope_into(
 ) -> None:
     """Write the gradients of q, k and v into the three arrays of `found`."""
     q, k, v = qkv
-    for Q, K, V, M, G, D, *into in _parts(lead, q, k, v, mask, g, delta, *found):
+    for Q, K, V, M, G, D, *into in _parts(lead, causal, q, k, v, mask, g, delta, *found):
         dQ, dK, dV = into
         first = True
         scaled = Q * scale
-        space = np.empty((*Q.shape[:-2], min(_rows(K), Q.shape[-2]), K.shape[-2]), Q.dtype)
+        length, keys, wide = Q.shape[-2], V.shape[-2], V.shape[-1]
+        space = np.empty((*Q.shape[:-2], min(_rows(K, causal), length), keys), Q.dtype)
+        # With a one below each value and -δ beside each gradient, their product is g vᵀ - δ.
+        below = np.ones((*Q.shape[:-2], wide + 1, keys), Q.dtype)
+        below[..., :wide, :] = V.mT
+        beside = np.empty((*Q.shape[:-2], min(_rows(K, causal), length), wide + 1), Q.dtype)
         for rows, powers, share in _blocks(scaled, K, M, causal):
             seen = slice(0, powers.shape[-1])
-            mine = G[..., rows, :] * share
+            both = beside[..., : rows.stop - rows.start, :]
+            mine = np.multiply(G[..., rows, :], share, out=both[..., :wide])
+            np.multiply(D[..., rows, :], -share, out=both[..., wide:])
             to_v = powers.mT @ mine
             out = space[..., : rows.stop - rows.start, seen]
-            slope = np.matmul(mine, V[..., seen, :].mT, out=out)
-            slope -= D[..., rows, :] * share
+            slope = np.matmul(both, below[..., seen], out=out)
             slope *= powers
             to_k = slope.mT @ scaled[..., rows, :]
             dQ[..., rows, :] = slope @ K[..., seen, :]
@@ -133,7 +138,9 @@ def _lead(q: Any, k: Any, v: Any, mask: Any) -> tuple[tuple[int, ...], Any]:
     return np.broadcast_shapes(*given), mask
 
 
-def _parts(lead: tuple[int, ...], q: Any, k: Any, *others: Any) -> Iterator[list[Any]]:
+def _parts(
+    lead: tuple[int, ...], causal: bool, q: Any, k: Any, *others: Any
+) -> Iterator[list[Any]]:
     """The arrays for some heads at a time; an array may be None."""
     views = [
         x if x is None or x.shape[:-2] == lead else np.broadcast_to(x, (*lead, *x.shape[-2:]))
@@ -142,7 +149,7 @@ def _parts(lead: tuple[int, ...], q: Any, k: Any, *others: Any) -> Iterator[list
     if not lead:
         yield views
         return
-    count = max(1, _SCORES // max(1, min(q.shape[-2], _rows(k)) * k.shape[-2]))
+    count = max(1, _SCORES // max(1, min(q.shape[-2], _rows(k, causal)) * k.shape[-2]))
     columns, rows = min(max(lead[-1], 1), count), max(1, count // max(lead[-1], 1))
     outer = lead[-2] if len(lead) > 1 else 1
     for index in np.ndindex(lead[:-2]):
@@ -159,12 +166,13 @@ def _blocks(q: Any, k: Any, mask: Any, causal: bool) -> Iterator[tuple[slice, An
 
     The memory of the powers is used again for the next block.
     """
-    across = k.mT
+    # A product with a transposed array of so few columns takes nearly twice as long as with a copy.
+    across = np.ascontiguousarray(k.mT)
     length, keys = q.shape[-2], k.shape[-2]
     ones = np.ones((keys, 1), q.dtype)
-    space = np.empty((*q.shape[:-2], min(_rows(k), length), keys), q.dtype)
+    space = np.empty((*q.shape[:-2], min(_rows(k, causal), length), keys), q.dtype)
     modest = (mask is None or mask.dtype is _BOOL) and _bound(q, k) <= _MODEST
-    step = _rows(k)
+    step = _rows(k, causal)
     for start in reversed(range(0, length, step)):
         stop = min(start + step, length)
         seen = min(stop, keys) if causal else keys
@@ -187,9 +195,10 @@ def _blocks(q: Any, k: Any, mask: Any, causal: bool) -> Iterator[tuple[slice, An
         yield slice(start, stop), scores, share
 
 
-def _rows(k: Any) -> int:
-    """Rows of a block: more where rows are long, so that their products stay quick."""
-    return _ROWS if k.shape[-2] <= 4 * _ROWS else 2 * _ROWS
+def _rows(k: Any, causal: bool) -> int:
+    """Rows of a block: few where that leaves out keys, but enough for quick products."""
+    keys = int(k.shape[-2])
+    return min(max(keys // 4 if causal else keys, _FEWEST_ROWS), _MOST_ROWS)
 
 
 def _bound(q: Any, k: Any) -> float:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.backends import array
+from tinygrad_nn.compile.draws import Draws, TracedGenerator
 from tinygrad_nn.compile.leaves import Leaves
 from tinygrad_nn.compile.numbers import Numbers
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var
+from tinygrad_nn.compile.shared import SharedArray
 from tinygrad_nn.compile.traced import HostNumber, TracedArray, TracedNumber
 from tinygrad_nn.core.caller import user_line
 from tinygrad_nn.core.capturing import CAPTURE, CAPTURING, Traced
@@ -22,6 +24,15 @@ __all__ = ["Capture"]
 
 _IMPURE = frozenset({"noise", "keep_mask"})
 """Operations that draw at random."""
+
+_BY_VALUES: dict[str, Callable[[Any], bool]] = {
+    "argwhere": lambda x: True,
+    "flatnonzero": lambda x: True,
+    "select_at": lambda x: getattr(x, "dtype", None) == np.bool_,
+}
+"""Operations whose result has a shape that follows from values, and from which arguments."""
+
+_MASK = "multiply by the mask, or choose with tinygrad_nn.where(mask, x, 0.0)"
 
 
 class Capture:
@@ -42,6 +53,8 @@ class Capture:
         self.begun = CLOCK.tick()
         self.numbers = Numbers(self)
         self.leaves = Leaves(self)
+        self.draws = Draws(self)
+        self.over = False
         self._held: dict[int, tuple[Any, Traced]] = {}
 
     @contextmanager
@@ -55,6 +68,7 @@ class Capture:
             self.numbers.restore()
             raise
         finally:
+            self.over = True
             MODE.reset(tokens[1])
             CAPTURING.reset(tokens[0])
 
@@ -99,9 +113,13 @@ class Capture:
 
     def operate(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply an operation's kernel."""
-        kind = float if any(isinstance(x, TracedNumber) for x in args) else np.ndarray
-        kernel = op.kernels[kind][0]
-        return self.apply(op.key, kernel, args, params, op=op, pure=op.key not in _IMPURE)
+        number = any(isinstance(x, TracedNumber) for x in args)
+        kernel = op.kernels[float if number else np.ndarray][0]
+        if op.key in _BY_VALUES and any(_BY_VALUES[op.key](x) and self.is_secret(x) for x in args):
+            raise self.refused(f"{op.name}, whose result has a shape that follows from values", _MASK)
+        coerce = None if number else np.asarray
+        pure = op.key not in _IMPURE
+        return self.apply(op.key, kernel, args, params, op=op, pure=pure, coerce=coerce)
 
     def apply(
         self,
@@ -113,13 +131,19 @@ class Capture:
         op: Any = None,
         pure: bool = True,
         about: bool = False,
+        coerce: Callable[[Any], Any] | None = None,
     ) -> Any:
         """Compute, and write it down; `about`: what reads no element is not written down."""
+        if self.over:
+            raise _after(name)
         out = call(*[_value(x) for x in args], **{k: _value(x) for k, x in params.items()})
         if about:
             return out
         if isinstance(out, (tuple, list)):
-            return self._several(name, call, args, params, out)
+            return self._several(name, call, args, params, out, op, pure)
+        if coerce is not None and isinstance(out, (bool, int, float)):
+            # Of an operation on arrays: Python's numbers become arrays, as in each node.
+            call, out = _arrayed(call), coerce(out)
         if not isinstance(out, (np.ndarray, np.generic, float, int)):
             raise self.refused(
                 f"{name}, which gives {type(out).__name__} {out!r:.40}",
@@ -127,14 +151,20 @@ class Capture:
             )
         return self._told(name, call, args, params, out, op, pure)
 
-    def _several(self, name: str, call: Any, args: Any, params: Any, out: Any) -> Any:
+    def _several(
+        self, name: str, call: Any, args: Any, params: Any, out: Any, op: Any, pure: bool
+    ) -> Any:
         """A function with several results, and one instruction more for each of them."""
-        var = Var((), None)
-        self._write(Instruction(name, call, self._vars(tuple(args)), self._vars(params), var))
+        var, line = Var((), None), self._line()
+        taken, options = self._vars(tuple(args)), self._vars(params)
+        self._write(Instruction(name, call, taken, options, var, op, pure, line))
         results = []
         for i, part in enumerate(out):
+            if not isinstance(part, (np.ndarray, np.generic, float)):
+                results.append(part)  # shapes and the like, which follow from shapes
+                continue
             found = _stand_in(self, part)
-            self._write(Instruction("part", _part, (var, i), {}, found.var))
+            self._write(Instruction("part", _part, (var, i), {}, found.var, line=line))
             results.append(found)
         return type(out)(*results) if hasattr(out, "_fields") else type(out)(results)
 
@@ -177,15 +207,97 @@ class Capture:
         lifted = []
         for x in args:
             if isinstance(x, Node):
-                self.leaves.lift(x)
-            elif isinstance(x, (np.ndarray, np.generic)):
+                if not isinstance(x._data, Traced):
+                    self.leaves.lift(x)
+            elif type(x) is SharedArray:
+                x = x.leaf._data  # noqa: PLW2901  (the graph keeps it as it is now)
+            elif (type(x) is np.ndarray or isinstance(x, np.generic)) and x.dtype.kind in "fiub":
+                # Others are for the operation to refuse.
                 x = self.constant(x)  # noqa: PLW2901
             lifted.append(x)
         return tuple(lifted)
 
-    def seeds(self, seeds: Sequence[Any]) -> Sequence[Any]:
+    def seeds(self, roots: Sequence[Node], seeds: Sequence[Any]) -> Sequence[Any]:
         """Seeds as constants of the program."""
+        self.lift((*roots, *seeds))
         return [s if isinstance(s, Node) else self.traced(s) for s in seeds]
+
+    def payload(self, node: Node) -> Any:
+        """Payload of a node, lifted."""
+        if not isinstance(node._data, Traced):
+            self.leaves.lift(node)
+        return node._data
+
+    def shared(self, node: Node) -> Any:
+        """What stands for the array that `node.data` gives."""
+        self.payload(node)
+        return SharedArray(self, node)
+
+    def copied(self, data: Any, make: Callable[[Any, Any], Any], dtype: Any) -> Any:
+        """Payload of a new leaf: a copy of an array or of something traced."""
+        if isinstance(data, Node):
+            data = self.payload(data)
+        elif not isinstance(data, Traced):
+            if type(data) is not np.ndarray or data.dtype.kind not in "fiub":
+                return make(data, dtype)
+            data = self.constant(data)
+        # The default dtype may be another one around the replay.
+        chosen = make(data.value, dtype).dtype
+        return self.apply("array", make, (data, chosen), {}, coerce=np.asarray)
+
+    def number(self, data: Any) -> Any:
+        """Payload of a `Value`: numbers known beforehand are read like all others."""
+        if isinstance(data, HostNumber):
+            return TracedNumber(self, data.var, data.value)
+        if isinstance(data, TracedArray):
+            return self.apply("float", float, (data,), {})
+        return data
+
+    def in_place(self, function: Any, target: Any, other: Any) -> Any:
+        """`target += other` and the like: the result has the memory order of `target`."""
+        value, operand = target.value, _value(other)
+        if not isinstance(value, np.ndarray):
+            return self.apply(function.__name__, function, (target, other), {})
+        out = function(value, operand, out=np.empty_like(value))
+        plain = (
+            getattr(operand, "shape", ()) == value.shape or not getattr(operand, "ndim", 0)
+        ) and np.result_type(value, operand) == value.dtype
+        same = plain and out.strides == getattr(operand, "strides", out.strides)
+        call = function if same else _written_as(function)
+        return self._told(function.__name__, call, (target, other), {}, out, None, True)
+
+    def is_secret(self, x: Any) -> bool:
+        """Whether a value is not known before a replay: it is no array that was there before."""
+        return isinstance(x, (TracedArray, TracedNumber)) and x.var not in self.constants
+
+    def insist(self, wrong: Any, error: Callable[[], Exception]) -> None:
+        """An instruction that raises where something is not as it should be."""
+
+        def check(wrong: Any) -> float:
+            if wrong:
+                raise error()
+            return 0.0
+
+        self.apply("insist", check, (wrong,), {}, pure=False)
+
+    def generator(self, rng: Any, make: Callable[[Any], Any]) -> Any:
+        """A generator of the user goes on drawing; one made of a seed begins anew each time."""
+        if isinstance(rng, TracedGenerator):
+            return rng
+        if isinstance(rng, np.random.Generator):
+            self.draws.check(rng)
+            held = self._held.get(id(rng))
+            if held is None:
+                found = TracedGenerator(self, Var((), None), rng)
+                self.constants[found.var] = rng
+                held = self._held[id(rng)] = rng, found
+            return held[1]
+        found = TracedGenerator(self, Var((), None), make(_value(rng)))
+        seed = self._vars(rng)
+        self._write(
+            Instruction("generator", make, (seed,), {}, found.var, pure=False, line=self._line())
+        )
+        return found
 
     def read(self, node: Node, conversion: str) -> None:
         """Refuse, unless the number was made in the step from nothing that may change."""
@@ -203,10 +315,6 @@ class Capture:
     def stepped(self, optimizer: Any) -> None:
         """The update of each parameter; its numbers are worked out anew before each replay."""
         self.numbers.stepped(optimizer)
-
-    def drawn(self, function: Callable[[], Any]) -> Any:
-        """An instruction without inputs that gives something else each time."""
-        return self._told("drawn", function, (), {}, function(), None, False)
 
     def work(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """Arithmetic on numbers that are known before the program runs."""
@@ -253,6 +361,26 @@ def _value(x: Any) -> Any:
 
 def _part(whole: Any, i: int) -> Any:
     return whole[i]
+
+
+def _arrayed(call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **params: np.asarray(call(*args, **params))
+
+
+def _written_as(function: Any) -> Callable[..., Any]:
+    """`function` with the result in the memory order and dtype of its first argument."""
+
+    def call(target: Any, other: Any) -> Any:
+        return function(target, other, out=np.empty_like(target))
+
+    return call
+
+
+def _after(name: str) -> CaptureError:
+    return CaptureError(
+        f"jit: {name}: got something from inside of a captured step after the step was over; "
+        "return from the step what is needed outside, and read it from what the call gives"
+    )
 
 
 _UFUNCS = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",

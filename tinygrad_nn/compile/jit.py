@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from operator import is_
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_nn.compile import namespaces as namespaces
 from tinygrad_nn.compile.capture import Capture
-from tinygrad_nn.compile.emit import Replay
+from tinygrad_nn.compile.emit import Replay, Unfit, guard
+from tinygrad_nn.compile.limit import drop_oldest
 from tinygrad_nn.compile.numbers import Mismatch, undo
-from tinygrad_nn.compile.places import Argument, Call, Returned
+from tinygrad_nn.compile.places import Argument, Call, Leaf, Returned
+from tinygrad_nn.compile.passes import ENGINES, optimized
 from tinygrad_nn.compile.program import Program
 from tinygrad_nn.core.capturing import Traced, capturing
 from tinygrad_nn.core.node import MODE, TRANSFORMS, WATCH, Node
 from tinygrad_nn.core.observe import OBSERVERS
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import CaptureError, OptionError
-from tinygrad_nn.payload import default_float
+from tinygrad_nn.payload import _DEFAULT
 from tinygrad_nn.tensor import Tensor
 
 __all__ = ["Step", "jit"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ENGINES = ("auto", "numpy", "numba")
+_ENGINES = ("auto", *ENGINES)
 
 
 class Step:
@@ -38,20 +42,34 @@ class Step:
         self.engine = engine
         self._captured: dict[Any, list[_Captured]] = {}
         self._last: _Captured | None = None
+        self._lock = Lock()
 
     def __call__(self, *args: Any, **given: Any) -> Any:
+        last = self._last
+        if last is not None and not given and last.flat and len(args) == last.count:
+            # The common call, without a walk through the arguments: all checks are in the source.
+            if last.moment == (MODE.get(), OBSERVERS.get(), TRANSFORMS.get(), _DEFAULT.get()):
+                result = last.attempt(args)
+                if result is not _UNFIT:
+                    return result
+        return self._found(args, given)
+
+    def _found(self, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+        """Any call: look for a program, or capture one."""
         if MODE.get() & WATCH or OBSERVERS.get() or TRANSFORMS.get() or capturing() is not None:
             # Who watches wants to see operations; within another capture it is a part of that.
             return self.function(*args, **given)
         leaves, _ = flatten((args, given))
         key = _signature(args, given)
-        for captured in self._captured.get(key, ()):
-            call = Call(leaves)
-            if captured.prepared(call):
+        for captured in tuple(self._captured.get(key, ())):
+            result = captured.attempt(leaves)
+            if result is not _UNFIT:
                 self._last = captured
-                return captured.run(call)
+                return result
         captured, result = _capture(self, leaves, args, given)
-        self._captured.setdefault(key, []).insert(0, captured)
+        with self._lock:
+            self._captured.setdefault(key, []).insert(0, captured)
+            drop_oldest(self.function.__qualname__, self._captured)
         self._last = captured
         return result
 
@@ -66,29 +84,63 @@ class Step:
         return self._last.program
 
 
+_UNFIT = object()
+
+
 class _Captured:
-    """A program with what runs it."""
+    """A program with what runs it.
 
-    def __init__(self, capture: Capture, engine: str, build: Callable[[list[Any]], Any]) -> None:
-        self.program = capture.program()
+    Attributes:
+        flat: Whether the arguments are the leaves, one each.
+        count: Number of leaves.
+        moment: What else must be as it was: mode, observers, transforms, default dtype.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        engine: str,
+        leaves: list[Any],
+        wrapped: dict[int, type],
+        build: Callable[[dict[int, Any]], Any] | None,
+        flat: bool,
+    ) -> None:
+        self.program = optimized(capture.program(), engine)
         self.actions = capture.numbers.actions
-        self.replay = Replay(self.program)
+        self.flat, self.count = flat, len(leaves)
+        self.moment = (MODE.get(), (), 0, _DEFAULT.get())
+        places = [*self.program.inputs.values(), *[o.place for o in self.program.outputs]]
+        inner = [getattr(place, "holder", None) for place in places]
+        used = frozenset(id(x.leaf) for x in inner if isinstance(x, Leaf))
+        self.replay = Replay(self.program, guard(leaves, used), wrapped)
+        self._run = self.replay.run_leaves
         self._build = build
+        self._lock = Lock()
 
-    def prepared(self, call: Call) -> bool:
-        """Work out the numbers of the call; False if the program is not for it."""
-        try:
-            for action in self.actions:
-                action(call)
-        except Mismatch:
-            undo(call.begun)
-            return False
-        return self.replay.fits(call)
-
-    def run(self, call: Call) -> Any:
-        """Replay."""
-        self.replay.run(call)
-        return self._build(call)
+    def attempt(self, leaves: Sequence[Any]) -> Any:
+        """Replay, if the program is for this call."""
+        # Buffers are used by one thread at a time.
+        with self._lock:
+            if not self.actions:
+                try:
+                    results = self._run(leaves, None, None)
+                except Unfit:
+                    return _UNFIT
+            else:
+                call = Call(leaves)  # type: ignore[arg-type]
+                try:
+                    for action in self.actions:
+                        action(call)
+                    results = self._run(leaves, call.numbers, call)
+                except (Mismatch, Unfit):
+                    undo(call.begun)
+                    return _UNFIT
+                except BaseException:
+                    undo(call.begun)
+                    raise
+            if self._build is None:
+                return results[0]
+            return self._build(results)
 
 
 def _capture(
@@ -102,21 +154,19 @@ def _capture(
         new_args, new_given = rebuild(stood)
         result = step.function(*new_args, **new_given)
         found, assemble = flatten(result)
-        kinds = []
-        for i, x in enumerate(found):
-            kinds.append(_returned(capture, x, i))
+        wrapped = {}
+        fixed = [_returned(capture, x, i, wrapped) for i, x in enumerate(found)]
         capture.leaves.finish()
         capture.numbers.finish()
 
-    def build(call: Call) -> Any:
-        return assemble([make(call) for make in kinds])
+    def build(results: dict[int, Any]) -> Any:
+        return assemble([results.get(i, x) for i, x in enumerate(fixed)])
 
-    captured = _Captured(capture, step.engine, build)
-    call = Call(leaves)
-    for i, x in enumerate(found):
-        inner = x._data if isinstance(x, Node) else x
-        call.results[i] = inner.value if isinstance(inner, Traced) else inner
-    return captured, build(call)
+    single = build if len(found) != 1 or found[0] is not result or 0 not in wrapped else None
+    flat = not given and len(args) == len(leaves) and all(map(is_, args, leaves))
+    captured = _Captured(capture, step.engine, leaves, wrapped, single, flat)
+    first = {i: _first(x) for i, x in enumerate(found)}
+    return captured, build(first)
 
 
 def _argument(capture: Capture, x: Any, i: int) -> Any:
@@ -137,21 +187,27 @@ def _argument(capture: Capture, x: Any, i: int) -> Any:
     return x
 
 
-def _returned(capture: Capture, x: Any, i: int) -> Callable[[Call], Any]:
-    """Let a result leave the program; gives what makes it anew at each replay."""
+def _returned(capture: Capture, x: Any, i: int, wrapped: dict[int, type]) -> Any:
+    """Let a result leave the program; gives what is the same at each replay."""
     inner = x._data if isinstance(x, Node) else x
     if not isinstance(inner, Traced):
-        return lambda call: x
+        return x
     capture.write_to(Returned(i), inner)
     if isinstance(x, Node):
-        cls = type(x)
-        return lambda call: cls.wrap(call.results[i])
-    return lambda call: call.results[i]
+        wrapped[i] = type(x)
+    return None
+
+
+def _first(x: Any) -> Any:
+    """A result of the first call, without what stands for its payload."""
+    if isinstance(x, Node):
+        return type(x).wrap(x._data.value) if isinstance(x._data, Traced) else x
+    return x.value if isinstance(x, Traced) else x
 
 
 def _signature(args: tuple[Any, ...], given: dict[str, Any]) -> Any:
     """What programs are told apart by before their guards are asked."""
-    return _form(args), _form(given), MODE.get(), default_float()
+    return _form(args), _form(given), MODE.get(), _DEFAULT.get()
 
 
 def _form(x: Any) -> Any:
@@ -173,8 +229,8 @@ def _form(x: Any) -> Any:
 
 def jit(function: F | None = None, *, engine: str = "auto") -> Any:
     """Capture a step at its first call and replay it, without Python between its operations."""
-    if engine not in ENGINES:
-        raise OptionError(f"jit: got engine={engine!r}, expected one of {', '.join(ENGINES)}")
+    if engine not in _ENGINES:
+        raise OptionError(f"jit: got engine={engine!r}, expected one of {', '.join(_ENGINES)}")
     if function is None:
         return lambda f: Step(f, engine)
     return Step(function, engine)

@@ -21,7 +21,7 @@ class _Held:
 
     def __init__(self, leaf: Node, holder: Any) -> None:
         self.holder = holder
-        self.payload = leaf.synced()
+        self.payload = leaf.taken_over()
         self.gradient = leaf._grad
         self.epoch = leaf.epoch
         self.shared = None if leaf.extra is None else leaf.extra.shared
@@ -41,6 +41,7 @@ class Leaves:
     def given(self, node: Node, place: Any) -> None:
         """`node` is an argument of the step: another call may bring another."""
         self._arguments.setdefault(node, place)
+        self.lift(node)
 
     def outside(self, node: Node) -> bool:
         """Whether it was there before the step began, so that its numbers may change."""

@@ -44,6 +44,15 @@ def _unary(function: Callable[..., Any]) -> Any:
     return call
 
 
+def _in_place(function: Any) -> Any:
+    def call(self: Any, other: Any) -> Any:
+        if isinstance(other, Node):
+            return NotImplemented
+        return self.capture.in_place(function, self, other)
+
+    return call
+
+
 def _refusal(what: str, instead: str) -> Any:
     def call(self: Any, *args: Any, **given: Any) -> Any:
         raise self.capture.refused(what, instead)
@@ -56,6 +65,11 @@ _BRANCH = (
     "each replay; write tinygrad_nn.where(condition, a, b), or move the branch out of the step"
 )
 _READ = "return it from the step and read it there"
+_NEW = (
+    "make a new array: tinygrad_nn.index_put(x, i, value), or tinygrad_nn.where(mask, value, x); "
+    "a leaf may be given it whole: x.data = new"
+)
+_WRITING = {"byteswap", "fill", "partition", "put", "resize", "setfield", "setflags", "sort"}
 
 
 class _Secret(Traced):
@@ -74,10 +88,6 @@ class _Secret(Traced):
     __index__ = _refusal("a value as an index or a size", "index with the tensor itself: x[i]")
     item = _refusal(".item() of a value", _READ)
     __hash__ = object.__hash__
-
-    def copy(self, order: str = "C") -> Any:
-        """Itself: it never changes."""
-        return self
 
     def __copy__(self) -> Any:
         return self
@@ -100,7 +110,17 @@ class TracedArray(_Secret):
     __slots__ = ("__weakref__",)
 
     __array_priority__ = 100
-    base = None
+
+    @property
+    def base(self) -> Any:
+        """Whose memory it is, where eager code had a view."""
+        return getattr(self.value, "base", None)
+
+    def copy(self, order: Any = "C") -> Any:
+        """Itself, since it never changes, unless its memory is in another order."""
+        if self.value.flags.c_contiguous or order != "C":
+            return self
+        return self.capture.apply("copy", np.ndarray.copy, (self,), {})
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -220,10 +240,7 @@ class TracedArray(_Secret):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise self.capture.refused("a value handed to NumPy as an array of numbers", _READ)
 
-    __setitem__ = _refusal(
-        "a write into an array, x[i] = value",
-        "make a new one: tinygrad_nn.where(mask, value, x), or x = tinygrad_nn.put(...)",
-    )
+    __setitem__ = _refusal("a write into an array, x[i] = value", _NEW)
     tolist = _refusal(".tolist() of a value", _READ)
     tobytes = _refusal(".tobytes() of a value", _READ)
 
@@ -242,6 +259,21 @@ class TracedArray(_Secret):
     __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)
     __neg__, __pos__ = _unary(np.negative), _unary(np.positive)
     __abs__, __invert__ = _unary(np.absolute), _unary(np.invert)
+
+    __iadd__, __isub__ = _in_place(np.add), _in_place(np.subtract)
+    __imul__, __itruediv__ = _in_place(np.multiply), _in_place(np.divide)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(np.ndarray, name, None)
+        if name.startswith("__") or not callable(method):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name in _WRITING:
+            raise self.capture.refused(f".{name}() of an array, which writes into it", _NEW)
+
+        def call(*args: Any, **given: Any) -> Any:
+            return self.capture.apply(name, method, (self, *args), given)
+
+        return call
 
     # By the operator, since NumPy computes x**2 as x*x there and not in its function.
     def __pow__(self, other: Any) -> Any:

@@ -41,12 +41,12 @@ def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -
     if isinstance(seed, Node):
         seed = seed.synced()  # a graph of its own is not followed
     found = pull((root,), (seed,), retain_graph=retain_graph)
-    own = root.own
+    own, owned = root.own, root.fit is None  # numbers cannot alias
     with _LOCK:
         for leaf in tuple(found):
             if leaf.op is None:
                 continue  # frozen since it was used
             if leaf._grad is None:
-                leaf._grad = own([found.pop(leaf)])
+                leaf._grad = found[leaf] if owned else own([found.pop(leaf)])
             else:
                 accumulate(leaf, found[leaf])

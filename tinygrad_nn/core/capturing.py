@@ -9,10 +9,9 @@ the same text as always; only the payloads differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any, Protocol
 
-from tinygrad_nn.core.node import CAPTURE, MODE, Node
+from tinygrad_nn.core.node import CAPTURE, CAPTURING, MODE, Node
 
 __all__ = ["CAPTURE", "CAPTURING", "Capturing", "Traced", "capturing", "insist", "refuse_captured"]
 
@@ -67,18 +66,15 @@ class Capturing(Protocol):
         """The error for something that cannot be captured, with the user's line."""
 
 
-CAPTURING: ContextVar[Capturing | None] = ContextVar("tinygrad_nn_capturing", default=None)
-
-
 def capturing() -> Capturing | None:
     """The capture under way in this thread, or None."""
-    return CAPTURING.get() if MODE.get() & CAPTURE else None
+    return CAPTURING.get() if MODE.get() & CAPTURE else None  # type: ignore[no-any-return]
 
 
 def insist(wrong: Any, error: Callable[[], Exception]) -> None:
     """Raise `error()` if `wrong`; a captured step asks again in each replay."""
     if isinstance(wrong, Traced):
-        CAPTURING.get().insist(wrong, error)  # type: ignore[union-attr]  # else nothing is traced
+        CAPTURING.get().insist(wrong, error)
     elif wrong:
         raise error()
 

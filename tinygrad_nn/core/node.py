@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAPTURE",
+    "CAPTURING",
     "CLOCK",
     "MODE",
     "RECORD",
@@ -59,6 +60,9 @@ CAPTURE = 4
 MODE: ContextVar[int] = ContextVar("tinygrad_nn_mode", default=RECORD)
 """What operations do besides computing; per thread and per asynchronous task."""
 
+
+CAPTURING: ContextVar[Any] = ContextVar("tinygrad_nn_capturing", default=None)
+"""The capture under way, see `core.capturing`; there is one if the mode has the bit."""
 
 TRANSFORMS: ContextVar[int] = ContextVar("tinygrad_nn_transforms", default=0)
 """How many transforms (`grad`, `jvp` ...) are calling functions right now, one inside another."""
@@ -204,6 +208,10 @@ class Node:
         """Payload after taking over what the user wrote through a shared array."""
         return self._data
 
+    def taken_over(self) -> Any:
+        """The same, whether or not a step is captured."""
+        return self._data
+
     def show_shared(self) -> None:
         """Let the array shared with the user show a payload that was written."""
 
@@ -215,6 +223,11 @@ class Node:
                 "silence; use tinygrad_nn's function (tg.sin for math.sin), or x.item() and "
                 "x.detach() where none is wanted"
             )
+
+    def refuse_to_tell(self, conversion: str) -> None:
+        """Raise where a number is read that another call of a captured step may have different."""
+        if MODE.get() & CAPTURE:
+            CAPTURING.get().read(self, conversion)
 
     def extras(self) -> Extra:
         """The node's `Extra`, made on first use."""
@@ -264,6 +277,7 @@ class Node:
         return self.op is None or self.op.arity == 0
 
     def __bool__(self) -> bool:
+        self.refuse_to_tell("bool(), as in `if x:`,")
         return bool(self._data)
 
     def __copy__(self) -> Node:

@@ -25,6 +25,7 @@ from inspect import CO_VARARGS
 from typing import Any, TypeVar, cast
 
 from tinygrad_nn.core.bind import VARIADIC, caller_of
+from tinygrad_nn.core.forms import form_of
 from tinygrad_nn.core.record import LEAF, NUMPYS, OPS, Kind, Op, Rule, family, register_family
 from tinygrad_nn.core.reverse import reverser_of
 from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample
@@ -151,6 +152,7 @@ def give_rules(
         record.rules = (vjp,) if callable(vjp) else tuple(vjp)
     _check(record, derivative=(vjp is not None) + (pullback is not None))
     record.reverse = reverser_of(record)
+    record.form = form_of(record.rules)
     record.call = wraps(function)(caller_of(record))
     setattr(record.call, "op", record)  # noqa: B010  (functions have no declared attributes)
 

@@ -45,6 +45,7 @@ class Op:
         "data",
         "defaults",
         "domains",
+        "form",
         "freed",
         "jvp",
         "kernel",
@@ -72,6 +73,7 @@ class Op:
         self.jvp: Rule | None = None
         self.quick: str | None = None
         self.slopes = _Slopes(self)
+        self.form: str | None = None
         self.kind = Kind.GENERAL
         self.body: Callable[..., Any] | None = None
         self.kernel: str | None = None

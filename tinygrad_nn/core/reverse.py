@@ -109,7 +109,7 @@ def _reverse_many(op: Op, rule: Callable[..., Any]) -> Callable[[Node, Any], Any
         edges = []
         for p, h, need in zip(inputs, found, needs, strict=True):
             if need:
-                edges.append((p, p.zero(p._data) if h is None else h))  # noqa: PERF401
+                edges.append((p, p.zero(p._data) if h is None else h))
         return edges
 
     return reverse

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tinygrad_nn.core.bind_numbers import of_many
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.nn.activation import named_activation
@@ -24,6 +25,7 @@ from tinygrad_nn.value import Value
 __all__ = ["MLP", "Layer", "Neuron"]
 
 _LINEAR = "linear"
+_neuron = of_many(neuron, Value)
 
 
 class Neuron(Module):
@@ -99,7 +101,7 @@ class Neuron(Module):
             if len(x) != len(w):
                 raise ShapeError(f"Neuron: got {len(x)} inputs, expected {len(w)}")
             if self.fused:
-                act = neuron(*w, *x, self.b)
+                act = _neuron(*w, *x, self.b)
             else:
                 act = sum((wi * xi for wi, xi in zip(w, x, strict=True)), self.b)
         return act if self._function is None else self._function(act)

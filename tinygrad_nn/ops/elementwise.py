@@ -212,6 +212,7 @@ absolute = fabs = abs
 @op(
     kernel="relu",
     vjp=lambda g, y, x: masked(g, greater(x, 0.0)),
+    quick="relu_slope",
     kind=Kind.ELEMENTWISE,
     domain=NONZERO,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import reduce
 from math import prod
-from operator import add, mul
+from operator import add
 from typing import Any
 
 from tinygrad_nn.backends import namespace
@@ -37,10 +37,7 @@ def _neuron_inputs(draw: Draw) -> Sample:
 
 def _neuron_pull(g: Any, y: Any, *wxb: Any, needs: tuple[bool, ...]) -> list[Any]:
     n = len(wxb) // 2
-    slopes = [g * x for x in wxb[n:-1]]
-    slopes += [g * w for w in wxb[:n]]
-    slopes.append(g)
-    return slopes
+    return [*[g * factor for factor in wxb[n:-1] + wxb[:n]], g]
 
 
 def _neuron_push(tangents: Any, y: Any, *wxb: Any) -> Any:
@@ -76,8 +73,8 @@ def neuron(*wxb: Any) -> Any:
         )
     # Not `sum`: since Python 3.12 it compensates rounding, and the bits would depend on it.
     y = wxb[-1]
-    for product in map(mul, wxb, wxb[n:-1]):
-        y = y + product
+    for w, x in zip(wxb, wxb[n:-1], strict=False):
+        y = y + w * x
     return y
 
 

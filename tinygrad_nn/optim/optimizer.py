@@ -203,29 +203,22 @@ class Optimizer(Rule, Hooked):
             with enable_grad():
                 loss = closure()
         moment = CLOCK.tick()
-        for p, group, value, g, state in self.trained():
-            write(p, value, self.moved(value, g, state, group), moment)
-        return loss
-
-    def trained(self) -> Iterator[tuple[Any, dict[str, Any], Any, Any, dict[str, Any]]]:
-        """Each parameter with a gradient, its group, the numbers of both, and its state.
-
-        Raises:
-            GradientError: No parameter has a gradient.
-        """
-        idle, state = True, self.state
+        idle, moved, state = True, self.moved, self.state
         for group in self.param_groups:
             for p in group["params"]:
                 g = p._grad
                 if g is None:
                     continue
                 idle = False
-                value = p._data if p.extra is None else p.synced()
+                if p.extra is not None:
+                    p.synced()
                 if isinstance(g, Node):
-                    g = as_numbers(g, value)
-                yield p, group, value, g, state[p]
+                    g = as_numbers(g, p._data)
+                new = moved(p, g, state[p], group)
+                write(p, p._data, new, moment)
         if idle:
             raise self.idle()
+        return loss
 
     def _captured(self, capture: Capturing, closure: Callable[[], Any] | None) -> None:
         """Hand the step on to the capture under way."""

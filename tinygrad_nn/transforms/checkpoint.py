@@ -9,7 +9,8 @@ from tinygrad_nn import ops
 from tinygrad_nn.core.bind import VARIADIC
 from tinygrad_nn.core.node import CLOCK, Node, enable_grad, is_grad_enabled
 from tinygrad_nn.core.op import LEAF, Op, family
-from tinygrad_nn.core.sweep import pull, reverse_order
+from tinygrad_nn.core.order import reverse_order
+from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import GraphError, MutationError
 from tinygrad_nn.transforms.lift import alias, node_of

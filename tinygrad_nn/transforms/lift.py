@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_nn.core.node import TRANSFORMS, Node, enable_grad
 from tinygrad_nn.core.op import LEAF, Kind, op
+from tinygrad_nn.core.order import uses_towards
 from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, OptionError, ShapeError
@@ -67,13 +68,21 @@ class Lifted:
     def gradients(self, seeded: Sequence[tuple[Node, Any]], traced: bool | None = None) -> Any:
         """Payload or Node for each varying leaf; zeros where the roots do not depend on it."""
         pairs = [(root, seed) for root, seed in seeded if root.op is not None]
-        found = {}
-        if pairs:
-            roots, seeds = [r for r, _ in pairs], [s for _, s in pairs]
-            traced = self.create_graph if traced is None else traced
-            with enable_grad():
-                found = pull(roots, seeds, self.nodes, create_graph=traced)
-        return [found[n] if n in found else n.zero(n._data) for n in self.nodes]
+        roots, seeds = [r for r, _ in pairs], [s for _, s in pairs]
+        return next(self.passes(roots, [seeds], traced))
+
+    def passes(
+        self, roots: Sequence[Node], many: Iterable[Sequence[Any]], traced: bool | None = None
+    ) -> Iterator[list[Any]]:
+        """The same for each of many seeds of the same roots, whose order is found once."""
+        traced = self.create_graph if traced is None else traced
+        uses = uses_towards(roots, frozenset(self.nodes)) if roots else {}
+        for seeds in many:
+            found: dict[Node, Any] = {}
+            if roots:
+                with enable_grad():
+                    found = pull(roots, seeds, self.nodes, create_graph=traced, uses=uses)
+            yield [found[n] if n in found else n.zero(n._data) for n in self.nodes]
 
     def lowered(self, gradients: Sequence[Any]) -> Any:
         """The nest of gradients, each in the kind of its original."""

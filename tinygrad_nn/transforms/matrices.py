@@ -13,8 +13,8 @@ from tinygrad_nn.core.node import Node, enable_grad
 from tinygrad_nn.core.push import push
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import OptionError
-from tinygrad_nn.transforms.lift import Lifted, inside, joined, node_of, split
-from tinygrad_nn.transforms.products import grad, vjp
+from tinygrad_nn.transforms.lift import Lifted, inside, joined, node_of, seeds_of, split
+from tinygrad_nn.transforms.products import grad
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
@@ -82,7 +82,8 @@ def _stacked(rows: list[Any], shape: tuple[int, ...], like: Any) -> Any:
 def _reverse(lifted: Lifted, roots: list[Node]) -> list[list[Any]]:
     blocks = []
     for root in roots:
-        rows = [lifted.gradients([(root, unit)]) for unit in _units(root._data)]
+        known = [root] if root.op is not None else []
+        rows = list(lifted.passes(known, ([unit] for unit in _units(root._data))))
         blocks.append(
             [
                 _stacked(
@@ -153,5 +154,10 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
         >>> tg.hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
         array([6., 0.])
     """
-    _, back = vjp(grad(f), x)
-    return back(v)[0]
+    lifted = Lifted(x, "hvp")
+    with inside():
+        gradient = grad(f)(lifted.tree)
+    leaves, _ = flatten(gradient)
+    roots = [node_of(g, "hvp") for g in leaves]
+    pairs = list(zip(roots, seeds_of(roots, v, "hvp"), strict=True))
+    return lifted.lowered(lifted.gradients(pairs))

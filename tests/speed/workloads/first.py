@@ -6,24 +6,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 from weakref import finalize
 
-from tests.speed.training import (
-    ENGINES,
-    Training,
-    compiler_lacks,
-    jax_step,
-    jit_lacks,
-    our_step,
-    torch_step,
-)
+from tests.speed.training import Training, compiler_lacks, jit_lacks
 from tests.speed.workload import CAPTURED, COLUMNS, COMPILED, OURS, Contender, Goal, Workload
 from tests.speed.workloads import lenet, lstm, network, transformer, wide
 
@@ -35,97 +25,66 @@ TRAININGS: dict[str, tuple[Training, Mapping[str, Any]]] = {
     "W6": (lstm.TRAINING, {}),
 }
 CACHES = ("NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR")
-
-
-def step_of(case: str, who: str) -> Callable[[], Any]:
-    training, options = TRAININGS[case]
-    if who in ENGINES:
-        return our_step(training, ENGINES[who][0], **options)
-    if who == "jax.jit":
-        return jax_step(training, **options)
-    model = transformer.quicker if case == "W5" else None
-    return torch_step(training, model, who == "torch.compile", **options)
+AGAIN = "second process"
 
 
 class FirstCall:
-    """Runner whose every round is a process: it makes a step ready, and its first call is timed.
+    """Runner of processes that make a step ready and time its first call.
 
     Args:
-        who: Contender of the workload that the case names.
-        filled: Whether compiled code of an earlier process may be used.
+        who: Who takes the step.
+        keeps: Whether compiled code is kept from process to process. Then the first process, with
+            an empty folder, is measured once, and further ones, with what it left, in each round.
         case: Key of the workload.
     """
 
-    def __init__(self, who: str, filled: bool, case: str) -> None:
-        self._who, self._filled, self._case = who, filled, case
-        self._cache: Path | None = None
+    def __init__(self, who: str, keeps: bool, case: str) -> None:
+        self._who, self._keeps, self._case = who, keeps, case
+        self._cache = mkdtemp()
+        self._first: dict[str, float] = {}
+        finalize(self, rmtree, self._cache, ignore_errors=True)
 
     def answer(self) -> list[float]:
         return []
 
     def round(self, seconds: float) -> dict[str, float]:
-        if self._cache is None or not self._filled:
-            self._cache = Path(mkdtemp())
-            finalize(self, rmtree, self._cache, ignore_errors=True)
-            if self._filled:
-                self._process()
-        return self._process()
+        if not self._keeps:
+            return self._process()
+        self._first = self._first or self._process()
+        return {**self._first, AGAIN: self._process()["time"]}
 
     def once(self) -> dict[str, float]:
         return {}
 
     def _process(self) -> dict[str, float]:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, self._case, self._who],
+            [sys.executable, "-m", "tests.speed.first_call", self._case, self._who],
             stdout=subprocess.PIPE,
-            env={**os.environ, **dict.fromkeys(CACHES, str(self._cache))},
+            env={**os.environ, **dict.fromkeys(CACHES, self._cache)},
             check=True,
             timeout=300,
         )
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _spent() -> float:
-    """CPU time of this process and of those that it waited for, such as compilers."""
-    t = os.times()
-    return t.user + t.system + t.children_user + t.children_system
+def _contender(name: str, keeps: bool = False, *needs: Any) -> Contender:
+    return Contender(name, partial(FirstCall, name, keeps), *needs)
 
-
-def main(case: str, who: str) -> None:
-    step = step_of(case, who)
-    # The second call may compile too; a third shows what a call costs when all is ready.
-    (wall, first), (_, second), (_, third) = (_call(step) for _ in range(3))
-    print(json.dumps({"time": first + max(second - third, 0.0), "wall": wall, "later": third}))
-
-
-def _call(step: Callable[[], Any]) -> tuple[float, float]:
-    clock, spent = time.perf_counter(), _spent()
-    step()
-    return time.perf_counter() - clock, _spent() - spent
-
-
-def _contender(name: str, who: str, filled: bool = False, *lacks: Any) -> Contender:
-    return Contender(name, partial(FirstCall, who, filled), *lacks)
-
-
-AGAIN = f"{COMPILED}, second process"
 
 FIRST = Workload(
     key="W10",
     title="First call of a step, in a fresh process",
     cases={key: {"case": key} for key in TRAININGS},
     contenders=(
-        _contender(OURS, OURS),
-        _contender(CAPTURED, CAPTURED, False, "", jit_lacks),
-        _contender(COMPILED, COMPILED, False, "numba", jit_lacks),
-        _contender(AGAIN, COMPILED, True, "numba", jit_lacks),
-        _contender("PyTorch", "PyTorch", False, "torch"),
-        _contender("torch.compile", "torch.compile", False, "torch", compiler_lacks),
-        _contender("jax.jit", "jax.jit", False, "jax"),
+        _contender(OURS),
+        _contender(CAPTURED, False, "", jit_lacks),
+        _contender(COMPILED, True, "numba", jit_lacks),
+        _contender("torch.compile", True, "torch", compiler_lacks),
+        _contender("jax.jit", False, "jax"),
     ),
     standard=lambda case: [],
     reference=OURS,
-    units={"time": ("ms", 1e3), "wall": ("ms", 1e3), "later": ("ms", 1e3)},
+    units={name: ("ms", 1e3) for name in ("time", AGAIN, "wall", "later")},
     dear=True,
     goals=tuple(
         goal
@@ -133,13 +92,11 @@ FIRST = Workload(
         for goal in (
             Goal(key, "value", 0.5, contenders=(CAPTURED,)),
             Goal(key, "value", 10.0, contenders=(COMPILED,), column=COLUMNS[1]),
-            Goal(key, "value", 1.0, contenders=(AGAIN,), column=COLUMNS[1]),
+            Goal(key, "value", 1.0, "", (COMPILED,), AGAIN, COLUMNS[1]),
         )
     ),
     note="The steps of W2 to W6, made ready before; the import of a compiler falls into the call. "
-    "The folder for compiled code is empty, but for the second process it has what a first one "
-    "left there. `later`: the third call. What the second costs beyond that is counted to `time`.",
+    "The folder for compiled code is empty, but for the second process it has what the first one "
+    "left there. `wall`: by the clock. `later`: the third call; what the second costs beyond that "
+    "is counted to `time`.",
 )
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

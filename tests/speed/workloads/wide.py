@@ -40,16 +40,20 @@ def weights(rows: int = 0) -> list[Any]:
 def _gradients(x: Any, labels: Any, p: list[Any]) -> tuple[float, list[Any]]:
     layers = [x]
     for i in range(0, 6, 2):
-        z = layers[-1] @ p[i].T + p[i + 1]
-        layers.append(np.maximum(z, 0) if i < 4 else z)
+        z = layers[-1] @ p[i].T
+        z += p[i + 1]
+        layers.append(np.maximum(z, 0, out=z) if i < 4 else z)
     chances = np.exp(layers[-1] - layers[-1].max(1, keepdims=True))
     chances /= chances.sum(1, keepdims=True)
     loss = -np.log(chances[np.arange(len(x)), labels]).mean()
-    g, found = (chances - np.eye(10)[labels]) / len(x), []
+    # In the dtype of the inputs: targets in float64 would make all gradients float64.
+    g, found = (chances - np.eye(10, dtype=x.dtype)[labels]) / len(x), []
     for i in (4, 2, 0):
         h = layers[i // 2]
         found = [g.T @ h, g.sum(0), *found]
-        g = (g @ p[i]) * (h > 0)
+        if i:  # no gradient of the inputs is asked for
+            g = g @ p[i]
+            g *= h > 0
     return loss, found
 
 
@@ -57,10 +61,18 @@ def _adam(p: list[Any]) -> Any:
     means, squares = [np.zeros_like(w) for w in p], [np.zeros_like(w) for w in p]
 
     def update(t: int, gradients: list[Any]) -> None:
+        root = (1 - BETA2**t) ** 0.5
+        size = -RATE * root / (1 - BETA1**t)
         for w, g, m, v in zip(p, gradients, means, squares, strict=True):
-            m[...] += (1 - BETA1) * (g - m)
-            v[...] += (1 - BETA2) * (g * g - v)
-            w[...] -= RATE / (1 - BETA1**t) * m / (np.sqrt(v / (1 - BETA2**t)) + EPSILON)
+            m *= BETA1
+            m += (1 - BETA1) * g
+            v *= BETA2
+            v += (1 - BETA2) * (g * g)
+            np.sqrt(v, out=g)  # the gradient is not needed any more: its memory is
+            g += EPSILON * root
+            np.divide(m, g, out=g)
+            g *= size
+            w += g
 
     return update
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.compile.layout import c_order, dense
 from tinygrad_nn.compile.program import Instruction, Var
 
-__all__ = ["Form", "OPERATORS", "dense", "form_of", "inplace_pairs", "is_reduction", "is_ufunc"]
+__all__ = ["OPERATORS", "Form", "form_of", "fresh", "inplace_pairs", "is_reduction", "is_ufunc"]
 
 
 class Form(Enum):
@@ -73,19 +73,6 @@ def is_reduction(call: Any) -> bool:
     )
 
 
-def dense(var: Var) -> bool:
-    """Whether its elements fill a block of memory, in whatever order of the axes."""
-    if var.dtype is None or not all(var.shape):
-        return False
-    expected = var.dtype.itemsize
-    axes = sorted((s, n) for s, n in zip(var.strides, var.shape, strict=True) if n > 1)
-    for stride, side in axes:
-        if stride != expected:
-            return False
-        expected *= side
-    return True
-
-
 def form_of(i: Instruction) -> Form:  # noqa: PLR0911  (one line for each form)
     """How to carry out an instruction."""
     if i.writes:
@@ -117,22 +104,13 @@ def _scalars(i: Instruction) -> bool:
 def _reduces(i: Instruction) -> bool:
     """Whether it is a plain sum (or the like) of an array in C order, to a dtype of its own."""
     x = i.args[0] if i.args else None
-    if not isinstance(x, Var) or len(i.args) > 1 or not _c_order(x) or not _c_order(i.out):
+    if not isinstance(x, Var) or len(i.args) > 1 or not c_order(x) or not c_order(i.out):
         return False
     return set(i.params) <= {"axis", "keepdims"} or (
         set(i.params) <= {"axis", "keepdims", "dtype", "out", "initial"}
         and all(i.params.get(k) is None for k in ("dtype", "out"))
         and "initial" not in i.params
     )
-
-
-def _c_order(var: Var) -> bool:
-    expected = var.dtype.itemsize if var.dtype is not None else 0
-    for stride, side in zip(reversed(var.strides), reversed(var.shape), strict=True):
-        if side > 1 and stride != expected:
-            return False
-        expected *= side
-    return var.dtype is not None
 
 
 def inplace_pairs(i: Instruction, form: Form) -> frozenset[tuple[int, int]]:
@@ -150,8 +128,3 @@ def fresh(i: Instruction, form: Form) -> bool:
         name = i.op.key if i.op is not None else i.name
         return name in FRESH or is_ufunc(i.call) or is_reduction(i.call)
     return True
-
-
-def call_of(i: Instruction) -> Callable[..., Any]:
-    """The function that is called."""
-    return i.call

@@ -14,8 +14,8 @@ import numpy as np
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.observe import Observer, observe
 from tinygrad_nn.core.op import LEAF
+from tinygrad_nn.core.order import reverse_order
 from tinygrad_nn.core.push import push
-from tinygrad_nn.core.sweep import reverse_order
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.viz.trace.graph import run_pass
 from tinygrad_nn.viz.trace.jacobians import pulled

@@ -1,0 +1,73 @@
+"""Runs a program again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tinygrad_nn.compile.emit.guards import Unfit
+from tinygrad_nn.compile.emit.memory import planned
+from tinygrad_nn.compile.emit.source import Source
+from tinygrad_nn.compile.emit.writer import Writer
+from tinygrad_nn.compile.places import Call
+from tinygrad_nn.compile.program import Program
+
+__all__ = ["Replay"]
+
+
+class Replay:
+    """A program as a Python function.
+
+    Args:
+        program: What is to be done.
+        guard: Writes checks of the arguments.
+        wrapped: Classes of the nodes that results are put into, by their index.
+
+    Attributes:
+        plan: Where results lie.
+        run_leaves: The function: from leaves of the arguments, numbers and the `Call` to results
+            by their index. It raises `Unfit` before it changed anything.
+        text: Its source.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        guard: Callable[[Source], None] | None = None,
+        wrapped: Mapping[int, type] | None = None,
+    ) -> None:
+        self.plan = planned(program)
+        self._writer = Writer(program, self.plan, guard, wrapped or {})
+        self._writer.source.scope["told"] = self._told
+        scope = self._writer.written()
+        self.run_leaves: Any = scope["run"]
+        self.text = "\n".join(self._writer.source.lines)
+        self._program = program
+
+    def fits(self, call: Call) -> bool:
+        """Whether what is read has the shapes and dtypes of the program."""
+        for var, place in self._program.inputs.items():
+            value = place.read(call)
+            if var.dtype is not None:
+                if getattr(value, "shape", None) != var.shape or value.dtype != var.dtype:
+                    return False
+        return True
+
+    def run(self, call: Call) -> None:
+        """Compute, and write the outputs."""
+        call.results.update(self.run_leaves(call.leaves, call.numbers, call))
+
+    def attempt(self, call: Call) -> bool:
+        """Run, if what is read fits."""
+        try:
+            self.run(call)
+        except Unfit:
+            return False
+        return True
+
+    def _told(self, error: BaseException) -> None:
+        """Add the user's line to an error that comes out of the function."""
+        at = error.__traceback__
+        line = self._writer.source.places.get(at.tb_lineno) if at is not None else None
+        if line:
+            error.add_note(f"in a captured step, at {line}")
