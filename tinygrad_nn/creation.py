@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.backends import namespace
 from tinygrad_nn.errors import DTypeError, OptionError
-from tinygrad_nn.payload import default_float
+from tinygrad_nn.payload import default_float, payload_of
 from tinygrad_nn.ported import check_device
 from tinygrad_nn.tensor import Tensor, tensor
 
@@ -124,8 +125,9 @@ def full(
 ) -> Tensor:
     """Tensor of `shape` that holds `fill_value`: a number, or an array that broadcasts."""
     check_device("full", device)
-    value = tensor(fill_value, dtype=dtype)
-    return _made(np.full(_sides("full", shape), value.data, value.dtype), requires_grad)
+    value = payload_of(fill_value, dtype)
+    sides = _sides("full", shape)
+    return _made(namespace(value).full(sides, value, value.dtype), requires_grad)
 
 
 def eye(

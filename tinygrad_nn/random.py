@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn import ops
-from tinygrad_nn.core.capturing import Traced, insist
+from tinygrad_nn.core.capturing import Traced, wrong
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.ops.noise import noise
@@ -91,10 +91,8 @@ def _float(name: str, dtype: Any) -> Any:
 
 
 def _scale(name: str, scale: Any) -> Any:
-    insist(
-        (_numbers(scale) < 0).any(),
-        lambda: OptionError(f"{name}: got a negative scale, expected 0 or more"),
-    )
+    if wrong((_numbers(scale) < 0).any()):
+        raise OptionError(f"{name}: got a negative scale, expected 0 or more")
     return scale
 
 
@@ -214,12 +212,10 @@ def bernoulli(p: Any, size: Size = None, *, rng: Any = None, dtype: Any = None) 
         OptionError: `p` is outside [0, 1].
     """
     values = _numbers(p)
-    insist(
-        (~((values >= 0) & (values <= 1))).any(),
-        lambda: OptionError(
+    if wrong((~((values >= 0) & (values <= 1))).any()):
+        raise OptionError(
             "bernoulli: got a probability outside [0, 1], or NaN; expected 0 <= p <= 1"
-        ),
-    )
+        )
     u = _drawn("bernoulli", "uniform", rng, size, dtype, p)
     return ops.astype(ops.less(u, p), u.dtype)  # type: ignore[no-any-return]
 

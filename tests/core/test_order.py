@@ -22,8 +22,8 @@ def graph(steps: Any) -> tuple[list[Any], list[dict[int, float]]]:
     """Nodes a·x + b·y of earlier ones, three leaves first; and for each what it is made of."""
     nodes: list[Any] = [tg.tensor(np.ones(2), requires_grad=True) for _ in range(3)]
     made: list[dict[int, float]] = [{}, {}, {}]
-    for i, a, j, b in steps:
-        i, j = i % len(nodes), j % len(nodes)
+    for left, a, right, b in steps:
+        i, j = left % len(nodes), right % len(nodes)
         nodes.append(nodes[i] * float(a) + nodes[j] * float(b))
         parts: dict[int, float] = {}
         for k, c in ((i, a), (j, b)):

@@ -1,6 +1,7 @@
 """The benchmarks run, and all contenders do the same mathematics. Nothing here looks at a time."""
 
 import json
+import sys
 from dataclasses import replace
 from math import isfinite
 
@@ -22,6 +23,7 @@ from tests.speed.memory import at_its_height
 from tests.speed.report import page, refused
 from tests.speed.results import MET, MISSED, OPEN, judge, record, recorded
 from tests.speed.rounds import ABSENT, DONE, FAILED, REFUSED, Effort, Entry
+from tests.speed.worker import told
 from tests.speed.workload import (
     COLUMNS,
     Contender,
@@ -204,6 +206,11 @@ def test_goals_are_judged_by_the_median_of_paired_rounds(how: str, limit: float,
     several = Goal("", how, limit, "peer", ("slower", "ours", "absent"))
     assert judge(several, entries)[0] == verdict
     assert [*judge(several, entries)[1]] == ["slower", "ours"]
+
+
+def test_an_error_is_told_in_a_line_without_the_places_of_this_machine():
+    line = told(ValueError(f"{NUMBERS.parents[1]}/tests/x.py:3: a | b\nin {sys.prefix}/lib/y.py"))
+    assert line == "ValueError: tests/x.py:3: a / b in lib/y.py"
 
 
 def test_at_two_threads_the_fastest_rounds_decide():

@@ -18,7 +18,7 @@ from tinygrad_nn.backends.special_fits import LOGIT_NDTR_SINGLE
 
 __all__ = ["gelu", "gelu_slope"]
 
-_BLOCK = 16384
+_BLOCK = 32768
 _HALF = np.dtype(np.float16)
 # Where the fit ends; the slope of the logit beyond is that of the end.
 _END = 49.0
@@ -59,11 +59,10 @@ def _value(out: Any, approximate: str, space: Any, x: Any) -> None:
     square, share, *more = space
     np.multiply(x, x, square)
     if approximate == "tanh":
-        _tanh(share, x, square, more[0])
-        # h + h t, with h = x / 2.
+        _tanh(share, x, square)
+        share += 1.0
         np.multiply(x, 0.5, out)
-        share *= out
-        out += share
+        out *= share
         return
     _share(share, x, square, more)
     np.multiply(x, share, out)
@@ -74,11 +73,11 @@ def _slope(out: Any, approximate: str, space: Any, g: Any, x: Any) -> None:
     rest = more[0]
     np.multiply(x, x, square)
     if approximate == "tanh":
-        np.minimum(square, _FAR, out=square)
-        _tanh(share, x, square, rest)
-        # (1 + t) / 2 + (1 - t²) · x u' / 2.
-        square *= 1.5 * _RATE * _CUBIC
-        square += 0.5 * _RATE
+        _at_most(square, _FAR, rest)
+        _tanh(share, x, square)
+        # (1 + t) / 2 + (1 - t²) · x u' / 2, with u = x · square.
+        square *= 1.5
+        square -= _RATE
         square *= x
         np.multiply(share, share, rest)
         np.subtract(1.0, rest, rest)
@@ -95,12 +94,18 @@ def _slope(out: Any, approximate: str, space: Any, g: Any, x: Any) -> None:
     np.multiply(g, rest, out)
 
 
-def _tanh(out: Any, x: Any, square: Any, space: Any) -> None:
-    """Write tanh(√(2/π) (x + 0.044715 x³)) into `out`."""
-    np.multiply(square, _RATE * _CUBIC, space)
-    space += _RATE
-    space *= x
-    np.tanh(space, out)
+def _tanh(out: Any, x: Any, square: Any) -> None:
+    """Write tanh(√(2/π) (x + 0.044715 x³)) into `out`, its argument over x into `square`."""
+    square *= _RATE * _CUBIC
+    square += _RATE
+    np.multiply(square, x, out)
+    np.tanh(out, out)
+
+
+def _at_most(x: Any, end: float, space: Any) -> None:
+    """Cut x at `end`. With an array of it NumPy takes a third of the time that a number takes."""
+    space[...] = end
+    np.minimum(x, space, out=x)
 
 
 def _share(share: Any, x: Any, square: Any, space: Any) -> None:
@@ -109,7 +114,8 @@ def _share(share: Any, x: Any, square: Any, space: Any) -> None:
         share[...] = ndtr(x)
         return
     t, q = space
-    np.minimum(square, _END, out=t)
+    t[...] = square
+    _at_most(t, _END, q)
     _horner(LOGIT_NDTR_SINGLE[0], t, share)
     _horner(LOGIT_NDTR_SINGLE[1], t, q)
     share /= q

@@ -212,7 +212,7 @@ def row_slopes(
     # An empty array has rows, too, and empty rows are not found by -1.
     shape = (x.size // count if count else 0, count)
     slope, rows, x = flat[: x.size].reshape(shape), g.reshape(shape), x.reshape(shape)
-    sums = flat[x.size :].reshape(-1, count)
+    sums = flat[x.size :].reshape(2 * len(affine), count)
     step = min(max(_BLOCK // (count or 1), 1), shape[0])
     space = np.empty((2, step, count), dtype)
     ones = np.ones(max(count, step), dtype)

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_nn.backends import array
 from tinygrad_nn.compile.draws import Draws, TracedGenerator
 from tinygrad_nn.compile.leaves import Leaves
-from tinygrad_nn.compile.numbers import Numbers
+from tinygrad_nn.compile.numbers import Mismatch, Numbers
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var
 from tinygrad_nn.compile.shared import SharedArray
 from tinygrad_nn.compile.traced import HostNumber, TracedArray, TracedNumber
@@ -31,6 +31,9 @@ _BY_VALUES: dict[str, Callable[[Any], bool]] = {
     "select_at": lambda x: getattr(x, "dtype", None) == np.bool_,
 }
 """Operations whose result has a shape that follows from values, and from which arguments."""
+
+_SHAPED_BY_VALUES = frozenset({"unique", "nonzero", "flatnonzero", "repeat", "bincount"})
+"""Functions of this package's own whose result may have another shape for other values."""
 
 _MASK = "multiply by the mask, or choose with tinygrad_nn.where(mask, x, 0.0)"
 
@@ -55,6 +58,7 @@ class Capture:
         self.leaves = Leaves(self)
         self.draws = Draws(self)
         self.over = False
+        self.failing = False
         self._held: dict[int, tuple[Any, Traced]] = {}
 
     @contextmanager
@@ -113,11 +117,12 @@ class Capture:
 
     def operate(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply an operation's kernel."""
+        self.failing = False
         number = any(isinstance(x, TracedNumber) for x in args)
         kernel = op.kernels[float if number else np.ndarray][0]
         if op.key in _BY_VALUES and any(_BY_VALUES[op.key](x) and self.is_secret(x) for x in args):
             raise self.refused(f"{op.name}, whose result has a shape that follows from values", _MASK)
-        coerce = None if number else np.asarray
+        coerce = float if number else np.asarray
         pure = op.key not in _IMPURE
         return self.apply(op.key, kernel, args, params, op=op, pure=pure, coerce=coerce)
 
@@ -139,11 +144,13 @@ class Capture:
         out = call(*[_value(x) for x in args], **{k: _value(x) for k, x in params.items()})
         if about:
             return out
+        if name in _SHAPED_BY_VALUES:
+            call = _shaped_as(call, out)
         if isinstance(out, (tuple, list)):
             return self._several(name, call, args, params, out, op, pure)
-        if coerce is not None and isinstance(out, (bool, int, float)):
-            # Of an operation on arrays: Python's numbers become arrays, as in each node.
-            call, out = _arrayed(call), coerce(out)
+        if coerce is not None and type(out) in _PYTHONS and type(out) is not coerce:
+            # What becomes an array or a float in each node.
+            call, out = _coerced(call, coerce), coerce(out)
         if not isinstance(out, (np.ndarray, np.generic, float, int)):
             raise self.refused(
                 f"{name}, which gives {type(out).__name__} {out!r:.40}",
@@ -270,15 +277,18 @@ class Capture:
         """Whether a value is not known before a replay: it is no array that was there before."""
         return isinstance(x, (TracedArray, TracedNumber)) and x.var not in self.constants
 
-    def insist(self, wrong: Any, error: Callable[[], Exception]) -> None:
-        """An instruction that raises where something is not as it should be."""
+    def looked(self, condition: Any, failing: bool = False) -> bool:
+        """Outcome of a question, which an instruction asks again: another one is a mismatch."""
+        outcome = bool(_value(condition))
+        self.failing = failing and outcome
 
-        def check(wrong: Any) -> float:
-            if wrong:
-                raise error()
+        def check(condition: Any) -> float:
+            if bool(condition) is not outcome:
+                raise Mismatch
             return 0.0
 
-        self.apply("insist", check, (wrong,), {}, pure=False)
+        self.apply("looked", check, (condition,), {}, pure=False)
+        return outcome
 
     def generator(self, rng: Any, make: Callable[[Any], Any]) -> Any:
         """A generator of the user goes on drawing; one made of a seed begins anew each time."""
@@ -301,6 +311,8 @@ class Capture:
 
     def read(self, node: Node, conversion: str) -> None:
         """Refuse, unless the number was made in the step from nothing that may change."""
+        if self.failing:
+            return
         if isinstance(node._data, Traced) or self.leaves.outside(node):
             raise self.refused(f"{conversion} of a value", "return it from the step and read it there")
 
@@ -363,8 +375,8 @@ def _part(whole: Any, i: int) -> Any:
     return whole[i]
 
 
-def _arrayed(call: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **params: np.asarray(call(*args, **params))
+def _coerced(call: Callable[..., Any], coerce: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda *args, **params: coerce(call(*args, **params))
 
 
 def _written_as(function: Any) -> Callable[..., Any]:
@@ -376,12 +388,31 @@ def _written_as(function: Any) -> Callable[..., Any]:
     return call
 
 
+def _shaped_as(call: Callable[..., Any], out: Any) -> Callable[..., Any]:
+    """`call`, whose result must have the shape that it has in the first call."""
+    wanted = _shapes(out)
+
+    def checked(*args: Any, **params: Any) -> Any:
+        found = call(*args, **params)
+        if _shapes(found) != wanted:
+            raise Mismatch
+        return found
+
+    return checked
+
+
+def _shapes(out: Any) -> Any:
+    return [x.shape for x in out] if isinstance(out, (tuple, list)) else out.shape
+
+
 def _after(name: str) -> CaptureError:
     return CaptureError(
         f"jit: {name}: got something from inside of a captured step after the step was over; "
         "return from the step what is needed outside, and read it from what the call gives"
     )
 
+
+_PYTHONS = (bool, int, float)
 
 _UFUNCS = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
            "floordiv": "floor_divide", "mod": "remainder"}

@@ -12,9 +12,9 @@ import numpy as np
 
 from tinygrad_nn.compile import namespaces as namespaces
 from tinygrad_nn.compile.capture import Capture
-from tinygrad_nn.compile.emit import Replay, Unfit, guard
+from tinygrad_nn.compile.emit import Replay, guard
 from tinygrad_nn.compile.limit import drop_oldest
-from tinygrad_nn.compile.numbers import Mismatch, undo
+from tinygrad_nn.compile.numbers import undo
 from tinygrad_nn.compile.places import Argument, Call, Leaf, Returned
 from tinygrad_nn.compile.passes import ENGINES, optimized
 from tinygrad_nn.compile.program import Program
@@ -114,6 +114,9 @@ class _Captured:
         used = frozenset(id(x.leaf) for x in inner if isinstance(x, Leaf))
         self.replay = Replay(self.program, guard(leaves, used), wrapped)
         self._run = self.replay.run_leaves
+        self._generators = [
+            x for x in self.program.constants.values() if isinstance(x, np.random.Generator)
+        ]
         self._build = build
         self._lock = Lock()
 
@@ -121,10 +124,14 @@ class _Captured:
         """Replay, if the program is for this call."""
         # Buffers are used by one thread at a time.
         with self._lock:
+            # What raises changed nothing yet: the step is run anew, where the error belongs, or
+            # where it takes another way that this program does not know.
+            standing = [(rng, rng.bit_generator.state) for rng in self._generators]
             if not self.actions:
                 try:
                     results = self._run(leaves, None, None)
-                except Unfit:
+                except Exception:
+                    rewind(standing)
                     return _UNFIT
             else:
                 call = Call(leaves)  # type: ignore[arg-type]
@@ -132,8 +139,9 @@ class _Captured:
                     for action in self.actions:
                         action(call)
                     results = self._run(leaves, call.numbers, call)
-                except (Mismatch, Unfit):
+                except Exception:
                     undo(call.begun)
+                    rewind(standing)
                     return _UNFIT
                 except BaseException:
                     undo(call.begun)
@@ -141,6 +149,12 @@ class _Captured:
             if self._build is None:
                 return results[0]
             return self._build(results)
+
+
+def rewind(standing: list[tuple[Any, Any]]) -> None:
+    """Let generators stand where they stood."""
+    for rng, state in standing:
+        rng.bit_generator.state = state
 
 
 def _capture(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinygrad_nn.compile.program import Var
 
-__all__ = ["alike", "c_order", "dense"]
+__all__ = ["alike", "c_order", "dense", "example"]
 
 
 def dense(var: Var) -> bool:
@@ -36,3 +38,12 @@ def c_order(x: Any) -> bool:
 def alike(a: Var, b: Var) -> bool:
     """Whether both have the same form in memory."""
     return a.shape == b.shape and a.dtype == b.dtype and a.strides == b.strides
+
+
+def example(var: Var) -> Any:
+    """An array laid out like `var`."""
+    steps = [(side - 1) * stride for side, stride in zip(var.shape, var.strides, strict=True)]
+    filled = all(var.shape)
+    before = -sum(x for x in steps if x < 0) if filled else 0
+    extent = sum(map(abs, steps)) + var.dtype.itemsize if filled else var.dtype.itemsize
+    return np.ndarray(var.shape, var.dtype, np.zeros(extent, np.uint8), before, var.strides)

@@ -169,22 +169,27 @@ class Numbers:
         """What `begin` gives, with numbers of the program for floats."""
         value = p._data.value
         c = optimizer.begin(optimizer.state[p], value, optimizer.param_groups[number])
-        parts, rebuild = flatten(c)
+        parts, rebuild = _parts(c)
         first = len(self._call.numbers)
-        wanted = [None if isinstance(x, float) else x for x in parts]
+        wanted = [None if isinstance(x, float) else (x,) for x in parts]
+        plain = type(c) is float
 
         def action(call: Call) -> None:
-            payload = p._data
+            # One of these for each parameter and replay: 1 µs, and 4 with a walk through a tree.
             state = optimizer.state[p]
             call.begun.append((state, dict(state)))
-            found = optimizer.begin(state, payload, optimizer.param_groups[number])
-            new = flatten(found)[0]
+            found = optimizer.begin(state, p._data, optimizer.param_groups[number])
+            if plain and type(found) is float:
+                call.numbers.append(found)
+                return
+            new = _parts(found)[0]
             if len(new) != len(wanted):
                 raise Mismatch
             for x, w in zip(new, wanted, strict=True):
-                if w is None and not isinstance(x, float):
-                    raise Mismatch
-                if w is not None and (type(x) is not type(w) or x != w):
+                if w is None:
+                    if not isinstance(x, float):
+                        raise Mismatch
+                elif type(x) is not type(w[0]) or x != w[0]:
                     raise Mismatch
             call.numbers.extend(new)
 
@@ -205,6 +210,16 @@ class Numbers:
     def restore(self) -> None:
         """The states of optimisers as they were."""
         undo(self._undo)
+
+
+def _parts(c: Any) -> tuple[Sequence[Any], Callable[[list[Any]], Any]]:
+    """Numbers in what `begin` gave, and what puts others in their places."""
+    if type(c) is tuple and not _NESTED.intersection(map(type, c)):
+        return c, tuple
+    return flatten(c)
+
+
+_NESTED = {tuple, list, dict}
 
 
 def undo(saved: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:

@@ -37,6 +37,10 @@ def _binary(function: Callable[..., Any], swapped: bool = False) -> Any:
     return call
 
 
+def _astype(array: Any, dtype: Any) -> Any:
+    return array.astype(dtype)
+
+
 def _unary(function: Callable[..., Any]) -> Any:
     def call(self: Any) -> Any:
         return self.capture.apply(function.__name__, function, (self,), {})
@@ -53,8 +57,10 @@ def _in_place(function: Any) -> Any:
     return call
 
 
-def _refusal(what: str, instead: str) -> Any:
+def _refusal(what: str, instead: str, name: str = "") -> Any:
     def call(self: Any, *args: Any, **given: Any) -> Any:
+        if self.capture.failing and name:
+            return getattr(self.value, name)(*args, **given)  # for the text of an error
         raise self.capture.refused(what, instead)
 
     return call
@@ -82,11 +88,13 @@ class _Secret(Traced):
         self.var = var
         self.value = value
 
-    __bool__ = _refusal("bool() of a value, as in `if loss > 1:`", _BRANCH)
-    __float__ = _refusal("float() of a value", _READ)
-    __int__ = _refusal("int() of a value", _READ)
-    __index__ = _refusal("a value as an index or a size", "index with the tensor itself: x[i]")
-    item = _refusal(".item() of a value", _READ)
+    __bool__ = _refusal("bool() of a value, as in `if loss > 1:`", _BRANCH, "__bool__")
+    __float__ = _refusal("float() of a value", _READ, "__float__")
+    __int__ = _refusal("int() of a value", _READ, "__int__")
+    __index__ = _refusal(
+        "a value as an index or a size", "index with the tensor itself: x[i]", "__index__"
+    )
+    item = _refusal(".item() of a value", _READ, "item")
     __hash__ = object.__hash__
 
     def __copy__(self) -> Any:
@@ -96,12 +104,14 @@ class _Secret(Traced):
         return self
 
     def __format__(self, spec: str) -> str:
+        if self.capture.failing:
+            return format(self.value, spec)
         if spec:
             raise self.capture.refused("a value formatted into a text", _READ)
         return repr(self)
 
     def __repr__(self) -> str:
-        return f"<traced {self.var!r}>"
+        return repr(self.value) if self.capture.failing else f"<traced {self.var!r}>"
 
 
 class TracedArray(_Secret):
@@ -199,7 +209,7 @@ class TracedArray(_Secret):
         """`numpy.ndarray.astype`."""
         if not copy and self.dtype == dtype:
             return self
-        return self.capture.apply("astype", np.ndarray.astype, (self, np.dtype(dtype)), {})
+        return self.capture.apply("astype", _astype, (self, np.dtype(dtype)), {})
 
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
         """`numpy.ndarray.sum`."""
@@ -241,7 +251,7 @@ class TracedArray(_Secret):
         raise self.capture.refused("a value handed to NumPy as an array of numbers", _READ)
 
     __setitem__ = _refusal("a write into an array, x[i] = value", _NEW)
-    tolist = _refusal(".tolist() of a value", _READ)
+    tolist = _refusal(".tolist() of a value", _READ, "tolist")
     tobytes = _refusal(".tobytes() of a value", _READ)
 
     __add__, __radd__ = _binary(np.add), _binary(np.add, True)
@@ -264,16 +274,15 @@ class TracedArray(_Secret):
     __imul__, __itruediv__ = _in_place(np.multiply), _in_place(np.divide)
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(np.ndarray, name, None)
-        if name.startswith("__") or not callable(method):
+        if name.startswith("__") or not callable(getattr(np.ndarray, name, None)):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if name in _WRITING:
             raise self.capture.refused(f".{name}() of an array, which writes into it", _NEW)
 
-        def call(*args: Any, **given: Any) -> Any:
-            return self.capture.apply(name, method, (self, *args), given)
+        def method(array: Any, *args: Any, **given: Any) -> Any:
+            return getattr(array, name)(*args, **given)  # of an array without axes, NumPy's scalar
 
-        return call
+        return lambda *args, **given: self.capture.apply(name, method, (self, *args), given)
 
     # By the operator, since NumPy computes x**2 as x*x there and not in its function.
     def __pow__(self, other: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import RLock
+from _thread import RLock  # 1 ms less to import than threading
 from typing import Any
 
 from tinygrad_nn.core.node import Node, enable_grad

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from tinygrad_nn.core.node import CAPTURE, CAPTURING, MODE, Node
 
-__all__ = ["CAPTURE", "CAPTURING", "Capturing", "Traced", "capturing", "insist", "refuse_captured"]
+__all__ = ["CAPTURE", "CAPTURING", "Capturing", "Traced", "capturing", "looked", "refuse_captured", "wrong"]
 
 
 class Traced:
@@ -47,8 +47,8 @@ class Capturing(Protocol):
     def number(self, data: Any) -> Any:
         """Payload of a `Value` for something traced."""
 
-    def insist(self, wrong: Any, error: Callable[[], Exception]) -> None:
-        """Raise `error()` in each replay in which `wrong` is true."""
+    def looked(self, condition: Any, failing: bool = False) -> bool:
+        """Outcome of a question, which is asked again in each replay."""
 
     def generator(self, rng: Any, make: Callable[[Any], Any]) -> Any:
         """What stands for the random generator `make(rng)`: what it draws is drawn anew."""
@@ -71,12 +71,21 @@ def capturing() -> Capturing | None:
     return CAPTURING.get() if MODE.get() & CAPTURE else None  # type: ignore[no-any-return]
 
 
-def insist(wrong: Any, error: Callable[[], Exception]) -> None:
-    """Raise `error()` if `wrong`; a captured step asks again in each replay."""
-    if isinstance(wrong, Traced):
-        CAPTURING.get().insist(wrong, error)
-    elif wrong:
-        raise error()
+def looked(condition: Any) -> bool:
+    """`bool(condition)`; a captured step looks again in each replay.
+
+    With another outcome it is captured anew: for questions that nearly always have one answer.
+    """
+    if isinstance(condition, Traced):
+        return CAPTURING.get().looked(condition)  # type: ignore[no-any-return]
+    return bool(condition)
+
+
+def wrong(condition: Any) -> bool:
+    """The same for what is to raise an error, whose text may name numbers."""
+    if isinstance(condition, Traced):
+        return CAPTURING.get().looked(condition, failing=True)  # type: ignore[no-any-return]
+    return bool(condition)
 
 
 def refuse_captured(what: str, instead: str) -> None:

@@ -20,12 +20,12 @@ They add operators and a few class attributes, the *space*:
 
 from __future__ import annotations
 
+from _thread import allocate_lock  # 1 ms less to import than threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
-from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import ref
 
@@ -75,7 +75,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self.now = 0
-        self._lock = Lock()
+        self._lock = allocate_lock()
 
     def tick(self) -> int:
         # Were a tick lost to another thread, a node could seem older than a write before it.

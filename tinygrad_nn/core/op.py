@@ -119,7 +119,7 @@ def _teaching(record: Op, function: F) -> F:
 
     @wraps(function)
     def call(*args: Any, **given: Any) -> Any:
-        for name in NUMPYS.keys() & given.keys():
+        for name in NUMPYS.keys() & given.keys() if given else ():
             own = record.own_word(name)
             if own in given:
                 raise OperandError(f"{record.name}: got two values for {own!r}, one as {name!r}")

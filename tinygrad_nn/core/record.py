@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import Enum
 from inspect import getdoc
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tinygrad_nn.backends.table import namespace_of_type
 from tinygrad_nn.core.bind import FREED, heaviest
@@ -64,6 +64,9 @@ class Op:
         "variadic",
     )
 
+    freed: Op
+    """What the nodes of a freed graph point to; it keeps the name."""
+
     def __init__(self, name: str, arity: int) -> None:
         self.name = self.key = name
         self.data: tuple[str, ...] = ()
@@ -86,8 +89,15 @@ class Op:
         self.variadic = False
         self.reverse: Callable[[Node, Any], Any] = reverser_of(self)
         self.call: Callable[..., Any] = _uncallable
-        # What the nodes of a freed graph point to; it keeps the name.
-        self.freed: Op = Op(name, FREED) if arity != FREED else self
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Made when first asked for, which is in few programs and of few operations.
+            if name != "freed":
+                raise AttributeError(f"an operation has no {name!r}")
+            self.freed = self if self.arity == FREED else Op(self.name, FREED)
+            return self.freed
 
     @property
     def doc(self) -> str:

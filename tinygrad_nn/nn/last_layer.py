@@ -8,6 +8,7 @@ from math import prod
 from typing import Any, NamedTuple, Unpack
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import wrong
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn import functional
 from tinygrad_nn.nn.container import ModuleList, Sequential
@@ -177,7 +178,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                 f"AdaptiveLogSoftmaxWithLoss: got x {tuple(x.shape)} and a target "
                 f"{tuple(index.shape)}, expected (N, {self.in_features}) and (N,)"
             )
-        if index.size and not 0 <= index.min() <= index.max() < self.n_classes:
+        if index.size and wrong((index.min() < 0) | (index.max() >= self.n_classes)):
             raise OptionError(
                 f"AdaptiveLogSoftmaxWithLoss: got classes from {index.min()} to {index.max()}, "
                 f"expected 0 to {self.n_classes - 1}"

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.creation import zeros
+from tinygrad_nn.core.capturing import looked
 from tinygrad_nn.errors import OperandError, ShapeError
 from tinygrad_nn.nn import functional
 from tinygrad_nn.nn.container import ModuleList
@@ -319,6 +320,6 @@ def _is_causal(mask: Any, given: bool | None) -> bool:
         return False
     free = causal(payload)
     if payload.dtype.kind == "b":
-        return bool((payload != free).all())
+        return looked((payload != free).all())
     expected = namespace(payload).where(free, 0.0, -inf)
-    return bool((payload == expected).all())
+    return looked((payload == expected).all())

@@ -16,6 +16,7 @@ from tinygrad_nn.core.op import Kind, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import DTypeError, ShapeError
 from tinygrad_nn.ops.join import stack
+from tinygrad_nn.ops.normalization import _dot_over
 from tinygrad_nn.ops.reduce import sum as total
 from tinygrad_nn.ops.select import where
 from tinygrad_nn.ops.shape import reshape
@@ -92,7 +93,7 @@ def _attention_pull(
     is_causal: bool,
     scale: float,
 ) -> tuple[Any, ...]:
-    delta = total(g * y, -1, True)
+    delta = _dot_over(g, y, axes=(g.ndim - 1,))
     to_mask = None
     if needs[3]:
         to_mask = weights(q, k, mask, is_causal, scale) * (g @ v.mT - delta)
@@ -233,7 +234,7 @@ def _stacked(draw: Draw) -> Sample:
 def _self_pull(
     g: Any, y: Any, qkv: Any, mask: Any, needs: Any, is_causal: bool, scale: float
 ) -> tuple[Any, ...]:
-    delta = total(g * y, -1, True)
+    delta = _dot_over(g, y, axes=(g.ndim - 1,))
     to_mask = None
     if needs[1]:
         p = weights(qkv[0], qkv[1], mask, is_causal, scale)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from string import ascii_letters
 from typing import Any
 
 from tinygrad_nn.core.op import Kind, composed, op
@@ -12,6 +11,8 @@ from tinygrad_nn.errors import OperandError, ShapeError
 from tinygrad_nn.ops.shape import broadcast_to, reshape
 
 __all__ = ["einsum"]
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _TEXTS = (
     "ij,jk->ik",
@@ -185,7 +186,7 @@ def _read(operands: Sequence[Any]) -> tuple[str, list[Any]]:
 
 
 def _letters(labels: Sequence[Any]) -> str:
-    return "".join("..." if n is Ellipsis else ascii_letters[n] for n in labels)
+    return "".join("..." if n is Ellipsis else _LETTERS[n] for n in labels)
 
 
 def _explicit(text: str, dims: Sequence[int]) -> tuple[list[str], str]:
@@ -216,7 +217,7 @@ def _explicit(text: str, dims: Sequence[int]) -> tuple[list[str], str]:
             f"einsum: got the output {output!r} in {text!r}, expected labels of the terms, once"
         )
     widest = max((w for w, term in zip(widths, terms, strict=True) if "..." in term), default=0)
-    spare = [c for c in ascii_letters if c not in letters][:widest]
+    spare = [c for c in _LETTERS if c not in letters][:widest]
     names = "".join(spare)
     if widest and arrow and "..." not in output:
         # NumPy refuses to sum over an ellipsis in silence.

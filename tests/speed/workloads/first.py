@@ -59,11 +59,13 @@ class FirstCall:
     def _process(self) -> dict[str, float]:
         done = subprocess.run(
             [sys.executable, "-m", "tests.speed.first_call", self._case, self._who],
-            stdout=subprocess.PIPE,
+            capture_output=True,
+            text=True,
             env={**os.environ, **dict.fromkeys(CACHES, self._cache)},
-            check=True,
             timeout=300,
         )
+        if done.returncode:
+            raise RuntimeError("".join(done.stderr.splitlines()[-1:]))
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
 

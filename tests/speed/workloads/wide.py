@@ -57,22 +57,26 @@ def _gradients(x: Any, labels: Any, p: list[Any]) -> tuple[float, list[Any]]:
     return loss, found
 
 
+def _move(w: Any, g: Any, m: Any, v: Any, t: int) -> None:
+    """Adam; the gradient's memory is used for what comes after it."""
+    root = (1 - BETA2**t) ** 0.5
+    m *= BETA1
+    m += (1 - BETA1) * g
+    v *= BETA2
+    v += (1 - BETA2) * (g * g)
+    np.sqrt(v, out=g)
+    g += EPSILON * root
+    np.divide(m, g, out=g)
+    g *= -RATE * root / (1 - BETA1**t)
+    w += g
+
+
 def _adam(p: list[Any]) -> Any:
     means, squares = [np.zeros_like(w) for w in p], [np.zeros_like(w) for w in p]
 
     def update(t: int, gradients: list[Any]) -> None:
-        root = (1 - BETA2**t) ** 0.5
-        size = -RATE * root / (1 - BETA1**t)
         for w, g, m, v in zip(p, gradients, means, squares, strict=True):
-            m *= BETA1
-            m += (1 - BETA1) * g
-            v *= BETA2
-            v += (1 - BETA2) * (g * g)
-            np.sqrt(v, out=g)  # the gradient is not needed any more: its memory is
-            g += EPSILON * root
-            np.divide(m, g, out=g)
-            g *= size
-            w += g
+            _move(w, g, m, v, t)
 
     return update
 

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_nn.compile.layout import c_order, dense
 from tinygrad_nn.compile.program import Instruction, Var
 
-__all__ = ["OPERATORS", "Form", "form_of", "fresh", "inplace_pairs", "is_reduction", "is_ufunc"]
+__all__ = ["OPERATORS", "SURE", "Form", "form_of", "fresh", "inplace_pairs", "is_reduction", "is_ufunc"]
 
 
 class Form(Enum):
@@ -51,6 +51,11 @@ FRESH = frozenset(
 )  # fmt: skip
 """Operations whose kernels never give their argument's memory back."""
 
+SURE = frozenset(
+    {"add", "subtract", "multiply", "divide", "sqrt", "sum", "mean", "sum_rows", "matmul", "dot"}
+)
+"""Functions that do not fail for any numbers."""
+
 OPERATORS = {
     operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/",
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/",
@@ -89,6 +94,8 @@ def form_of(i: Instruction) -> Form:  # noqa: PLR0911  (one line for each form)
     if is_reduction(i.call) and _reduces(i):
         return Form.REDUCTION
     if plain and i.call is np.matmul and all(len(x.shape) >= 2 for x in i.args):
+        return Form.PRODUCT
+    if plain and i.call is np.dot and c_order(i.out):
         return Form.PRODUCT
     return Form.CALL
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.compile.emit import ends
-from tinygrad_nn.compile.emit.forms import OPERATORS, Form, inplace_pairs
+from tinygrad_nn.compile.emit.forms import OPERATORS, SURE, Form, inplace_pairs
 from tinygrad_nn.compile.emit.memory import Plan, alone
 from tinygrad_nn.compile.emit.source import Source
-from tinygrad_nn.compile.layout import alike, c_order, dense
+from tinygrad_nn.compile.layout import alike, c_order, dense, example
+from tinygrad_nn.compile.passes.literals import weak_dtype
 from tinygrad_nn.compile.places import Entry, Gradient, Payload, Returned
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var
 from tinygrad_nn.core.node import CLOCK
@@ -50,6 +51,7 @@ class Writer:
         self._bound: dict[Var, dict[str, str]] = {}  # views of inputs that mostly are the same
         self._root: dict[Var, Var] = {}  # for such a view the input
         self._numbers: set[Var] = set()  # NumPy's scalars, not arrays
+        self._cells: dict[tuple[Var, Any], str] = {}
         self._changing: list[str] = []
         self._gradients: dict[Var, tuple[str, str]] = {}
         self._targets = self._in_place()
@@ -149,7 +151,7 @@ class Writer:
         array = self._arrays.get(x)
         if array is None and root not in self._bound:
             return False
-        known = array if array is not None else _example(x)
+        known = array if array is not None else example(x)
         view = i.call(*[known if y is x else y for y in i.args], **i.params)
         if not isinstance(view, np.ndarray) or not np.may_share_memory(view, known):
             return False
@@ -177,11 +179,13 @@ class Writer:
                 targets[k] = self.source.local("t")
                 self._line(i, f"{targets[k]} = {ends.blank(self.source, var)}")
         args, f = self._arguments(i), self.source.name(i.call, "f")
+        if form is Form.UFUNC:
+            args = [self._weak(i, x, text) for x, text in zip(i.args, args, strict=True)]
         if form is Form.REDUCTION:
             axis = self.source.written(i.params.get("axis", 0), self._name)
             keep = self.source.written(i.params.get("keepdims", False), self._name)
             args += [axis, "None", *targets, keep]
-        elif form is Form.PRODUCT and _plain_product(i):
+        elif form is Form.PRODUCT and (i.call is np.dot or _plain_product(i)):
             f, args = f"{args[0]}.dot", [args[1], *targets]
         else:
             args += targets
@@ -189,6 +193,16 @@ class Writer:
         for var, target in zip(i.results, targets, strict=True):
             self._names[var] = target
         self._line(i, f"{f}({', '.join(args)})")
+
+    def _weak(self, i: Instruction, x: Any, text: str) -> str:
+        """A Python number as an array made once, in the dtype that NumPy converts it to."""
+        dtype = weak_dtype(i) if isinstance(x, Var) and x.dtype is None else None
+        if dtype is None:
+            return text
+        if (x, dtype) not in self._cells:
+            cell = self._cells[x, dtype] = self.source.name(np.empty((), dtype), "n")
+            self._line(i, f"{cell}[()] = {text}")
+        return self._cells[x, dtype]
 
     def _target(self, n: int, i: Instruction, var: Var) -> Any:
         """Name of the array that a result is written into; None for a new one."""
@@ -240,12 +254,13 @@ class Writer:
         places = {ends.key_of(place): v for v, place in self.program.inputs.items()
                   if ends.lasting(place, v)}  # fmt: skip
         made = {v: (n, i) for n, i in enumerate(self.program.instructions) for v in i.results}
+        sure = self._sure_from()
         for output, var in self._single():
             if not isinstance(output.place, (Payload, Entry)) or var not in made:
                 continue
             old = places.get(ends.key_of(output.place))
             n, i = made[var]
-            if old is None or plan.forms[n] not in _INTO or not alike(old, var):
+            if old is None or n < sure or plan.forms[n] not in _INTO or not alike(old, var):
                 continue
             if old in plan.escaping or plan.owners[var] != {var} or not dense(var):
                 continue
@@ -253,6 +268,15 @@ class Writer:
             if last < n or (last == n and self._written_over(i, plan.forms[n], var, old)):
                 found[var] = old
         return found
+
+    def _sure_from(self) -> int:
+        """Number of the first instruction from which on none can fail or find a mismatch."""
+        instructions = self.program.instructions
+        for n in reversed(range(len(instructions))):
+            if not instructions[n].pure or self.plan.forms[n] is Form.CALL:
+                if instructions[n].name not in SURE:
+                    return n + 1
+        return 0
 
     def _written_over(self, i: Instruction, form: Form, var: Var, old: Var) -> bool:
         k = i.results.index(var)
@@ -365,14 +389,6 @@ class Writer:
 def _owned(x: Any) -> Any:
     """A copy, in the same order of the axes."""
     return np.array(x, order="K")
-
-
-def _example(var: Var) -> Any:
-    """An array laid out like `var`, whose memory is never touched."""
-    steps = [(side - 1) * stride for side, stride in zip(var.shape, var.strides, strict=True)]
-    before = -sum(x for x in steps if x < 0) if all(var.shape) else 0
-    extent = sum(map(abs, steps)) + var.dtype.itemsize if all(var.shape) else var.dtype.itemsize
-    return np.ndarray(var.shape, var.dtype, np.empty(extent, np.uint8), before, var.strides)
 
 
 def _plain_product(i: Instruction) -> bool:

@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.backends import array, register
-from tinygrad_nn.compile.capture import Capture
-from tinygrad_nn.compile.namespaces import TracedNamespace
+from tinygrad_nn.backends import array
 from tinygrad_nn.compile.numba.parts import (
     Element,
     Part,
@@ -27,17 +25,15 @@ from tinygrad_nn.compile.numba.parts import (
     renamed,
     steps_of,
 )
+from tinygrad_nn.compile.numba.stand import Record, Stand
 from tinygrad_nn.compile.numba.table import REDUCTIONS, VIEWS, code, expression
 from tinygrad_nn.compile.program import Instruction, Var, mapped
-from tinygrad_nn.compile.traced import TracedArray
-from tinygrad_nn.core.capturing import CAPTURE, CAPTURING
-from tinygrad_nn.core.node import MODE
 
 __all__ = ["parts_of"]
 
 _DEPTH = 4
 """Operations within operations that are looked into."""
-_PROBE = 2**24
+_LARGEST = 2**26
 """Bytes of the largest array that an operation is tried on."""
 
 
@@ -70,14 +66,14 @@ def _direct(i: Instruction) -> list[Part] | None:
         return _SPECIAL[i.name](i)
     if not _is_numpys(i):
         return None
+    if i.name in _FUNCTIONS:
+        return _FUNCTIONS[i.name](i)
     if isinstance(i.call, np.ufunc):
         return _ufunc(i)
     if i.name in REDUCTIONS:
         return _reduce(i)
     if i.name in VIEWS:
         return _view(i)
-    if i.name in _FUNCTIONS:
-        return _FUNCTIONS[i.name](i)
     return None
 
 
@@ -249,7 +245,7 @@ def _product(i: Instruction) -> list[Part] | None:
         return None
     if a.dtype != i.out.dtype or a.dtype.kind != "f":
         return None
-    if len(a.shape) != 2 or len(b.shape) != 2:
+    if not {len(a.shape), len(b.shape)} <= {1, 2}:
         return None
     return [Product(i.out, a, b)]
 
@@ -274,7 +270,7 @@ def _nll(i: Instruction) -> list[Part] | None:
 
 def _place(i: Instruction) -> list[Part] | None:
     values, index = i.args[:2]
-    if len(index.shape) != 1 or values.dtype != i.out.dtype or index.dtype.kind not in "iu":
+    if len(index.shape) != 1 or values.dtype != i.out.dtype or values.dtype.kind != "f" or index.dtype.kind not in "iu":
         return None
     return [Place(i.out, values, index)]
 
@@ -298,57 +294,26 @@ _SPECIAL: dict[str, Callable[[Instruction], list[Part] | None]] = {
 # ── Operations, by their own text ───────────────────────────────────────────────────────
 
 
-class _Stand(TracedArray):
-    """A traced array that may be written over as a whole, as kernels do to save arrays."""
-
-    __slots__ = ()
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        (target,) = options.pop("out", None) or (None,)
-        found = super().__array_ufunc__(ufunc, method, *inputs, **options)
-        if target is None:
-            return found
-        if target.shape != found.shape or target.dtype != found.dtype:
-            raise TypeError("converted or repeated while written")
-        target.value, target.var = found.value, found.var
-        return target
-
-    def dot(self, other: Any) -> Any:
-        """`numpy.ndarray.dot`."""
-        return self.capture.apply("dot", np.dot, (self, other), {})
-
-
-register(_Stand, TracedNamespace(array))
-
-
-class _Inside(Capture):
-    """Writes down what an operation computes."""
-
-    def stand_in(self, value: Any) -> Any:
-        return _Stand(self, Var(value.shape, value.dtype, value.strides), value)
-
-
 def _opened(i: Instruction, depth: int) -> list[Part] | None:
     """Run what the instruction calls on stand-ins, and take apart what it called."""
     arrays = {v for v in i.inputs if v.dtype is not None}
-    if not arrays or any(v.nbytes > _PROBE for v in arrays) or len(arrays) < len(set(i.inputs)):
+    if not arrays or any(v.nbytes > _LARGEST for v in arrays) or len(arrays) < len(set(i.inputs)):
         return None
-    inside = _Inside()
+    record = Record()
     stands: dict[Any, Any] = {}
     for v in arrays:
         value = _probe(v)
-        if value is None:
-            return None
         value[...] = 1
-        stands[v] = _Stand(inside, v, value)
+        stands[v] = Stand(record, v, value)
     try:
-        found = _run(inside, i, stands)
+        with np.errstate(all="ignore"):
+            found = i.call(*mapped(i.args, stands), **mapped(dict(i.params), stands))
     except Exception:  # noqa: BLE001  (whatever it needs that stand-ins do not have)
         return None
-    if not isinstance(found, _Stand) or inside.constants:
+    if not isinstance(found, Stand):
         return None
     parts: list[Part] = []
-    for inner in inside.instructions:
+    for inner in record.instructions:
         known = parts_of(inner, depth + 1)
         if known is None:
             return None
@@ -356,20 +321,10 @@ def _opened(i: Instruction, depth: int) -> list[Part] | None:
     return _ending(parts, found.var, i.out)
 
 
-def _run(inside: Capture, i: Instruction, stands: dict[Any, Any]) -> Any:
-    tokens = CAPTURING.set(inside), MODE.set(MODE.get() | CAPTURE)
-    try:
-        with np.errstate(all="ignore"):
-            return i.call(*mapped(i.args, stands), **mapped(dict(i.params), stands))
-    finally:
-        MODE.reset(tokens[1])
-        CAPTURING.reset(tokens[0])
-
-
 def _ending(parts: list[Part], found: Var, out: Var) -> list[Part] | None:
     """The same parts with `out` as the result."""
     if found.shape != out.shape or found.dtype != out.dtype:
         return None
-    if found.strides == out.strides:
+    if found.strides == out.strides and any(p.out is found for p in parts):
         return [renamed(part, {found: out}) for part in parts]
     return [*parts, Element(out, "{0}", (found,), (found.dtype,))]

@@ -119,7 +119,7 @@ class Reduce:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
-    """`out = a @ b` of two matrices."""
+    """`out = a @ b` of two matrices, or of a row `a`, or of a column `b`."""
 
     out: Var
     a: Var

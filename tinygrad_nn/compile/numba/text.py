@@ -76,8 +76,10 @@ class _Writer:
         for part in self.loop.parts:
             shape = shape_of(part)
             for v in part.reads:
+                if v.dtype is None:
+                    continue
                 ref = resolved(v, self.views)
-                if v.dtype is not None and ref.root not in self.loop.made:
+                if ref.root not in self.loop.made:
                     self.access("load", ref.broadcast(shape))
             if isinstance(part, Reduce):
                 self.access("reduce", Ref(part.out, 0, shape, part.steps()))
@@ -279,7 +281,9 @@ class _Writer:
             return f"r{r} = {_joined(part, f'r{r}', value)}"
         a = self.target(part)
         number, place = self.scope(part.out), self.place(a)
-        joined = _joined(part, f"load{number}({a.name}, {place})", value, ordered=True)
+        joined = value
+        if self.partial(part, free):
+            joined = _joined(part, f"load{number}({a.name}, {place})", value, ordered=True)
         return f"store{number}({a.name}, {place}, {joined})"
 
     def closed(self, free: list[int], level: int, blocked: bool) -> list[tuple[int, str]]:
@@ -288,7 +292,8 @@ class _Writer:
         for r, (part, f) in enumerate(zip(self.reductions, free, strict=True)):
             if not f and self.depth:
                 continue
-            lines.append((max(level - 1, 0), f"t{r} = {_joined(part, f't{r}', f'{_wide(part)}(r{r})', ordered=True)}"))
+            joined = _joined(part, f"t{r}", f"{_wide(part)}(r{r})", ordered=True)
+            lines.append((max(level - 1, 0), f"t{r} = {joined}"))
             a = self.target(part)
             number, place = self.scope(part.out), self.place(a)
             total = f"{code(part.out.dtype)}(t{r})"
@@ -330,9 +335,8 @@ def _joined(part: Reduce, so_far: str, value: str, ordered: bool = False) -> str
         return f"{code(part.out.dtype)}({so_far} + {value})"
     sign = ">" if part.kind == "max" else "<"
     if floating:
-        # NaN wins: the comparison is false of it, on either side.
-        other = "<=" if part.kind == "max" else ">="
-        return f"{so_far} if not ({value} {sign} {so_far}) and {value} == {value} or {so_far} != {so_far} else {value}" if other else ""
+        # NaN wins, on either side.
+        return f"{value} if ({value} {sign} {so_far}) or ({value} != {value}) else {so_far}"
     return f"{'max' if part.kind == 'max' else 'min'}({so_far}, {value})"
 
 

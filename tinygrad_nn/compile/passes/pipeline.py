@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from tinygrad_nn.compile.passes.common import common
 from tinygrad_nn.compile.passes.dead import dead
+from tinygrad_nn.compile.passes.inline import inlined
+from tinygrad_nn.compile.passes.literals import literals
 from tinygrad_nn.compile.passes.simplify import simplified
 from tinygrad_nn.compile.program import Program
 
@@ -34,7 +36,7 @@ class Engine:
 
 
 ENGINES: dict[str, Engine] = {
-    "numpy": Engine(_ALWAYS),
+    "numpy": Engine((simplified, common, inlined, simplified, common, dead, literals)),
     "numba": Engine(_ALWAYS, "numba"),
 }
 """By name; `auto` is the quickest of them that is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import refuse_captured, wrong
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.errors import OptionError, PositionError, ShapeError
 from tinygrad_nn.nn.functional.embedding import frequency, looked_up, padding_row, shorten
@@ -63,12 +64,16 @@ def embedding_bag(
     bag, count = _bags(index, offsets, include_last_offset)
     every = index = index.reshape(-1)
     if skip is not None:
+        refuse_captured(
+            "embedding_bag with padding_idx, which leaves out numbers by what they are",
+            "give the padding a weight of 0 by per_sample_weights",
+        )
         kept = (index != skip).nonzero()[0]
         index, bag = index[kept], bag[kept]
         factors = None if factors is None else factors[kept]
     picked = rows(table, index, 0.0)
     if scale_grad_by_freq and picked.requires_grad and index.size:
-        shares = frequency(index, every, picked.dtype)[:, None]
+        shares = frequency(index, every, table.shape[0], picked.dtype)[:, None]
         picked.register_hook(lambda g: g * shares)
     if factors is not None:
         picked = picked * factors[:, None]
@@ -78,8 +83,7 @@ def embedding_bag(
     if mode == "sum":
         return y
     sizes = namespace(bag).bincount(bag, minlength=count)
-    sizes[sizes == 0] = 1
-    return y / sizes[:, None].astype(y.dtype)
+    return y / namespace(sizes).maximum(sizes, 1)[:, None].astype(y.dtype)
 
 
 def check_mode(name: str, mode: str, scale_grad_by_freq: bool) -> None:
@@ -139,14 +143,22 @@ def _bags(index: Any, offsets: Any, include_last: bool) -> tuple[Any, int]:
 
 
 def _check_offsets(starts: Any, count: int, include_last: bool) -> None:
-    shown = starts.tolist() if len(starts) < 10 else f"{starts[:10].tolist()[:-1]} ..."
-    text = f"embedding_bag: got offsets {shown} for {count} numbers, expected "
     if not len(starts) and (count or include_last):
-        raise PositionError(f"{text}0 as the first")
-    if len(starts) and (starts[0] != 0 or (starts[1:] < starts[:-1]).any() or starts[-1] > count):
-        raise PositionError(f"{text}0 as the first, none below the one before, none above {count}")
-    if include_last and starts[-1] != count:
-        raise PositionError(f"{text}{count} as the last, because of include_last_offset")
+        raise _offsets_error(starts, count, "0 as the first")
+    if not len(starts):
+        return
+    if wrong((starts[0] != 0) | (starts[1:] < starts[:-1]).any() | (starts[-1] > count)):
+        text = f"0 as the first, none below the one before, none above {count}"
+        raise _offsets_error(starts, count, text)
+    if include_last and wrong(starts[-1] != count):
+        raise _offsets_error(starts, count, f"{count} as the last, because of include_last_offset")
+
+
+def _offsets_error(starts: Any, count: int, expected: str) -> PositionError:
+    shown = starts.tolist() if len(starts) < 10 else f"{starts[:10].tolist()[:-1]} ..."
+    return PositionError(
+        f"embedding_bag: got offsets {shown} for {count} numbers, expected {expected}"
+    )
 
 
 def _greatest(picked: Any, bag: Any, count: int) -> Any:
@@ -156,6 +168,10 @@ def _greatest(picked: Any, bag: Any, count: int) -> Any:
     width = payload.shape[1]
     if not len(bag):
         return add_rows(picked, bag, count=count)
+    refuse_captured(
+        "embedding_bag with mode='max' and bags by offsets",
+        "take mode='sum' or 'mean', or the maximum of an embedding of rows: x.max(axis=1)",
+    )
     used, first = functions.unique(bag, return_index=True)
     place = functions.segment_argmax(payload, first)
     places = functions.zeros((count, width), "int64")

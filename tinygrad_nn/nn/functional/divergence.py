@@ -6,6 +6,7 @@ from math import log as ln
 from math import pi
 from typing import Any
 
+from tinygrad_nn.core.capturing import wrong
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.targets import alike, pair, reduced
@@ -36,7 +37,7 @@ def kl_div(input: Any, target: Any, *, reduction: str = "mean", log_target: bool
     if log_target:
         losses = exp(t) * (t - x)
     else:
-        if (raw(t) < 0).any():
+        if wrong((raw(t) < 0).any()):
             raise OptionError(
                 f"kl_div: got a target of {raw(t).min():.4g}, expected probabilities; pass "
                 "log_target=True if they are logarithms"
@@ -111,7 +112,7 @@ def gaussian_nll_loss(
             f"gaussian_nll_loss: got means {tuple(x.shape)} and variances {tuple(v.shape)}, "
             f"expected variances of that shape, {tuple(x.shape[:-1])}, or with sides of 1"
         )
-    if (raw(v) < 0).any():
+    if wrong((raw(v) < 0).any()):
         raise OptionError(
             f"gaussian_nll_loss: got a variance of {raw(v).min():.4g}, expected at least 0; "
             "predict its logarithm and take exp, or use softplus"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import refuse_captured, wrong
 from tinygrad_nn.errors import OptionError, PositionError, ShapeError
 from tinygrad_nn.nn.functional.operands import floats, integers, overwrite
 from tinygrad_nn.nn.functional.sizes import is_whole
@@ -47,7 +48,7 @@ def embedding(
     fill = 0.0 if skip is None else table.synced()[skip].copy()
     y = rows(table, index, fill, skip=skip)
     if scale_grad_by_freq and y.requires_grad and index.size:
-        shares = frequency(index, index, y.dtype)
+        shares = frequency(index, index, table.shape[0], y.dtype)
         y.register_hook(lambda g: g * shares[..., None])
     return y
 
@@ -68,9 +69,9 @@ def looked_up(name: str, input: Any, weight: Any) -> tuple[Any, Any]:
         raise ShapeError(f"{name}: got a table {table.shape}, expected (count, width)")
     count = table.shape[0]
     # As unsigned numbers the negative ones are the largest: one reduction in place of two.
-    if index.size and index.astype(f"u{index.itemsize}", copy=False).max() >= count:
-        wrong = (index < 0) | (index >= count)
-        place = tuple(int(i[0]) for i in wrong.nonzero()) if index.ndim else ()
+    if index.size and wrong(index.astype(f"u{index.itemsize}", copy=False).max() >= count):
+        outside = (index < 0) | (index >= count)
+        place = tuple(int(i[0]) for i in outside.nonzero()) if index.ndim else ()
         raise PositionError(
             f"{name}: got {index[place]} at {place or 'the only place'} of numbers of shape "
             f"{index.shape}, expected 0 to {count - 1} for a table of {count} rows; give the "
@@ -95,9 +96,9 @@ def padding_row(name: str, padding_idx: int | None, count: int) -> int | None:
     return int(padding_idx) % count
 
 
-def frequency(index: Any, every: Any, dtype: Any) -> Any:
-    """For each number in `index`, one over how often it is in `every`."""
-    counts = namespace(every).bincount(every.reshape(-1).astype("int64"))
+def frequency(index: Any, every: Any, count: int, dtype: Any) -> Any:
+    """For each number in `index`, one over how often it is in `every`; all are below `count`."""
+    counts = namespace(every).bincount(every.reshape(-1).astype("int64"), minlength=count)
     return (1 / counts[index]).astype(dtype)
 
 
@@ -109,6 +110,10 @@ def shorten(name: str, table: Any, index: Any, max_norm: float, norm_type: float
     """
     if not max_norm > 0:
         raise OptionError(f"{name}: got max_norm={max_norm!r}, expected a positive length")
+    refuse_captured(
+        f"{name} with max_norm, which shortens rows by what they are",
+        "shorten the table beside the captured step",
+    )
     payload = table.synced()
     functions = namespace(payload)
     used = functions.unique(index)

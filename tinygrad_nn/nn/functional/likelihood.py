@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import looked, wrong
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
 from tinygrad_nn.nn.functional.sizes import is_whole
@@ -67,7 +68,7 @@ def cross_entropy(
         return _soft(x, t, weight, reduction, label_smoothing)
     index = class_indices("cross_entropy", target)
     _check_index("cross_entropy", input, x, index)
-    if plain and index.size and not (index == ignore_index).any():
+    if plain and index.size and not looked((index == ignore_index).any()):
         return nll(log_softmax(x), index, reduction)
     return _indexed(
         "cross_entropy", log_softmax(x), index, weight, ignore_index, reduction, label_smoothing
@@ -210,12 +211,13 @@ def _indexed(
     table = chosen * ((1 - smooth) * weights)
     if smooth:
         table = table + (smooth / classes) * weights
-    counts = namespace(index).where(keep, weights[safe], 0)
+    functions = namespace(index)
+    counts = functions.where(keep, functions.take(weights, safe, axis=0), 0)
     # A log-probability of -inf counts nothing where its weight is 0.
     losses = -total(where((table != 0) & keep[..., None], logp, 0.0) * table, -1)
     if reduction == "mean" and index.size:
         count = counts.sum(dtype=logp.dtype)
-        if count == 0:
+        if wrong(count == 0):
             raise OptionError(
                 f"{name}: got {index.size} targets of which none counts, each ignored "
                 f"(ignore_index={ignore_index}) or of a class of weight 0, expected at least one "

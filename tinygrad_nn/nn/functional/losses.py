@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+from tinygrad_nn.core.capturing import wrong
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import class_indices, operand, raw
 from tinygrad_nn.nn.functional.sizes import number
@@ -128,7 +129,7 @@ def binary_cross_entropy(
     """
     p, t = pair("binary_cross_entropy", input, target)
     numbers = raw(p)
-    if numbers.size and not (numbers.min() >= 0 and numbers.max() <= 1):
+    if numbers.size and wrong(~((numbers.min() >= 0) & (numbers.max() <= 1))):
         raise OptionError(
             f"binary_cross_entropy: got predictions from {numbers.min():.4g} to "
             f"{numbers.max():.4g}, expected probabilities in [0, 1]; apply sigmoid, or use "

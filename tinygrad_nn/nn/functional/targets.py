@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_nn.core.capturing import wrong
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.ops.reduce import mean
@@ -134,10 +135,10 @@ def check_signs(name: str, labels: Any) -> None:
         OptionError: There is one.
     """
     numbers = raw(labels)
-    if not ((numbers == 1) | (numbers == -1)).all():
-        wrong = numbers[(numbers != 1) & (numbers != -1)].reshape(-1)[0]
+    if wrong(((numbers != 1) & (numbers != -1)).any()):
+        other = numbers[(numbers != 1) & (numbers != -1)].reshape(-1)[0]
         raise OptionError(
-            f"{name}: got the label {wrong}, expected -1 or 1; labels of 0 and 1 become them by "
+            f"{name}: got the label {other}, expected -1 or 1; labels of 0 and 1 become them by "
             "2 * y - 1"
         )
 

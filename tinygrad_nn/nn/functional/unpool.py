@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import wrong
 from tinygrad_nn.errors import DTypeError, OptionError, PositionError, ShapeError
 from tinygrad_nn.nn.functional.operands import operand, raw
 from tinygrad_nn.nn.functional.pool import check_sizes
@@ -40,10 +41,10 @@ def _unpool(
         )
     outputs = _sizes(name, x, dims, kernel_size, stride, padding, output_size)
     count = prod(outputs)
-    if index.size and (index.min() < 0 or index.max() >= count):
-        wrong = index.min() if index.min() < 0 else index.max()
+    if index.size and wrong((index.min() < 0) | (index.max() >= count)):
+        outside = index.min() if index.min() < 0 else index.max()
         raise PositionError(
-            f"{name}: got the index {wrong} for an output of {outputs}, expected 0 to {count - 1}; "
+            f"{name}: got the index {outside} for an output of {outputs}, expected 0 to {count - 1}; "
             "say output_size=, the shape of the pooling layer's input"
         )
     lead = tuple(x.shape[: x.ndim - dims])

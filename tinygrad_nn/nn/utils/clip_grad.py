@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf, isfinite
-from typing import Any
+from typing import Any, cast
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.capturing import Traced, refuse_captured
@@ -112,8 +112,9 @@ def clip_grads_with_norm_(
     """
     _least("clip_grads_with_norm_", "max_norm", max_norm)
     found = _with_gradient("clip_grads_with_norm_", parameters)
-    norm = _numbers(total_norm)
+    norm: Any = _numbers(total_norm)
     if isinstance(norm, Traced):
+        norm = cast(Any, norm)
         factor = namespace(norm).minimum(max_norm / (norm.astype("float64") + 1e-6), 1.0)
         for p in found:
             p.grad = Tensor.wrap(_array(p.grad) * factor.astype(p.grad.dtype))

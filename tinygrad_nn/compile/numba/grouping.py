@@ -1,0 +1,163 @@
+"""The pass: what is understood is put together and compiled, the rest stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tinygrad_nn.compile.numba.lower import parts_of
+from tinygrad_nn.compile.numba.parts import Part, View
+from tinygrad_nn.compile.numba.segment import compiled
+from tinygrad_nn.compile.program import Instruction, Program, Var, variables
+
+__all__ = ["with_numba"]
+
+_LONGEST = 600
+"""Instructions of one function: compiling takes longer than in proportion beyond."""
+_ALONE = 2
+"""Parts that compute, below which a function of its own saves nothing."""
+
+
+def with_numba(program: Program) -> Program:
+    """The same program with groups of instructions replaced by compiled ones."""
+    known = {i.out: parts_of(i) for i in program.instructions}
+    runs = _scheduled(program.instructions, known)
+    wanted_last = {o.value for o in program.outputs if isinstance(o.value, Var)}
+    claims = _claims(program)
+    after: list[set[Var]] = []
+    later: set[Var] = set(wanted_last)
+    for run in reversed(runs):
+        after.append(set(later))
+        later.update(v for i in run for v in i.inputs)
+    after.reverse()
+    instructions: list[Instruction] = []
+    count = 0
+    for run, wanted in zip(runs, after, strict=True):
+        found = _replaced(run, known, wanted, claims)
+        count += sum(i.name == "numba" for i in found)
+        instructions += found
+    done = replace(program, instructions=tuple(instructions))
+    left = sorted({i.name for i in instructions if known.get(i.out) is None and i.name != "numba"})
+    text = f"{len(program.instructions)} instructions, {count} compiled functions"
+    return done.noted("numba", text + (f"; NumPy computes {', '.join(left)}" if left else ""))
+
+
+def _claims(program: Program) -> dict[Var, Var]:
+    """For what is written at the end the variable that was read from the same place."""
+    read = {_where(place): v for v, place in program.inputs.items()}
+    found = {}
+    for output in program.outputs:
+        old = read.get(_where(output.place))
+        if old is not None and isinstance(output.value, Var):
+            found[output.value] = old
+    return found
+
+
+def _where(place: Any) -> Any:
+    """A place as something that is equal for the same place."""
+    holder = getattr(place, "holder", None)
+    if holder is not None:
+        return type(place), id(getattr(holder, "leaf", holder)), getattr(holder, "index", None)
+    parameter = getattr(place, "parameter", None)
+    if parameter is not None:
+        return type(place), id(parameter), place.key
+    return id(place)
+
+
+def _scheduled(
+    instructions: Sequence[Instruction], known: dict[Var, list[Part] | None]
+) -> list[list[Instruction]]:
+    """Runs of one kind, as long as the order that results need allows."""
+    makers = {v: n for n, i in enumerate(instructions) for v in i.results}
+    needs = [{makers[v] for v in i.inputs if v in makers} for i in instructions]
+    # What draws at random, or may do anything else besides, keeps its order.
+    before = None
+    for n, i in enumerate(instructions):
+        if not i.pure:
+            if before is not None:
+                needs[n].add(before)
+            before = n
+    users: list[list[int]] = [[] for _ in instructions]
+    waits = [len(s) for s in needs]
+    for n, s in enumerate(needs):
+        for m in s:
+            users[m].append(n)
+    ready: dict[bool, list[int]] = {True: [], False: []}
+
+    def kind(n: int) -> bool:
+        return known[instructions[n].out] is not None
+
+    for n, w in enumerate(waits):
+        if not w:
+            ready[kind(n)].append(n)
+    runs: list[list[Instruction]] = []
+    now = True
+    while ready[True] or ready[False]:
+        if not ready[now]:
+            now = not now
+        run: list[Instruction] = []
+        queue = ready[now]
+        queue.sort(reverse=True)
+        while queue and len(run) < _LONGEST:
+            n = queue.pop()
+            run.append(instructions[n])
+            new = False
+            for user in users[n]:
+                waits[user] -= 1
+                if not waits[user]:
+                    ready[kind(user)].append(user)
+                    new = new or kind(user) is now
+            if new:
+                queue.sort(reverse=True)
+        runs.append(run)
+        now = not now
+    return runs
+
+
+def _replaced(
+    run: list[Instruction],
+    known: dict[Var, list[Part] | None],
+    wanted: set[Var],
+    claims: dict[Var, Var],
+) -> list[Instruction]:
+    """A run as one compiled instruction and the views of what it made; or as it is."""
+    parts: list[Part] = []
+    for i in run:
+        found = known[i.out]
+        if found is None:
+            return run
+        parts += found
+    if sum(not isinstance(p, View) for p in parts) < _ALONE:
+        return run
+    outside = [i for i in run if i.out in wanted]
+    # A view for others is made by NumPy: of memory that the function filled.
+    shown = _shown(run, known, outside)
+    sources = {v for i in shown for v in i.inputs} - {i.out for i in shown}
+    results = [
+        i.out for i in run if i not in shown and (i in outside or i.out in sources)
+    ]
+    if not results:
+        return run
+    head = compiled(parts, results, claims, run[0].line)
+    return [head, *shown]
+
+
+def _shown(
+    run: list[Instruction], known: dict[Var, list[Part] | None], outside: list[Instruction]
+) -> list[Instruction]:
+    """Views that others need, with the views that they are views of."""
+    makers = {i.out: i for i in run}
+    found: dict[Instruction, None] = {}
+    queue = [i for i in outside if _is_view(known[i.out])]
+    while queue:
+        i = queue.pop()
+        if i in found:
+            continue
+        found[i] = None
+        queue += [makers[v] for v in variables(i.args) if v in makers and _is_view(known[v])]
+    return [i for i in run if i in found]
+
+
+def _is_view(parts: list[Part] | None) -> bool:
+    return parts is not None and all(isinstance(p, View) for p in parts)
