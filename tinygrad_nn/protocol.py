@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.core.capturing import capturing
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import OPS
 from tinygrad_nn.errors import OperandError
@@ -110,4 +111,6 @@ def array_function(self: Any, function: Any, types: Any, args: Any, kwargs: Any)
 
 
 def _plain(x: Any) -> Any:
-    return np.asarray(x) if isinstance(x, Node) else x
+    if not isinstance(x, Node):
+        return x
+    return np.asarray(x) if capturing() is None else x.synced()

@@ -160,6 +160,10 @@ class Value(Arithmetic, Elementwise, Node):
         grad = self._grad._data if isinstance(self._grad, Node) else self._grad
         return _restored, (type(self), self._data, self.requires_grad, self.name, grad)
 
+    def synced(self) -> Any:
+        """The number, or what stands for it in a captured step."""
+        return self.data
+
     @classmethod
     def coerce(cls, out: Any) -> float:
         """Float from a kernel's result (bool, int or NumPy scalar)."""

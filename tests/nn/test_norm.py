@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_nn as tg
 from tests.nn.differences import check
 from tinygrad_nn import nn
+from tinygrad_nn.backends import normalization
 from tinygrad_nn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_nn.ops.normalization import standardize
 
@@ -65,6 +66,17 @@ def test_one_node_equals_the_formula_to_second_order(data: Any):
     got, want = (two_orders(f, arrays, static) for f in (standardize, written_out))
     for a, b in zip(got, want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8 * max(1.0, np.abs(b).max(initial=0)))
+
+
+@pytest.mark.parametrize("block", [1, 12, 40])
+def test_how_many_rows_are_worked_on_at_a_time_changes_nothing(block: int, monkeypatch: Any):
+    rng = np.random.default_rng(3)
+    arrays = [rng.standard_normal(shape) for shape in ((7, 5), (5,), (5,))]
+    static = {"axes": (1,), "eps": 0.1, "centred": True}
+    want = two_orders(standardize, arrays, static)
+    monkeypatch.setattr(normalization, "_BLOCK", block)
+    for got, expected in zip(two_orders(standardize, arrays, static), want, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
 
 
 def test_a_layer_norm_is_one_node():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tinygrad_nn as tg
+from tinygrad_nn.backends import gelu as kernels
 from tinygrad_nn.errors import OptionError
 
 NAMES = (
@@ -140,6 +141,15 @@ def test_softplus_without_threshold_is_exact():
     x = np.array([19.0, 21.0, 30.0])
     got = np.asarray(tg.softplus(tg.tensor(x), 1.0, np.inf))
     np.testing.assert_allclose(got - x, np.log1p(np.exp(-x)), atol=4e-15)
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_how_much_of_a_gelu_is_worked_on_at_a_time_changes_nothing(approximate, monkeypatch):
+    x, g = np.random.default_rng(0).normal(0, 5, (2, 20)).astype(np.float32)
+    want = kernels.gelu(x, approximate), kernels.gelu_slope(g, x, approximate)
+    monkeypatch.setattr(kernels, "_BLOCK", 7)
+    got = kernels.gelu(x, approximate), kernels.gelu_slope(g, x, approximate)
+    np.testing.assert_allclose(got, want, rtol=2e-6, atol=1e-6)
 
 
 def test_gelu_says_which_approximations_there_are():

@@ -37,6 +37,9 @@ class Expression(Traced):
     size = property(lambda self: self.first.size)
     mT = property(lambda self: Expression(np.matrix_transpose, (self,)))  # noqa: N815
 
+    def astype(self, dtype):
+        return Expression(lambda x: x.astype(dtype), (self,))
+
     def __array_ufunc__(self, ufunc, method, *inputs, **given):
         assert method == "__call__" and "out" not in given
         return Expression(ufunc, inputs, given)
@@ -197,6 +200,38 @@ def test_a_formula_that_looks_at_a_number_is_caught(monkeypatch):
         monkeypatch.setattr(optim.SGD, "update", fault)
         with pytest.raises((OperandError, TypeError)):
             Written(b).step(p.data, g, {}, b.param_groups[0])
+
+
+@pytest.mark.parametrize("clip", [None, "norm", "value"])
+@pytest.mark.parametrize("name", STEPPING)
+def test_a_captured_step_is_the_step(name, clip):
+    """The same bits, through changes of the learning rate."""
+    found = []
+    for capture in (lambda step: step, tg.jit):
+        rng = np.random.default_rng(0)
+        model = nn.Sequential(
+            nn.Linear(4, 3, bias=False, rng=1), nn.Tanh(), nn.Linear(3, 2, bias=False, rng=2)
+        )
+        optimizer = getattr(optim, name)(model.parameters(), lr=0.01)
+
+        def step(x, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (model(x) ** 2).sum()
+            loss.backward()
+            norm = loss
+            if clip == "norm":
+                norm = nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            elif clip == "value":
+                nn.utils.clip_grad_value_(model.parameters(), 0.1)
+            optimizer.step()
+            return norm
+
+        call, losses = capture(step), []
+        for t in range(5):
+            optimizer.param_groups[0]["lr"] = 0.01 if t < 3 else 0.02
+            losses.append(call(tg.tensor(rng.standard_normal((5, 4)).astype("f"))).item())
+        found.append((losses, [p.tolist() for p in model.parameters()]))
+    assert found[0] == found[1]
 
 
 class Refusing:

@@ -125,7 +125,7 @@ def lstm_slope(
         wide, inside = (a.reshape(len(a), -1)[:, :columns] for a in (sums, below))
         weights += wide @ inside.T
         if to_x:
-            found = (across @ wide).reshape(inputs, -1, batch)
+            found = (across @ wide).reshape(inputs, len(here), batch)
             found_x[start : here.stop] = found.transpose(1, 2, 0)
     weights = _turned(weights)
     return [

@@ -13,6 +13,7 @@ from tinygrad_nn.compile.draws import Draws, TracedGenerator
 from tinygrad_nn.compile.leaves import Leaves
 from tinygrad_nn.compile.numbers import Mismatch, Numbers
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var
+from tinygrad_nn.compile.scope import Scope
 from tinygrad_nn.compile.shared import SharedArray
 from tinygrad_nn.compile.traced import HostNumber, TracedArray, TracedNumber
 from tinygrad_nn.core.caller import user_line
@@ -57,6 +58,7 @@ class Capture:
         self.numbers = Numbers(self)
         self.leaves = Leaves(self)
         self.draws = Draws(self)
+        self.scope = Scope(self)
         self.over = False
         self.failing = False
         self._held: dict[int, tuple[Any, Traced]] = {}
@@ -75,6 +77,11 @@ class Capture:
             self.over = True
             MODE.reset(tokens[1])
             CAPTURING.reset(tokens[0])
+
+    def settle(self) -> None:
+        """The step is done: it must have changed nothing that a replay does not change."""
+        self.scope.check_unchanged()
+        self.draws.check_all()
 
     def program(self) -> Program:
         """What was written down."""
@@ -123,8 +130,12 @@ class Capture:
         if op.key in _BY_VALUES and any(_BY_VALUES[op.key](x) and self.is_secret(x) for x in args):
             raise self.refused(f"{op.name}, whose result has a shape that follows from values", _MASK)
         coerce = float if number else np.asarray
-        pure = op.key not in _IMPURE
-        return self.apply(op.key, kernel, args, params, op=op, pure=pure, coerce=coerce)
+        if op.key not in _IMPURE:
+            return self.apply(op.key, kernel, args, params, op=op, coerce=coerce)
+        rng = self.generator(params["rng"], lambda seed: seed)
+        out = self.apply(op.key, kernel, args, {**params, "rng": rng}, op=op, pure=False)
+        self.draws.watch(rng.value)
+        return out
 
     def apply(
         self,
@@ -322,7 +333,7 @@ class Capture:
 
     def entered(self, module: Any) -> None:
         """A layer in training and in evaluation are two programs."""
-        self.numbers.same(module, "training")
+        self.scope.entered(module)
 
     def stepped(self, optimizer: Any) -> None:
         """The update of each parameter; its numbers are worked out anew before each replay."""

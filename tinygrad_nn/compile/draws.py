@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tinygrad_nn.core.capturing import Traced
 
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
     from tinygrad_nn.compile.capture import Capture
     from tinygrad_nn.compile.program import Var
 
-__all__ = ["Draws", "TracedGenerator", "state_of"]
+__all__ = ["Draws", "TracedGenerator", "is_generator", "state_of"]
 
 
 class TracedGenerator(Traced):
@@ -30,7 +33,9 @@ class TracedGenerator(Traced):
 
         def draw(*args: Any, **options: Any) -> Any:
             given = (self, *args)
-            return self.capture.apply(f"random.{name}", method, given, options, pure=False)
+            found = self.capture.apply(f"random.{name}", method, given, options, pure=False)
+            self.capture.draws.watch(self.value)
+            return found
 
         return draw
 
@@ -44,6 +49,7 @@ class Draws:
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
         self._known: dict[int, tuple[Any, Any]] = {}
+        self._of_all = _of_all()
 
     def watch(self, rng: Any) -> None:
         """Remember where a generator stands; what draws from it next must be ours."""
@@ -60,9 +66,26 @@ class Draws:
             )
 
     def check_all(self) -> None:
-        """The same for each that is known."""
+        """The same for each that is known, and for those that are everybody's."""
         for rng, _ in tuple(self._known.values()):
             self.check(rng)
+        if _of_all() != self._of_all:
+            raise self._capture.refused(
+                "draws of numpy.random's or Python's common generator",
+                "draw with tinygrad_nn.random and a generator of your own: "
+                "tinygrad_nn.random.normal(size=3, rng=rng), or before the step",
+            )
+
+
+def _of_all() -> Any:
+    """States of the generators that nobody hands over."""
+    name, *rest = np.random.get_state()
+    return name, *[x.tobytes() if hasattr(x, "tobytes") else x for x in rest], random.getstate()
+
+
+def is_generator(x: Any) -> bool:
+    """Whether it is a random generator of NumPy's."""
+    return isinstance(x, np.random.Generator)
 
 
 def state_of(rng: Any) -> Any:

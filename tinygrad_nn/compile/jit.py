@@ -114,6 +114,7 @@ class _Captured:
         used = frozenset(id(x.leaf) for x in inner if isinstance(x, Leaf))
         self.replay = Replay(self.program, guard(leaves, used), wrapped)
         self._run = self.replay.run_leaves
+        self._holds = capture.scope.holder()
         self._generators = [
             x for x in self.program.constants.values() if isinstance(x, np.random.Generator)
         ]
@@ -123,6 +124,8 @@ class _Captured:
     def attempt(self, leaves: Sequence[Any]) -> Any:
         """Replay, if the program is for this call."""
         # Buffers are used by one thread at a time.
+        if self._holds is not None and not self._holds():
+            return _UNFIT
         with self._lock:
             # What raises changed nothing yet: the step is run anew, where the error belongs, or
             # where it takes another way that this program does not know.
@@ -162,11 +165,13 @@ def _capture(
 ) -> tuple[_Captured, Any]:
     """Run the step once and write it down."""
     capture = Capture()
+    capture.scope.watch(step.function)
     stood = [_argument(capture, x, i) for i, x in enumerate(leaves)]
     _, rebuild = flatten((args, given))
     with capture.running():
         new_args, new_given = rebuild(stood)
         result = step.function(*new_args, **new_given)
+        capture.settle()
         found, assemble = flatten(result)
         wrapped = {}
         fixed = [_returned(capture, x, i, wrapped) for i, x in enumerate(found)]

@@ -1,4 +1,4 @@
-"""What is called for operators of `Value`: an operation's own caller, with a way past its questions.
+"""What is called for operators of `Value`: an operation's caller, with a way past its questions.
 
 The usual case is that all operands are results or leaves that require a gradient, and that
 operations record and do nothing else. Everything else, and every error, goes to the caller of
@@ -8,6 +8,7 @@ operations record and do nothing else. Everything else, and every error, goes to
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_nn.core.node import CLOCK, MODE, RECORD
@@ -25,6 +26,7 @@ def of_two(general: Any, cls: type[Node]) -> Callable[[Any, Any], Any]:
     op, mode = general.op, MODE.get
     kernel = op.kernels[float][0]
 
+    @wraps(general)
     def call(a: Any, b: Any, /) -> Any:
         if a.op is None or mode() != RECORD:
             return general(a, b)
@@ -54,6 +56,7 @@ def of_many(general: Any, cls: type[Node]) -> Callable[..., Any]:
     op, mode = general.op, MODE.get
     kernel = op.kernels[float][0]
 
+    @wraps(general)
     def call(*data: Any) -> Any:
         values = [x._data for x in data if type(x) is cls and x.op is not None]
         if len(values) != len(data) or mode() != RECORD:

@@ -6,7 +6,7 @@ known; `general_gradients` for every form, and for sweeps that record themselves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_nn.core.node import Node
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["general_gradients", "gradients", "reverser_of"]
 
 
-def reverser_of(op: Op) -> Callable[[Node, Any], Iterable[tuple[Node, Any]]]:
+def reverser_of(op: Op) -> Callable[[Node, Any], Sequence[tuple[Node, Any]]]:
     """Function `(node, g) -> ((input, gradient), ...)` for payloads, without loops if it can."""
     rules = op.rules
     if op.arity == 1 and len(rules) == 1 and rules[0]:
@@ -127,7 +127,7 @@ def gradients(
     ]
 
 
-def general_gradients(op: Op, node: Node, g: Any, *, create_graph: bool) -> Iterable[Any]:
+def general_gradients(op: Op, node: Node, g: Any, *, create_graph: bool) -> Sequence[Any]:
     """The same for any operation; with `create_graph` the rules are given nodes."""
     inputs: Sequence[Any] = node.inputs
     params = node.params or {}

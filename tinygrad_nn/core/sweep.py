@@ -15,7 +15,7 @@ nodes in place of payloads, and record themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_nn.core.caller import user_line
@@ -63,18 +63,20 @@ def pull(
     if numbers and usual and targets is None and len(roots) == 1 and roots[0].a is not None:
         found = sweep_numbers(roots[0], seeds[0], freed)
         if found is not None:
-            for leaf, g in found.items():
-                if leaf.extra is not None:
-                    found[leaf] = _watched(leaf, g, (), create_graph=False, keep=False)
+            _watch_leaves(found)
             return found
+    result: dict[Node, Any] = {}
+    partial: dict[Node, Any] = {}
+    single = len(roots) == 1 and roots[0].a is not None
+    if single and usual and not numbers and targets is None:
+        _descend_arrays([(roots[0], seeds[0])], None, partial, result, None, freed)
+        return result
     wanted = None if targets is None else frozenset(targets)
     if uses is not None:
         uses = dict(uses)
     else:
         uses = uses_of(roots) if wanted is None else uses_towards(roots, wanted)
-    result: dict[Node, Any] = {}
-    partial: dict[Node, Any] = {}
-    if len(roots) == 1 and roots[0].a is not None:
+    if single:
         ready = [(roots[0], seeds[0])]
     else:
         ready = _started(roots, seeds, uses, partial, result)
@@ -91,15 +93,19 @@ def pull(
     return result
 
 
-def _descend_arrays(
+def _descend_arrays(  # noqa: PLR0912  (hot: a call costs more than the branch it would hide)
     ready: list[tuple[Node, Any]],
-    uses: dict[Node, int],
+    uses: dict[Node, int] | None,
     partial: dict[Node, Any],
     result: dict[Node, Any],
     wanted: frozenset[Node] | None,
     freed: Freed | None,
 ) -> None:
-    """Hand arrays down to the leaves or to what is wanted: the usual pass of `Tensor`."""
+    """Hand arrays down to the leaves or to what is wanted: the usual pass of `Tensor`.
+
+    Without `uses` from one root alone. As long as that leads on to one result only, all other
+    uses of that one are above: they are counted at the first fork, of what is below it.
+    """
     owned: set[Node] = set()
     fit = ready[0][0].fit if ready else None
     while ready:
@@ -114,10 +120,21 @@ def _descend_arrays(
         except Exception as error:
             edges = failed(node, g, error)
         epoch = node.epoch
+        if uses is None and len(edges) > 1:
+            inner = 0
+            for p, _ in edges:
+                if p.a is not None:
+                    inner += 1
+            if inner > 1:
+                uses = uses_of((node,))
         for p, h in edges:
-            count = uses.get(p)
+            if uses is None:
+                count = None if p.a is None else 1
+            else:
+                count = uses.get(p)
+                if count is not None:
+                    uses[p] = count - 1
             if count is not None:
-                uses[p] = count - 1
                 sums = partial
             elif p.epoch > epoch:
                 raise mutated(node, p)
@@ -143,7 +160,7 @@ def _descend_arrays(
         if freed is not None:
             node.op, node.a, node.b = op.freed, freed, None
     for end, g in result.items():
-        if end.extra is not None and end not in uses:
+        if end.extra is not None and (uses is None or end not in uses):
             result[end] = _watched(end, g, (), create_graph=False, keep=False)
 
 
@@ -252,6 +269,13 @@ def _watched(
     for observer in observers:
         observer.gradient(node, g)
     return g
+
+
+def _watch_leaves(found: dict[Node, Any]) -> None:
+    """Let the hooks of leaves see and replace their gradients."""
+    for leaf, g in found.items():
+        if leaf.extra is not None:
+            found[leaf] = _watched(leaf, g, (), create_graph=False, keep=False)
 
 
 def _replaced(node: Node, replacement: Any, g: Any, create_graph: bool) -> Any:

@@ -58,8 +58,9 @@ def sweep_numbers(root: Node, seed: Any, freed: Freed | None) -> dict[Node, Any]
     """Gradients of the leaves below `root`, a result; None if the sweep needs its tables."""
     if root.extra is not None or not _MARKING.acquire(blocking=False):
         return None
-    # It stays locked where the marks stay, after an interrupt, so that no pass takes them as its own.
-    marked, leaves = [root], []
+    # Where an interrupt leaves marks behind it stays locked: no pass takes them as its own.
+    marked = [root]
+    leaves: list[Node] = []
     try:
         able = _count(marked)
         if able:
@@ -79,13 +80,15 @@ def _unmark(marked: Iterable[Node], leaves: Iterable[Node]) -> None:
     for leaf in leaves:
         leaf.b = None
     for node in marked:
-        if type(node.extra) is _Uses:
+        extra: Any = node.extra
+        if type(extra) is _Uses:
             node.extra = None
 
 
 def _count(marked: list[Node]) -> bool:
     """Mark each result below the first of `marked` with its uses, and list it; False on others."""
     cls, once = type(marked[0]), _ONCE
+    twice: Any = _Uses
     for node in marked:  # which grows meanwhile
         a, b = node.a, node.b
         if b is not None:
@@ -98,13 +101,13 @@ def _count(marked: list[Node]) -> bool:
                 if type(p) is Freed:
                     raise freed_before(node)
             elif p.a is not None:
-                uses = p.extra
+                uses: Any = p.extra
                 if uses is None:
                     p.extra = once
                     marked.append(p)
                 elif uses is once:
-                    p.extra = _Uses()
-                elif type(uses) is _Uses:
+                    p.extra = twice()
+                elif type(uses) is twice:
                     uses.count += 1
                 else:
                     return False
@@ -182,7 +185,7 @@ def _scatter(node: Node, g: Any, ready: list[Node], leaves: list[Node]) -> None:
             else:
                 p.b = p.b + h
         else:
-            uses = p.extra
+            uses: Any = p.extra
             if uses is once:
                 p.extra, p._grad = None, h
                 ready.append(p)

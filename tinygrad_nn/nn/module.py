@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from tinygrad_nn.backends import namespace
 from tinygrad_nn.core.capturing import capturing, refuse_captured
+from tinygrad_nn.core.node import CAPTURE, CAPTURING, MODE
 from tinygrad_nn.errors import OperandError
 from tinygrad_nn.nn.conversion import Convertible
 from tinygrad_nn.nn.hooks import Hooked, call_hooked
@@ -60,6 +61,8 @@ class Module(Tree, Hooked, Stateful, Convertible):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """`forward(*inputs, **options)`, with the hooks before and after it."""
+        if MODE.get() & CAPTURE:
+            CAPTURING.get().entered(self)
         try:
             hooks = self._hooks
             if hooks is None:

@@ -13,7 +13,7 @@ from tinygrad_nn.value import Value
 if TYPE_CHECKING:
     from tinygrad_nn.nn.module import Module
 
-__all__ = ["Tree", "dotted", "named_parts", "nearest", "own_parameters", "walk"]
+__all__ = ["CHANGES", "Tree", "dotted", "named_parts", "nearest", "own_parameters", "walk"]
 
 _OWN = frozenset({"training", "_buffers", "_hooks"})
 _ELSEWHERE = {
@@ -21,6 +21,18 @@ _ELSEWHERE = {
     "fit": "train.fit(model, loss, optimizer, data, epochs)",
     "predict": "train.predict(model, inputs)",
 }
+
+
+class _Changes:
+    """How often an attribute of any module was set: a captured step looks whether one was."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+CHANGES = _Changes()
 
 
 class Tree:
@@ -52,6 +64,7 @@ class Tree:
                 "Tensor or None; convert it with tinygrad_nn.tensor"
             )
         object.__setattr__(self, name, value)
+        CHANGES.count += 1
 
     def __getattr__(self, name: str) -> Any:
         # Python asks here only for what it did not find.
@@ -71,6 +84,7 @@ class Tree:
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
+        CHANGES.count += 1
         self.__dict__.get("_buffers", {}).pop(name, None)
 
     def __dir__(self) -> list[str]:

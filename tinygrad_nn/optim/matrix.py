@@ -85,7 +85,7 @@ class Adafactor(Optimizer):
     ) -> tuple[Any, Any]:
         """With α, which is of the parameter before its decay."""
         share, most, eps = c
-        alpha = namespace(value).maximum(_rms(value), group["eps"][1]) * most
+        alpha = _at_least(_rms(value), group["eps"][1]) * most
         return super()._change(value, g, state, group, (share, alpha, eps))
 
     def update(
@@ -103,15 +103,21 @@ class Adafactor(Optimizer):
             state["variance"] += (square - state["variance"]) * share
             v = state["variance"]
         step = math.divide(g, math.sqrt(math.maximum(v, eps * eps)))
-        return step * (-alpha / math.maximum(_rms(step) / group["d"], 1.0))
+        factor = -alpha / _at_least(_rms(step) / group["d"], 1.0)
+        return step * (factor.astype(step.dtype) if hasattr(factor, "dtype") else factor)
 
 
 def _rms(x: Any) -> Any:
-    """Root of the mean square, in the form of `x`; 0 of nothing."""
+    """Root of the mean square, in float64; 0 of nothing."""
     size = getattr(x, "size", None)
     if size is None:
         return abs(x)
-    return namespace(x).vector_norm(x) / sqrt(max(1, size))
+    return namespace(x).vector_norm(x).astype("float64") / sqrt(max(1, size))
+
+
+def _at_least(x: Any, least: Any) -> Any:
+    """The larger number; `least` for NaN."""
+    return namespace(x).where(x > least, x, least)
 
 
 class Muon(Optimizer):
@@ -205,7 +211,8 @@ def _orthogonal(matrix: Any, group: dict[str, Any]) -> Any:
     a, b, c = group["ns_coefficients"]
     math = namespace(matrix)
     wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.mT
+    # In one order of memory throughout: where two meet, NumPy's choice depends on what it may reuse.
+    x = math.ascontiguousarray(matrix if wide else matrix.mT)
     x = x / math.maximum(math.vector_norm(x), group["eps"])
     for _ in range(group["ns_steps"]):
         gram = x @ x.mT

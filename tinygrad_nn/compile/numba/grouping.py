@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from tinygrad_nn.compile.numba.lower import parts_of
 from tinygrad_nn.compile.numba.parts import Part, View
 from tinygrad_nn.compile.numba.segment import compiled
@@ -22,6 +24,7 @@ _ALONE = 2
 def with_numba(program: Program) -> Program:
     """The same program with groups of instructions replaced by compiled ones."""
     known = {i.out: parts_of(i) for i in program.instructions}
+    fixed = {v for v, x in program.constants.items() if isinstance(x, np.ndarray)}
     runs = _scheduled(program.instructions, known)
     wanted_last = {o.value for o in program.outputs if isinstance(o.value, Var)}
     claims = _claims(program)
@@ -34,7 +37,7 @@ def with_numba(program: Program) -> Program:
     instructions: list[Instruction] = []
     count = 0
     for run, wanted in zip(runs, after, strict=True):
-        found = _replaced(run, known, wanted, claims)
+        found = _replaced(run, known, wanted, claims, fixed)
         count += sum(i.name == "numba" for i in found)
         instructions += found
     done = replace(program, instructions=tuple(instructions))
@@ -71,12 +74,13 @@ def _scheduled(
     """Runs of one kind, as long as the order that results need allows."""
     makers = {v: n for n, i in enumerate(instructions) for v in i.results}
     needs = [{makers[v] for v in i.inputs if v in makers} for i in instructions]
-    # What draws at random, or may do anything else besides, keeps its order.
+    # Nothing overtakes what draws at random, or what may end the replay: parameters may be
+    # written over afterwards.
     before = None
     for n, i in enumerate(instructions):
+        if before is not None:
+            needs[n].add(before)
         if not i.pure:
-            if before is not None:
-                needs[n].add(before)
             before = n
     users: list[list[int]] = [[] for _ in instructions]
     waits = [len(s) for s in needs]
@@ -92,7 +96,7 @@ def _scheduled(
         if not w:
             ready[kind(n)].append(n)
     runs: list[list[Instruction]] = []
-    now = True
+    now = False
     while ready[True] or ready[False]:
         if not ready[now]:
             now = not now
@@ -120,6 +124,7 @@ def _replaced(
     known: dict[Var, list[Part] | None],
     wanted: set[Var],
     claims: dict[Var, Var],
+    fixed: set[Var],
 ) -> list[Instruction]:
     """A run as one compiled instruction and the views of what it made; or as it is."""
     parts: list[Part] = []
@@ -139,7 +144,7 @@ def _replaced(
     ]
     if not results:
         return run
-    head = compiled(parts, results, claims, run[0].line)
+    head = compiled(parts, results, claims, fixed, run[0].line)
     return [head, *shown]
 
 

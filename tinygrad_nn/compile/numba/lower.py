@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_nn.backends import array
 from tinygrad_nn.compile.numba.parts import (
+    Assemble,
     Element,
     Part,
     Pick,
@@ -188,19 +189,11 @@ def _sum_rows(i: Instruction) -> list[Part] | None:
 def _view(i: Instruction) -> list[Part] | None:
     """By doing it to an array laid out in the same way."""
     source, *rest = i.args
-    if not isinstance(source, Var) or any(isinstance(x, Var) for x in i.inputs[1:]):
-        return _gathered(i)
-    if source.dtype is None:
+    if not isinstance(source, Var) or len(i.inputs) > 1 or source.dtype is None:
         return None
     if i.name == "getitem":
-        key = rest[0] if isinstance(rest[0], tuple) else (rest[0],)
-        if any(isinstance(k, (np.ndarray, list, bool)) for k in key):
-            return None
-        # So that one element is a view too.
-        rest = [key if any(k is Ellipsis for k in key) else (*key, Ellipsis)]
+        rest = [_always_view(rest[0])]
     probe = _probe(source)
-    if probe is None:
-        return None
     done = i.call(probe, *rest, **i.params)
     size = source.dtype.itemsize
     if done.size and np.may_share_memory(done, probe):
@@ -228,10 +221,6 @@ def _probe(var: Var) -> Any:
 
 def _address(x: Any) -> int:
     return x.__array_interface__["data"][0]  # type: ignore[no-any-return]
-
-
-def _gathered(i: Instruction) -> list[Part] | None:
-    return None
 
 
 # ── Products, and picking by class ──────────────────────────────────────────────────────
@@ -275,18 +264,61 @@ def _place(i: Instruction) -> list[Part] | None:
     return [Place(i.out, values, index)]
 
 
+def _unslice(i: Instruction) -> list[Part] | None:
+    (x,) = i.args
+    whole = _probe(i.out)
+    place = whole[_always_view(i.params["key"])]
+    return _assembled(i.out, whole, [(x, place)], True)
+
+
+def _stack(i: Instruction) -> list[Part] | None:
+    axis = dict(zip(("axis",), i.args[1:], strict=False), **i.params).get("axis", 0)
+    whole = _probe(i.out)
+    places = [(x, np.moveaxis(whole, axis, 0)[n, ...]) for n, x in enumerate(i.args[0])]
+    return _assembled(i.out, whole, places, False)
+
+
+def _concat(i: Instruction) -> list[Part] | None:
+    axis = dict(zip(("axis",), i.args[1:], strict=False), **i.params).get("axis", 0)
+    whole, places, start = _probe(i.out), [], 0
+    for x in i.args[0]:
+        end = start + x.shape[axis]
+        here = np.moveaxis(whole, axis, 0)[start:end]
+        places.append((x, np.moveaxis(here, 0, axis)))
+        start = end
+    return _assembled(i.out, whole, places, False)
+
+
+def _assembled(out: Var, whole: Any, places: Any, fill: bool) -> list[Part] | None:
+    size, pieces = out.dtype.itemsize, []
+    for x, place in places:
+        if x.dtype != out.dtype or x.shape != place.shape:
+            return None
+        offset = (_address(place) - _address(whole)) // size
+        pieces.append((x, offset, tuple(s // size for s in place.strides)))
+    return [Assemble(out, tuple(pieces), fill)]
+
+
+def _always_view(key: Any) -> tuple[Any, ...]:
+    """A key with which one element is a view too."""
+    key = key if isinstance(key, tuple) else (key,)
+    if any(isinstance(k, (np.ndarray, list, bool)) for k in key):
+        raise TypeError("not a basic key")
+    return key if any(k is Ellipsis for k in key) else (*key, Ellipsis)
+
+
 def _like(shape: tuple[int, ...], dtype: Any) -> Var:
     return Var(shape, dtype, np.empty(shape, dtype).strides)
 
 
 _FUNCTIONS: dict[str, Callable[[Instruction], list[Part] | None]] = {
     "matmul": _product, "dot": _product, "where": _where, "masked": _masked,
-    "astype": _astype, "pow": _power,
+    "astype": _astype, "pow": _power, "stack": _stack, "concat": _concat, "concatenate": _concat,
 }  # fmt: skip
 """Functions of arrays that are no ufuncs."""
 
 _SPECIAL: dict[str, Callable[[Instruction], list[Part] | None]] = {
-    "nll": _nll, "place": _place, "sum_rows": _sum_rows,
+    "nll": _nll, "place": _place, "sum_rows": _sum_rows, "unslice": _unslice,
 }  # fmt: skip
 """Operations whose text cannot be run on stand-ins."""
 
@@ -318,6 +350,9 @@ def _opened(i: Instruction, depth: int) -> list[Part] | None:
         if known is None:
             return None
         parts += known
+    made = arrays | {p.out for p in parts}
+    if any(v not in made for p in parts for v in p.reads):
+        return None  # read what was never written
     return _ending(parts, found.var, i.out)
 
 

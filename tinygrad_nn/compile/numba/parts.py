@@ -13,8 +13,8 @@ from typing import Any
 from tinygrad_nn.compile.program import Var
 
 __all__ = [
-    "Element", "Part", "Pick", "Place", "Product", "Reduce", "Ref", "View", "own", "renamed",
-    "resolved", "steps_of",
+    "Assemble", "Element", "Part", "Pick", "Place", "Product", "Reduce", "Ref", "View", "own",
+    "renamed", "resolved", "steps_of",
 ]  # fmt: skip
 
 
@@ -160,7 +160,27 @@ class Place:
         return self.values, self.index
 
 
-Part = View | Element | Reduce | Product | Pick | Place
+@dataclass(frozen=True, slots=True, eq=False)
+class Assemble:
+    """`out` from pieces that lie in it.
+
+    Attributes:
+        out: What it makes.
+        pieces: For each piece its variable, and offset and steps of its place in `out`.
+        fill: Whether zeros are between them.
+    """
+
+    out: Var
+    pieces: tuple[tuple[Var, int, tuple[int, ...]], ...]
+    fill: bool
+
+    @property
+    def reads(self) -> tuple[Var, ...]:
+        """Variables that it needs."""
+        return tuple(piece[0] for piece in self.pieces)
+
+
+Part = View | Element | Reduce | Product | Pick | Place | Assemble
 
 
 def renamed(part: Part, new: Mapping[Var, Var]) -> Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from tinygrad_nn.compile.layout import c_order
 from tinygrad_nn.compile.numba import blas, cache
 from tinygrad_nn.compile.numba.loops import Loop, Single, alias, arranged, needed
 from tinygrad_nn.compile.numba.parts import (
+    Assemble,
     Element,
     Part,
     Pick,
@@ -68,6 +69,7 @@ def compiled(
     parts: Sequence[Part],
     results: Sequence[Var],
     claims: Mapping[Var, Var],
+    fixed: Collection[Var] = (),
     line: str = "",
 ) -> Instruction:
     """One instruction that does what `parts` do.
@@ -76,15 +78,21 @@ def compiled(
         parts: In order.
         results: Variables that are wanted of them.
         claims: For results the argument whose memory suits best: the old value of a parameter.
+        fixed: Variables that are arrays even if they have no axes: constants of the program.
         line: Line of the user.
     """
-    return _Segment(parts, results, claims).instruction(line)
+    return _Segment(parts, results, claims, fixed).instruction(line)
 
 
 class _Segment:
     def __init__(
-        self, parts: Sequence[Part], results: Sequence[Var], claims: Mapping[Var, Var]
+        self,
+        parts: Sequence[Part],
+        results: Sequence[Var],
+        claims: Mapping[Var, Var],
+        fixed: Collection[Var],
     ) -> None:
+        self.fixed = fixed
         parts = _alive(parts, results)
         self.views = {p.out: p for p in parts if isinstance(p, View)}
         self.steps, self.maker = arranged(parts, self.views)
@@ -125,9 +133,12 @@ class _Segment:
         entry = cache.module(text).segment
         space = _space(self.space)
         call: Callable[..., Any] = partial(entry, space)
-        scalars = [i for i, v in enumerate(self.inputs) if v.dtype is not None and not v.shape]
-        if scalars:
-            call = _converting(call, {i: _plain(self.inputs[i].dtype) for i in scalars})
+        loose = [
+            i for i, v in enumerate(self.inputs)
+            if v.dtype is not None and not v.shape and v not in self.fixed
+        ]  # fmt: skip
+        if loose:
+            call = _arrays(call, loose)
         first, *more = self.results
         pairs = {
             (self.results.index(r), self.inputs.index(v)) for r, v in self.same.items()
@@ -166,10 +177,6 @@ class _Segment:
         for i, v in enumerate(self.inputs):
             if v.dtype is None:
                 self.names[v] = f"a{i}"
-            elif not v.shape:
-                c = "u1" if v.dtype.kind == "b" else code(v.dtype)
-                lines += self._reserved(v, f"q{i}")
-                lines.append(f"store(q{i}, 0, {c}(a{i}))")
             else:
                 lines += self._checked(v, f"a{i}")
                 lines.append(f"q{i} = pointer(a{i})")
@@ -179,14 +186,6 @@ class _Segment:
             lines.append(f"s{i} = pointer(r{i})")
             self.names[v] = f"s{i}"
         return lines
-
-    def _reserved(self, v: Var, name: str) -> list[str]:
-        c = "u1" if v.dtype.kind == "b" else code(v.dtype)
-        self.names[v] = name
-        at = self.space
-        self.space += -(-_extent(v) * v.dtype.itemsize // _ALIGNMENT) * _ALIGNMENT
-        self._import(f"at_{c}", f"at_{c} = at['{c}']")
-        return [f"{name} = at_{c}(w, {at})"]
 
     def _import(self, name: str, line: str) -> None:
         self.imports[name] = line
@@ -236,11 +235,7 @@ class _Segment:
 
     def _called(self, step: Loop | Single) -> list[str]:
         if isinstance(step, Loop):
-            kernel = kernel_of(step, self.views, self.kept, self.same)
-            found = cache.module(_HEAD + kernel.text)
-            name = f"k_{found.__name__[-12:]}"
-            self._import(name, f"from {found.__name__} import kernel as {name}")
-            return [f"{name}({', '.join(self._passed(x) for x in kernel.arguments)})"]
+            return [self._looped(step)]
         part = step.part
         if isinstance(part, Product):
             return [self._product(part)]
@@ -248,7 +243,30 @@ class _Segment:
             return self._picked(part)
         if isinstance(part, Place):
             return self._placed(part)
-        raise AssertionError(part)
+        assert isinstance(part, Assemble)
+        return self._assembled(part)
+
+    def _looped(self, loop: Loop, kept: Collection[Var] = ()) -> str:
+        kernel = kernel_of(loop, self.views, self.kept.union(kept), self.same)
+        found = cache.module(_HEAD + kernel.text)
+        name = f"k_{found.__name__[-12:]}"
+        self._import(name, f"from {found.__name__} import kernel as {name}")
+        return f"{name}({', '.join(self._passed(x) for x in kernel.arguments)})"
+
+    def _assembled(self, part: Assemble) -> list[str]:
+        """A loop for each piece, whose result is a piece of the memory of `out`."""
+        dtype, lines = part.out.dtype, []
+        if part.fill:
+            loop = Loop(part.out.shape)
+            loop.add(Element(part.out, "{0}", (0,), (dtype,)), ())
+            lines.append(self._looped(loop))
+        for source, offset, steps in part.pieces:
+            piece = Var(source.shape, dtype, tuple(s * dtype.itemsize for s in steps))
+            self.names[piece] = f"offset({self.names[part.out]}, {offset})"
+            loop = Loop(source.shape)
+            loop.add(Element(piece, "{0}", (source,), (dtype,)), [self._ref(source)])
+            lines.append(self._looped(loop, {piece}))
+        return lines
 
     def _passed(self, x: Any) -> str:
         if isinstance(x, Ref):
@@ -355,25 +373,17 @@ def _array(v: Var) -> str:
 def _argument(v: Var) -> str:
     if v.dtype is None:
         return "types.float64"
-    if v.shape:
-        return _array(v)
-    return {"f": "types.float64", "b": "types.boolean", "u": "types.uint64"}.get(
-        v.dtype.kind, "types.int64"
-    )
+    return _array(v)
 
 
-def _plain(dtype: Any) -> Callable[[Any], Any]:
-    return {"f": float, "b": bool}.get(dtype.kind, int)
-
-
-def _converting(call: Callable[..., Any], kinds: Mapping[int, Callable[[Any], Any]]) -> Any:
-    """Numbers may come as NumPy's scalars or as arrays without axes."""
-    pairs = tuple(kinds.items())
+def _arrays(call: Callable[..., Any], places: Sequence[int]) -> Any:
+    """Numbers may come as NumPy's scalars or as arrays without axes; compiled code wants arrays."""
 
     def converted(*args: Any) -> None:
         given = list(args)
-        for i, kind in pairs:
-            given[i] = kind(given[i])
+        for i in places:
+            if given[i].__class__ is not np.ndarray:
+                given[i] = np.asarray(given[i])
         call(*given)
 
     return converted

@@ -118,7 +118,7 @@ class _Opening:
         for x in looks:
             x.looked = found.looked = True
         given = tuple(self._var(x) for x in args)
-        named = {k: self._var(x) for k, x in params.items() if x is not None}
+        named = {k: self._var(x) for k, x in params.items()}
         line, quiet = self.kernel.line, _ignored()
         made = Instruction(name, call, given, named, found.var, None, True, line)
         if quiet:

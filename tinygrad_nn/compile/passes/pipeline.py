@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinygrad_nn.compile.numba import with_numba
+from tinygrad_nn.compile.passes.blocks import blocks
 from tinygrad_nn.compile.passes.common import common
 from tinygrad_nn.compile.passes.dead import dead
 from tinygrad_nn.compile.passes.inline import inlined
@@ -36,8 +38,8 @@ class Engine:
 
 
 ENGINES: dict[str, Engine] = {
-    "numpy": Engine((simplified, common, inlined, simplified, common, dead, literals)),
-    "numba": Engine(_ALWAYS, "numba"),
+    "numpy": Engine((simplified, common, inlined, simplified, common, dead, literals, blocks)),
+    "numba": Engine((*_ALWAYS, with_numba), "numba"),
 }
 """By name; `auto` is the quickest of them that is there."""
 

@@ -117,7 +117,11 @@ def clip_grads_with_norm_(
         norm = cast(Any, norm)
         factor = namespace(norm).minimum(max_norm / (norm.astype("float64") + 1e-6), 1.0)
         for p in found:
-            p.grad = Tensor.wrap(_array(p.grad) * factor.astype(p.grad.dtype))
+            g = _numbers(p.grad)
+            if hasattr(g, "dtype"):
+                p.grad = Tensor.wrap(_array(p.grad) * factor.astype(g.dtype))
+            else:
+                p.grad = g * factor
         return
     factor = max_norm / (float(total_norm) + 1e-6)
     if factor >= 1:  # not for NaN
@@ -161,7 +165,6 @@ def _norm(array: Any, order: float) -> Any:
 def _array(x: Any) -> Any:
     if isinstance(x, Tensor):
         return _changing("a norm of gradients", x)
-    refuse_captured("a norm of gradients of Values", "make one tensor of all numbers")
     return tensor(_numbers(x), dtype="float64")._data
 
 

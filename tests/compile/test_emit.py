@@ -1,0 +1,133 @@
+"""Programs written out: the same bits at each replay, in memory that nobody else sees change."""
+
+import gc
+import traceback
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from tests.compile.programs import Builder, bits, plainly, programs, replayed, same
+from tinygrad_nn.compile.emit import Replay, Unfit
+from tinygrad_nn.compile.emit.memory import planned
+from tinygrad_nn.compile.passes import optimized
+
+
+@given(drawn=programs())
+def test_every_replay_has_the_bits_of_the_program(drawn: Any):
+    program, calls = drawn
+    for changed in (program, optimized(program, "numpy")):
+        replay = Replay(changed)
+        for leaves in calls:
+            assert same(replayed(changed, leaves, replay), plainly(program, leaves))
+
+
+@given(drawn=programs())
+def test_results_that_are_kept_never_change(drawn: Any):
+    program, calls = drawn
+    changed = optimized(program, "numpy")
+    replay = Replay(changed)
+    kept = [replayed(changed, leaves, replay) for leaves in calls]
+    for leaves, found in zip(calls, kept, strict=True):
+        assert same(found, plainly(program, leaves))
+
+
+@given(drawn=programs())
+def test_arguments_are_never_written(drawn: Any):
+    program, calls = drawn
+    replay = Replay(optimized(program, "numpy"))
+    for leaves in calls:
+        before = [bits(x) for x in leaves]
+        replayed(program, leaves, replay)
+        assert [bits(x) for x in leaves] == before
+
+
+def chain(length: int, side: int) -> Builder:
+    b = Builder()
+    x = b.input(np.ones((side, side), "f4"))
+    for _ in range(length):
+        x = b.do("tanh", np.tanh, b.do("matmul", np.matmul, x, x))
+    b.last = x  # type: ignore[attr-defined]
+    return b
+
+
+def test_a_chain_needs_two_buffers():
+    b = chain(10, 8)
+    plan = planned(b.program(b.do("sum", np.add.reduce, b.last, axis=None, keepdims=False)))  # type: ignore[attr-defined]
+    assert plan.buffers == 2
+    assert plan.peak_bytes <= plan.eager_bytes
+
+
+def test_a_buffer_is_not_shared_with_what_is_needed_later():
+    b = Builder()
+    x = b.input(np.arange(4.0))
+    kept = b.do("negative", np.negative, x)
+    other = b.do("exp", np.exp, x)
+    third = b.do("add", np.add, other, kept)
+    plan = planned(b.program(b.do("multiply", np.multiply, third, kept)))
+    assert plan.slots[kept] is not plan.slots[other]
+    # `other` is not needed any more when `third` is made, element by element.
+    assert plan.slots[other] is plan.slots[third]
+
+
+def test_a_view_keeps_its_buffer():
+    b = Builder()
+    x = b.input(np.arange(6.0).reshape(2, 3))
+    first = b.do("negative", np.negative, x)
+    look = b.do("reshape", np.reshape, first, (3, 2))
+    other = b.do("exp", np.exp, x)
+    plan = planned(b.program(b.do("sum", np.add.reduce, look, axis=None, keepdims=False), other))
+    assert plan.owners[look] == {first}
+    assert plan.slots[first] is not plan.slots.get(other)
+
+
+def test_another_form_of_an_argument_does_not_fit():
+    b = Builder()
+    x = b.input(np.ones((2, 3), "f4"))
+    replay = Replay(b.program(b.do("negative", np.negative, x)))
+    for wrong in (np.ones((3, 2), "f4"), np.ones((2, 3)), np.ones((3, 2), "f4").T):
+        with pytest.raises(Unfit):
+            replay.run_leaves([wrong], [], None)
+
+
+def test_an_error_names_the_line_of_the_user_and_shows_ours():
+    def failing(x: Any) -> Any:
+        if x[0] > 1:
+            raise IndexError("too far")
+        return x + 1
+
+    b = Builder()
+    x = b.input(np.zeros(2))
+    replay = Replay(b.program(b.do("failing", failing, x)))
+    with pytest.raises(IndexError) as caught:
+        replay.run_leaves([np.full(2, 2.0)], [], None)
+    assert caught.value.__notes__ == ["in a captured step, at here:1"]
+    assert any("captured step" in f.filename and f.line for f in traceback.extract_tb(caught.tb))
+
+
+def test_a_user_s_text_is_never_source():
+    b = Builder()
+    x = b.input(np.zeros(2))
+    said: list[str] = []
+
+    def call(x: Any, text: str) -> Any:
+        said.append(text)
+        return x + 1
+
+    text = "'); raise SystemExit #"
+    replay = Replay(b.program(b.do(text, call, x, text)))
+    replay.run_leaves([np.zeros(2)], [], None)
+    assert said == [text, text]
+
+
+def test_a_replay_lets_its_source_go():
+    b = chain(1, 2)
+    replay = Replay(b.program(b.last))  # type: ignore[attr-defined]
+    import linecache
+
+    file = replay._writer.source.file
+    assert file in linecache.cache
+    del replay
+    gc.collect()
+    assert file not in linecache.cache
