@@ -90,8 +90,23 @@ def bits(x: Any) -> Any:
     return x.dtype, x.shape, x.tobytes()
 
 
+class Drawn:
+    """A program and the arguments of several calls; printed as a program."""
+
+    def __init__(self, program: Program, calls: list[list[Any]]) -> None:
+        self.program, self.calls = program, calls
+
+    def __iter__(self) -> Any:
+        return iter((self.program, self.calls))
+
+    def __repr__(self) -> str:
+        p = self.program
+        lines = [f"{i.out!r}{i.out.strides} = {i.name}{i.args!r} {i.params}" for i in p.instructions]
+        return "\n".join([f"{list(p.inputs)}", *lines, f"{[o.value for o in p.outputs]}"])
+
+
 @st.composite
-def programs(draw: Any) -> tuple[Program, list[list[Any]]]:
+def programs(draw: Any) -> Drawn:
     """A program, and arguments for several calls."""
     b = Builder()
     dtype = draw(st.sampled_from(["f4", "f8"]))
@@ -150,4 +165,4 @@ def programs(draw: Any) -> tuple[Program, list[list[Any]]]:
             leaves.append(x)
         calls.append(leaves)
     calls[0] = [b.values[v] for v in b.inputs]
-    return b.program(*results), calls
+    return Drawn(b.program(*results), calls)

@@ -51,7 +51,7 @@ def bits(x: Any) -> Any:
     Not its history: that of a captured step stays within.
     """
     if isinstance(x, Node):
-        return type(x).__name__, bits(x._data)
+        return type(x).__name__, bits(x.synced())
     if isinstance(x, (np.ndarray, np.generic)):
         return str(x.dtype), x.shape, x.tobytes()
     if isinstance(x, float):

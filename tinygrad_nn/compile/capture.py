@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,7 @@ from tinygrad_nn.compile.numbers import Mismatch, Numbers
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var
 from tinygrad_nn.compile.scope import Scope
 from tinygrad_nn.compile.shared import SharedArray
-from tinygrad_nn.compile.traced import HostNumber, TracedArray, TracedNumber
+from tinygrad_nn.compile.traced import BRANCH, READ, HostNumber, TracedArray, TracedNumber
 from tinygrad_nn.core.caller import user_line
 from tinygrad_nn.core.capturing import CAPTURE, CAPTURING, Traced
 from tinygrad_nn.core.node import CLOCK, MODE, Node
@@ -62,6 +65,7 @@ class Capture:
         self.over = False
         self.failing = False
         self._held: dict[int, tuple[Any, Traced]] = {}
+        self._lines: dict[tuple[int, int], str] = {}
 
     @contextmanager
     def running(self) -> Any:
@@ -78,10 +82,15 @@ class Capture:
             MODE.reset(tokens[1])
             CAPTURING.reset(tokens[0])
 
-    def settle(self) -> None:
-        """The step is done: it must have changed nothing that a replay does not change."""
+    def settle(self, results: list[Any]) -> list[Any]:
+        """The step is done: it must have changed nothing that a replay does not change.
+
+        Returns:
+            The leaves of what it returned, as they are now.
+        """
         self.scope.check_unchanged()
         self.draws.check_all()
+        return [x.leaf._data if isinstance(x, SharedArray) else x for x in results]
 
     def program(self) -> Program:
         """What was written down."""
@@ -193,7 +202,14 @@ class Capture:
         line = self._line()
         self._write(
             Instruction(
-                name, call, self._vars(tuple(args)), self._vars(params), found.var, op, pure, line
+                name,
+                call,
+                tuple([x.var if isinstance(x, Traced) else self._vars(x) for x in args]),
+                self._vars(params) if params else params,
+                found.var,
+                op,
+                pure,
+                line,
             )
         )
         return found
@@ -216,7 +232,12 @@ class Capture:
         self.instructions.append(instruction)
 
     def _line(self) -> str:
-        return user_line(3)()
+        # Kept by instruction: to find the number of a line takes 30 µs in a long function.
+        code, at = (found := user_line(3)).args
+        key = id(code), at
+        if key not in self._lines:
+            self._lines[key] = found()
+        return self._lines[key]
 
     # ── What the engine tells: see core.capturing ───────────────────────────────────────
 
@@ -325,7 +346,8 @@ class Capture:
         if self.failing:
             return
         if isinstance(node._data, Traced) or self.leaves.outside(node):
-            raise self.refused(f"{conversion} of a value", "return it from the step and read it there")
+            instead = BRANCH if "if x" in conversion else READ
+            raise self.refused(f"{conversion} of a value", instead)
 
     def forget_gradient(self, leaf: Node) -> None:
         """The gradient that was there before does not count."""
@@ -356,13 +378,21 @@ class Capture:
 
     def refused(self, what: str, instead: str) -> CaptureError:
         """The error for what cannot be captured, with the user's line."""
-        return CaptureError(f"jit: {user_line(2)()}: got {what} in a captured step; {instead}")
+        return CaptureError(f"jit: {_users_line()}: got {what} in a captured step; {instead}")
 
     # ── Results ─────────────────────────────────────────────────────────────────────────
 
     def write_to(self, place: Any, value: Any) -> None:
         """Let `value` (traced, or constant) go to `place` at the end."""
         self.outputs.append(Output(place, value.var if isinstance(value, Traced) else value))
+
+
+def _users_line() -> str:
+    """The user's line: the nearest frame outside of this package and of NumPy."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_filename.startswith(_OURS) and frame.f_back is not None:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _stand_in(capture: Any, value: Any) -> Any:
@@ -386,8 +416,14 @@ def _part(whole: Any, i: int) -> Any:
     return whole[i]
 
 
+@lru_cache
 def _coerced(call: Callable[..., Any], coerce: Callable[[Any], Any]) -> Callable[..., Any]:
-    return lambda *args, **params: coerce(call(*args, **params))
+    # One function for the same two, so that equal instructions are seen to be equal.
+    @wraps(call, (), ())
+    def coerced(*args: Any, **params: Any) -> Any:
+        return coerce(call(*args, **params))
+
+    return coerced
 
 
 def _written_as(function: Any) -> Callable[..., Any]:
@@ -422,6 +458,9 @@ def _after(name: str) -> CaptureError:
         "return from the step what is needed outside, and read it from what the call gives"
     )
 
+
+_OURS = tuple(os.path.join(os.path.dirname(os.path.abspath(x)), "")
+              for x in (os.path.dirname(__file__), np.__file__))  # fmt: skip
 
 _PYTHONS = (bool, int, float)
 

@@ -39,6 +39,7 @@ class Step:
     def __init__(self, function: Callable[..., Any], engine: str = "auto") -> None:
         update_wrapper(self, function)
         self.function = function
+        self.name = vars(self).get("__qualname__", type(function).__name__)
         self.engine = engine
         self._captured: dict[Any, list[_Captured]] = {}
         self._last: _Captured | None = None
@@ -69,7 +70,7 @@ class Step:
         captured, result = _capture(self, leaves, args, given)
         with self._lock:
             self._captured.setdefault(key, []).insert(0, captured)
-            drop_oldest(self.function.__qualname__, self._captured)
+            drop_oldest(self.name, self._captured)
         self._last = captured
         return result
 
@@ -78,7 +79,7 @@ class Step:
         """The program of the last call."""
         if self._last is None:
             raise CaptureError(
-                f"jit: {self.function.__qualname__} has no program yet: it is captured at its "
+                f"jit: {self.name} has no program yet: it is captured at its "
                 "first call; call it once with the arguments that it is for"
             )
         return self._last.program
@@ -171,8 +172,8 @@ def _capture(
     with capture.running():
         new_args, new_given = rebuild(stood)
         result = step.function(*new_args, **new_given)
-        capture.settle()
         found, assemble = flatten(result)
+        found = capture.settle(found)
         wrapped = {}
         fixed = [_returned(capture, x, i, wrapped) for i, x in enumerate(found)]
         capture.leaves.finish()
@@ -208,7 +209,12 @@ def _argument(capture: Capture, x: Any, i: int) -> Any:
 
 def _returned(capture: Capture, x: Any, i: int, wrapped: dict[int, type]) -> Any:
     """Let a result leave the program; gives what is the same at each replay."""
-    inner = x._data if isinstance(x, Node) else x
+    if isinstance(x, Node):
+        inner = capture.payload(x)
+        if capture.leaves.is_own(x):
+            return x  # a parameter is itself
+    else:
+        inner = x
     if not isinstance(inner, Traced):
         return x
     capture.write_to(Returned(i), inner)

@@ -17,10 +17,13 @@ __all__ = ["Leaves"]
 class _Held:
     """A leaf as it was, and as it is while the step runs."""
 
-    __slots__ = ("epoch", "forgotten", "gradient", "holder", "payload", "seen", "shared", "traced")
+    __slots__ = (
+        "epoch", "forgotten", "gradient", "holder", "op", "outside", "payload", "seen", "shared",
+        "traced",
+    )  # fmt: skip
 
-    def __init__(self, leaf: Node, holder: Any) -> None:
-        self.holder = holder
+    def __init__(self, leaf: Node, holder: Any, outside: bool) -> None:
+        self.holder, self.outside, self.op = holder, outside, leaf.op
         self.payload = leaf.taken_over()
         self.gradient = leaf._grad
         self.epoch = leaf.epoch
@@ -37,6 +40,7 @@ class Leaves:
         self._capture = capture
         self._held: dict[Node, _Held] = {}
         self._arguments: dict[Node, Any] = {}
+        self.kept: list[tuple[Node, Any]] = []
 
     def given(self, node: Node, place: Any) -> None:
         """`node` is an argument of the step: another call may bring another."""
@@ -46,6 +50,11 @@ class Leaves:
     def outside(self, node: Node) -> bool:
         """Whether it was there before the step began, so that its numbers may change."""
         return node.epoch < self._capture.begun
+
+    def is_own(self, node: Node) -> bool:
+        """Whether the step found the leaf for itself, as it does its parameters."""
+        held = self._held.get(node)
+        return held is not None and held.outside and isinstance(held.holder, Leaf)
 
     def lift(self, node: Node) -> None:
         """Make the payload of a leaf traced, and its gradient."""
@@ -57,8 +66,9 @@ class Leaves:
                 "compute it in the step, hand it over detached: x.detach(), or pass its inputs",
             )
         place = self._arguments.get(node) or Leaf(node)
-        held = self._held[node] = _Held(node, place)
-        if self.outside(node):
+        # Asked before what the user wrote is taken over, which counts as a write of now.
+        held = self._held[node] = _Held(node, place, self.outside(node))
+        if held.outside:
             held.traced = self._capture.read_from(Payload(place), held.payload)
         else:
             held.traced = self._capture.constant(held.payload)
@@ -81,6 +91,14 @@ class Leaves:
         """Tell the capture what was written, and give real arrays to all."""
         capture = self._capture
         for node, held in self._held.items():
+            if held.outside and node.op is not held.op:
+                raise capture.refused(
+                    "a step that changes whether a leaf requires a gradient",
+                    "call requires_grad_ outside of it, or undo it before the end",
+                )
+        for node, held in self._held.items():
+            if held.outside and isinstance(held.holder, Leaf):
+                self.kept.append((node, held.op))
             if node._data is not held.traced:
                 capture.write_to(Payload(held.holder), node._data)
             payload, g = node._data.value, node._grad
@@ -101,6 +119,7 @@ class Leaves:
         """Everything as it was before the step."""
         for node, held in self._held.items():
             node._data, node._grad, node.epoch = held.payload, held.gradient, held.epoch
+            node.op = held.op
             if held.shared is not None:
                 node.extra.shared = held.shared  # type: ignore[union-attr]
         self._held.clear()

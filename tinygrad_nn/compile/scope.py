@@ -14,10 +14,13 @@ from operator import is_, itemgetter
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinygrad_nn.compile.draws import is_generator
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.nn import Module
 from tinygrad_nn.nn.tree import CHANGES
+from tinygrad_nn.payload import same_bits
 
 if TYPE_CHECKING:
     from tinygrad_nn.compile.capture import Capture
@@ -98,6 +101,17 @@ class _Items:
         return None if self.same() else self._name
 
 
+class _Numbers:
+    """The numbers of an array."""
+
+    def __init__(self, array: Any, old: Any) -> None:
+        self._array, self._old = array, old
+
+    def same(self) -> bool:
+        """Whether they are what they were."""
+        return same_bits(self._array, self._old)
+
+
 class _Attributes(_Items):
     """Attributes of a module."""
 
@@ -119,6 +133,7 @@ class Scope:
         self._watched: list[Any] = []
         self._modules: list[_Attributes] = []
         self._seen: dict[int, Any] = {}
+        self._arrays: list[Any] = []
 
     def watch(self, function: Any, depth: int = 0) -> None:
         """Follow the names in the code of `function`, and in what those functions call."""
@@ -164,6 +179,8 @@ class Scope:
                 self._contents(name, x, names, depth)
             elif is_generator(x):
                 self._capture.draws.watch(x)
+            elif isinstance(x, np.ndarray):
+                self._arrays.append((name, x, x.copy()))
             elif not isinstance(x, _KNOWN) and not type(x).__module__.startswith("tinygrad_nn."):
                 self._attributes(x, names, depth + 1, f"{name}.")
 
@@ -203,6 +220,12 @@ class Scope:
 
     def check_unchanged(self) -> None:
         """Refuse a step that changed what it found, as a replay would not."""
+        for name, x, old in self._arrays:
+            if not same_bits(x, old):
+                raise self._capture.refused(
+                    f"a step that writes into the array {name}, which a replay would not do,",
+                    "return what is new, and write it outside",
+                )
         for one in (*self._watched, *self._modules):
             name = one.changed()
             if name is not None:
@@ -214,7 +237,12 @@ class Scope:
 
     def holder(self) -> Callable[[], bool] | None:
         """Function that says whether all is as it was; None if there is nothing."""
-        watched, modules = tuple(self._watched), tuple(self._modules)
+        # An array that no operation was given was computed with by NumPy alone: what came of it
+        # is a constant, which holds for as long as the array has these numbers.
+        constants = {id(x) for x in self._capture.constants.values()}
+        arrays = [(x, old) for _, x, old in self._arrays if id(x) not in constants]
+        watched = (*self._watched, *[_Numbers(*pair) for pair in arrays])
+        modules, leaves = tuple(self._modules), tuple(self._capture.leaves.kept)
         seen = CHANGES.count
 
         def modules_same() -> bool:
@@ -229,9 +257,12 @@ class Scope:
             for one in watched:
                 if not one.same():
                     return False
+            for leaf, op in leaves:
+                if leaf.op is not op:
+                    return False
             return not modules or seen == CHANGES.count or modules_same()
 
-        return holds if watched or modules else None
+        return holds if watched or modules or leaves else None
 
 
 def _alike(a: Any, b: Any) -> bool:

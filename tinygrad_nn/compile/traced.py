@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tinygrad_nn.compile.capture import Capture
     from tinygrad_nn.compile.program import Var
 
-__all__ = ["HostNumber", "TracedArray", "TracedNumber"]
+__all__ = ["BRANCH", "READ", "HostNumber", "TracedArray", "TracedNumber"]
 
 _ABOUT = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj}
 """Functions that read no element."""
@@ -66,11 +66,11 @@ def _refusal(what: str, instead: str, name: str = "") -> Any:
     return call
 
 
-_BRANCH = (
+BRANCH = (
     "while a step is captured a value is not known, and the branch taken now would be taken at "
     "each replay; write tinygrad_nn.where(condition, a, b), or move the branch out of the step"
 )
-_READ = "return it from the step and read it there"
+READ = "return it from the step and read it there"
 _NEW = (
     "make a new array: tinygrad_nn.index_put(x, i, value), or tinygrad_nn.where(mask, value, x); "
     "a leaf may be given it whole: x.data = new"
@@ -88,13 +88,13 @@ class _Secret(Traced):
         self.var = var
         self.value = value
 
-    __bool__ = _refusal("bool() of a value, as in `if loss > 1:`", _BRANCH, "__bool__")
-    __float__ = _refusal("float() of a value", _READ, "__float__")
-    __int__ = _refusal("int() of a value", _READ, "__int__")
+    __bool__ = _refusal("bool() of a value, as in `if loss > 1:`", BRANCH, "__bool__")
+    __float__ = _refusal("float() of a value", READ, "__float__")
+    __int__ = _refusal("int() of a value", READ, "__int__")
     __index__ = _refusal(
         "a value as an index or a size", "index with the tensor itself: x[i]", "__index__"
     )
-    item = _refusal(".item() of a value", _READ, "item")
+    item = _refusal(".item() of a value", READ, "item")
     __hash__ = object.__hash__
 
     def __copy__(self) -> Any:
@@ -107,7 +107,7 @@ class _Secret(Traced):
         if self.capture.failing:
             return format(self.value, spec)
         if spec:
-            raise self.capture.refused("a value formatted into a text", _READ)
+            raise self.capture.refused("a value formatted into a text", READ)
         return repr(self)
 
     def __repr__(self) -> str:
@@ -248,11 +248,11 @@ class TracedArray(_Secret):
         )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        raise self.capture.refused("a value handed to NumPy as an array of numbers", _READ)
+        raise self.capture.refused("a value handed to NumPy as an array of numbers", READ)
 
     __setitem__ = _refusal("a write into an array, x[i] = value", _NEW)
-    tolist = _refusal(".tolist() of a value", _READ, "tolist")
-    tobytes = _refusal(".tobytes() of a value", _READ)
+    tolist = _refusal(".tolist() of a value", READ, "tolist")
+    tobytes = _refusal(".tobytes() of a value", READ)
 
     __add__, __radd__ = _binary(np.add), _binary(np.add, True)
     __sub__, __rsub__ = _binary(np.subtract), _binary(np.subtract, True)

@@ -41,7 +41,9 @@ def heaviest(args: Sequence[Any]) -> type:
 
 def _leading(kinds: Sequence[type]) -> type:
     """The first traced type, that of an array or a `Value` before that of a known number."""
-    return max(kinds, key=lambda kind: kind.__array_priority__ if issubclass(kind, Traced) else -inf)
+    return max(
+        kinds, key=lambda kind: kind.__array_priority__ if issubclass(kind, Traced) else -inf
+    )
 
 
 def caller_of(record: Op) -> Callable[..., Any]:
@@ -323,7 +325,7 @@ def _flows(op: Op) -> list[bool] | None:
 def _lift(now: int, args: Any) -> Any:
     """Arguments for a step that is captured, which puts payloads of its own into leaves."""
     # The bit says that there is a capture.
-    return CAPTURING.get().lift(args) if now & CAPTURE else args  # type: ignore[union-attr]
+    return CAPTURING.get().lift(args) if now & CAPTURE else args
 
 
 def _tell(

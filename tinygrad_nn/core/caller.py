@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from functools import partial
 from types import CodeType
 
@@ -23,7 +22,7 @@ def _name(code: CodeType, lasti: int) -> str:
     return f"{code.co_filename}:{line}"
 
 
-def user_line(depth: int = 2) -> Callable[[], str]:
+def user_line(depth: int = 2) -> partial[str]:
     """Function that gives `file:line` of the user's call that led here (0.3 µs to make)."""
     frame = sys._getframe(depth)
     while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:

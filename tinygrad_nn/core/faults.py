@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_nn.core.bind import describe
@@ -22,7 +22,7 @@ def mutated(node: Node, leaf: Node) -> MutationError:
     )
 
 
-def failed(node: Node, g: Any, error: Exception) -> Iterable[tuple[Node, Any]]:
+def failed(node: Node, g: Any, error: Exception) -> Sequence[tuple[Node, Any]]:
     """A rule raised: floats go on as IEEE does, where Python's raise; anything else is told."""
     for p in node.inputs:
         if isinstance(p, Node) and p.epoch > node.epoch:

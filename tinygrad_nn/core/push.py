@@ -14,8 +14,8 @@ from typing import Any
 
 from tinygrad_nn.core.node import Node, enable_grad
 from tinygrad_nn.core.op import LEAF, Kind, Op
-from tinygrad_nn.core.reverse import gradients
 from tinygrad_nn.core.order import reverse_order
+from tinygrad_nn.core.reverse import gradients
 from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.errors import GradientError
 

@@ -23,7 +23,7 @@ from tinygrad_nn.core.capturing import CAPTURING
 from tinygrad_nn.core.faults import failed, mutated
 from tinygrad_nn.core.node import CAPTURE, MODE, Node
 from tinygrad_nn.core.observe import OBSERVERS, Observer
-from tinygrad_nn.core.order import Freed, told, uses_of, uses_towards
+from tinygrad_nn.core.order import Freed, freed_before, told, uses_of, uses_towards
 from tinygrad_nn.core.record import LEAF, Op
 from tinygrad_nn.core.reverse import general_gradients
 from tinygrad_nn.core.sweep_numbers import sweep_numbers
@@ -55,22 +55,17 @@ def pull(
         Gradient of each leaf or target that was reached; it may alias other arrays.
     """
     if MODE.get() & CAPTURE:
-        seeds = CAPTURING.get().seeds(roots, seeds)  # type: ignore[union-attr]  # the bit says there is one
+        seeds = CAPTURING.get().seeds(roots, seeds)
     freed = None if retain_graph else Freed(user_line(3))
     observers = OBSERVERS.get()
     usual = not observers and not create_graph
-    numbers = roots[0].fit is None
-    if numbers and usual and targets is None and len(roots) == 1 and roots[0].a is not None:
-        found = sweep_numbers(roots[0], seeds[0], freed)
+    single = len(roots) == 1 and roots[0].a is not None
+    if single and usual and targets is None:
+        found = _backward(roots[0], seeds[0], freed)
         if found is not None:
-            _watch_leaves(found)
             return found
     result: dict[Node, Any] = {}
     partial: dict[Node, Any] = {}
-    single = len(roots) == 1 and roots[0].a is not None
-    if single and usual and not numbers and targets is None:
-        _descend_arrays([(roots[0], seeds[0])], None, partial, result, None, freed)
-        return result
     wanted = None if targets is None else frozenset(targets)
     if uses is not None:
         uses = dict(uses)
@@ -80,7 +75,7 @@ def pull(
         ready = [(roots[0], seeds[0])]
     else:
         ready = _started(roots, seeds, uses, partial, result)
-    if usual and not numbers:
+    if usual and roots[0].fit is not None:
         _descend_arrays(ready, uses, partial, result, wanted, freed)
     else:
         for observer in observers:
@@ -93,7 +88,19 @@ def pull(
     return result
 
 
-def _descend_arrays(  # noqa: PLR0912  (hot: a call costs more than the branch it would hide)
+def _backward(root: Node, seed: Any, freed: Freed | None) -> dict[Node, Any] | None:
+    """The usual pass: from one root to all leaves, with payloads, and nobody looks on."""
+    if root.fit is None:
+        found = sweep_numbers(root, seed, freed)
+        if found is not None:
+            _watch_leaves(found)
+        return found
+    result: dict[Node, Any] = {}
+    _descend_arrays([(root, seed)], None, {}, result, None, freed)
+    return result
+
+
+def _descend_arrays(  # noqa: PLR0912, PLR0915  (hot: a call costs more than what it would hide)
     ready: list[tuple[Node, Any]],
     uses: dict[Node, int] | None,
     partial: dict[Node, Any],
@@ -120,13 +127,16 @@ def _descend_arrays(  # noqa: PLR0912  (hot: a call costs more than the branch i
         except Exception as error:
             edges = failed(node, g, error)
         epoch = node.epoch
-        if uses is None and len(edges) > 1:
-            inner = 0
-            for p, _ in edges:
-                if p.a is not None:
-                    inner += 1
-            if inner > 1:
-                uses = uses_of((node,))
+        if uses is None:
+            if type(node.a) is Freed:
+                raise freed_before(node)
+            if len(edges) > 1:
+                inner = 0
+                for p, _ in edges:
+                    if p.a is not None:
+                        inner += 1
+                if inner > 1:
+                    uses = uses_of((node,))
         for p, h in edges:
             if uses is None:
                 count = None if p.a is None else 1

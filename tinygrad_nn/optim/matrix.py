@@ -211,7 +211,7 @@ def _orthogonal(matrix: Any, group: dict[str, Any]) -> Any:
     a, b, c = group["ns_coefficients"]
     math = namespace(matrix)
     wide = matrix.shape[0] <= matrix.shape[1]
-    # In one order of memory throughout: where two meet, NumPy's choice depends on what it may reuse.
+    # In one order of memory: where two meet, NumPy's choice depends on what it may reuse.
     x = math.ascontiguousarray(matrix if wide else matrix.mT)
     x = x / math.maximum(math.vector_norm(x), group["eps"])
     for _ in range(group["ns_steps"]):

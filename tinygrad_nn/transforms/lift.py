@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import TRANSFORMS, Node, enable_grad
 from tinygrad_nn.core.op import LEAF, Kind, op
 from tinygrad_nn.core.order import uses_towards
@@ -118,7 +119,7 @@ def lower(g: Any, like: Any) -> Any:
 
 def _wrapped(payload: Any, like: Node) -> Node:
     """Constant of the kind of `like`, in memory of its own."""
-    return like.wrap(np.array(payload) if isinstance(like, Tensor) else payload)
+    return like.wrap(payload_of(payload, None) if isinstance(like, Tensor) else payload)
 
 
 def _fresh(g: Any) -> Any:
@@ -185,7 +186,7 @@ def result_of(x: Any, raw: bool, create_graph: bool) -> Any:
     if create_graph:
         return x
     payload = x._data
-    if raw:
+    if raw and not isinstance(payload, Traced):
         return payload.item() if np.ndim(payload) == 0 else np.array(payload)
     return x.detach()  # type: ignore[attr-defined]
 

@@ -47,7 +47,8 @@ def _gradients(x: Any, labels: Any, p: list[Any]) -> tuple[float, list[Any]]:
     chances /= chances.sum(1, keepdims=True)
     loss = -np.log(chances[np.arange(len(x)), labels]).mean()
     # In the dtype of the inputs: targets in float64 would make all gradients float64.
-    g, found = (chances - np.eye(10, dtype=x.dtype)[labels]) / len(x), []
+    g = (chances - np.eye(10, dtype=x.dtype)[labels]) / len(x)
+    found: list[Any] = []
     for i in (4, 2, 0):
         h = layers[i // 2]
         found = [g.T @ h, g.sum(0), *found]

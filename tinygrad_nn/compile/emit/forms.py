@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_nn.compile.layout import c_order, dense
 from tinygrad_nn.compile.program import Instruction, Var
 
-__all__ = ["OPERATORS", "SURE", "Form", "form_of", "fresh", "inplace_pairs", "is_reduction", "is_ufunc"]
+__all__ = ["OPERATORS", "SURE", "Form", "form_of", "fresh", "inplace_pairs", "into", "is_reduction", "is_ufunc"]
 
 
 class Form(Enum):
@@ -63,6 +63,13 @@ OPERATORS = {
 """Functions for which an operator on NumPy's scalars has the same bits: 50 ns and not 400."""
 
 _PLAIN = (int, float)
+
+
+def into(call: Any, args: list[str], target: str) -> str:
+    """Arguments as text, with the array for the result behind them."""
+    # By position is quickest, but NumPy gives that up for these two.
+    named = "out=" if call in (np.maximum, np.minimum) else ""
+    return ", ".join([*args, named + target])
 
 
 def is_ufunc(call: Any) -> bool:

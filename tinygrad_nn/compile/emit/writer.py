@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.compile.emit import ends
-from tinygrad_nn.compile.emit.forms import OPERATORS, SURE, Form, inplace_pairs
+from tinygrad_nn.compile.emit.forms import OPERATORS, SURE, Form, inplace_pairs, into
 from tinygrad_nn.compile.emit.memory import Plan, alone
 from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.layout import alike, c_order, dense, example
@@ -187,6 +187,8 @@ class Writer:
             args += [axis, "None", *targets, keep]
         elif form is Form.PRODUCT and (i.call is np.dot or self._plain_product(i)):
             f, args = f"{args[0]}.dot", [args[1], *targets]
+        elif form is Form.UFUNC:
+            args = [into(i.call, args, targets[0])]
         else:
             args += targets
             args += [f"{k}={self.source.written(x, self._name)}" for k, x in i.params.items()]

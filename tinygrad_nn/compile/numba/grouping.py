@@ -139,9 +139,7 @@ def _replaced(
     # A view for others is made by NumPy: of memory that the function filled.
     shown = _shown(run, known, outside)
     sources = {v for i in shown for v in i.inputs} - {i.out for i in shown}
-    results = [
-        i.out for i in run if i not in shown and (i in outside or i.out in sources)
-    ]
+    results = [i.out for i in run if i not in shown and (i in outside or i.out in sources)]
     if not results:
         return run
     head = compiled(parts, results, claims, fixed, run[0].line)

@@ -63,19 +63,16 @@ def _plain(var: Var) -> bool:
 
 def _direct(i: Instruction) -> list[Part] | None:
     """By the tables."""
-    if i.name in _SPECIAL:
-        return _SPECIAL[i.name](i)
-    if not _is_numpys(i):
-        return None
-    if i.name in _FUNCTIONS:
-        return _FUNCTIONS[i.name](i)
-    if isinstance(i.call, np.ufunc):
-        return _ufunc(i)
-    if i.name in REDUCTIONS:
-        return _reduce(i)
-    if i.name in VIEWS:
-        return _view(i)
-    return None
+    known = _SPECIAL.get(i.name)
+    if known is None and _is_numpys(i):
+        known = _FUNCTIONS.get(i.name)
+        if known is None and isinstance(i.call, np.ufunc):
+            known = _ufunc
+        elif i.name in REDUCTIONS:
+            known = _reduce
+        elif i.name in VIEWS:
+            known = _view
+    return known(i) if known is not None else None
 
 
 def _is_numpys(i: Instruction) -> bool:
@@ -93,7 +90,8 @@ def _is_numpys(i: Instruction) -> bool:
 
 
 def _ufunc(i: Instruction) -> list[Part] | None:
-    if i.params or len(i.args) != i.call.nin or i.call.nout != 1:
+    ufunc: Any = i.call
+    if i.params or len(i.args) != ufunc.nin or ufunc.nout != 1:
         return None
     kinds = []
     for x in i.args:
@@ -107,8 +105,8 @@ def _ufunc(i: Instruction) -> list[Part] | None:
             kinds.append(x.dtype)
         else:
             return None
-    dtypes = i.call.resolve_dtypes((*kinds, None))
-    template = expression(i.call.__name__, dtypes)
+    dtypes = ufunc.resolve_dtypes((*kinds, None))
+    template = expression(ufunc.__name__, dtypes)
     if not template or dtypes[-1] != i.out.dtype:
         return None
     return [Element(i.out, template, tuple(i.args), tuple(dtypes[:-1]))]
@@ -259,7 +257,12 @@ def _nll(i: Instruction) -> list[Part] | None:
 
 def _place(i: Instruction) -> list[Part] | None:
     values, index = i.args[:2]
-    if len(index.shape) != 1 or values.dtype != i.out.dtype or values.dtype.kind != "f" or index.dtype.kind not in "iu":
+    if (
+        len(index.shape) != 1
+        or values.dtype != i.out.dtype
+        or values.dtype.kind != "f"
+        or index.dtype.kind not in "iu"
+    ):
         return None
     return [Place(i.out, values, index)]
 
@@ -340,7 +343,7 @@ def _opened(i: Instruction, depth: int) -> list[Part] | None:
     try:
         with np.errstate(all="ignore"):
             found = i.call(*mapped(i.args, stands), **mapped(dict(i.params), stands))
-    except Exception:  # noqa: BLE001  (whatever it needs that stand-ins do not have)
+    except Exception:  # whatever it needs that stand-ins do not have
         return None
     if not isinstance(found, Stand):
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from numba import float32, float64, int64, njit
 
@@ -10,7 +11,13 @@ from tinygrad_nn.compile.numba.runtime import index, loads, stores
 
 __all__ = ["multiply_f4", "multiply_f8", "pick", "place_f4", "place_f8"]
 
-_compiled: Any = njit(error_model="numpy", boundscheck=False, nogil=True)
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _compiled(function: _F) -> _F:
+    return njit(error_model="numpy", boundscheck=False, nogil=True)(function)  # type: ignore[no-any-return]
+
+
 _load_a, _load_b, _load_c = loads[:3]
 _store_c = stores[2]
 

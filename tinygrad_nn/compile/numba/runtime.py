@@ -7,7 +7,7 @@ compute their own places: compiling an access of a numba array takes ten times a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from llvmlite import ir
 from numba import types
@@ -15,6 +15,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 __all__ = ["SCOPES", "add", "at", "bits", "gemm", "index", "loads", "offset", "pointer", "stores"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _intrinsic(function: _F) -> _F:
+    return intrinsic(function)  # type: ignore[no-any-return]
+
 
 SCOPES = 24
 """Arrays of a kernel that may be told apart."""
@@ -42,7 +49,7 @@ def _scoped(builder: Any, access: Any, number: int) -> None:
 
 
 def _load(number: int) -> Any:
-    @intrinsic
+    @_intrinsic
     def load(typing: Any, array: Any, place: Any) -> Any:
         """Element of an array given by its address."""
 
@@ -59,7 +66,7 @@ def _load(number: int) -> Any:
 
 
 def _store(number: int) -> Any:
-    @intrinsic
+    @_intrinsic
     def store(typing: Any, array: Any, place: Any, value: Any) -> Any:
         """Write an element of an array given by its address."""
 
@@ -80,7 +87,7 @@ loads = tuple(_load(i) for i in range(SCOPES + 1))
 stores = tuple(_store(i) for i in range(SCOPES + 1))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def pointer(typing: Any, array: Any) -> Any:
     """Address of the first element of an array; bools are read as bytes."""
     dtype = types.uint8 if array.dtype is types.boolean else array.dtype
@@ -92,7 +99,7 @@ def pointer(typing: Any, array: Any) -> Any:
     return types.CPointer(dtype)(array), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def offset(typing: Any, array: Any, count: Any) -> Any:
     """Address `count` elements further on."""
 
@@ -105,7 +112,7 @@ def offset(typing: Any, array: Any, count: Any) -> Any:
 def _at(name: str) -> Any:
     dtype = _TYPES[name]
 
-    @intrinsic
+    @_intrinsic
     def at_bytes(typing: Any, space: Any, count: Any) -> Any:
         """Address `count` bytes behind the beginning of a work space."""
 
@@ -121,7 +128,7 @@ def _at(name: str) -> Any:
 at = {name: _at(name) for name in _TYPES}
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def add(typing: Any, a: Any, b: Any) -> Any:
     """a + b as part of a sum whose order is free, which alone lets LLVM add in vectors.
 
@@ -135,7 +142,7 @@ def add(typing: Any, a: Any, b: Any) -> Any:
 
 
 def _bits(source: Any, target: Any) -> Any:
-    @intrinsic
+    @_intrinsic
     def cast(typing: Any, x: Any) -> Any:
         """The same bits as another type."""
 
@@ -154,7 +161,7 @@ bits = {
 """Bits of a float read as an integer, and back; named by what comes out."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def index(typing: Any, place: Any, size: Any) -> Any:
     """`place` counted from the end if negative; `size` if it is outside."""
 
@@ -167,10 +174,10 @@ def index(typing: Any, place: Any, size: Any) -> Any:
     return types.int64(types.int64, types.int64), generate
 
 
-def _gemm(name: str, dtype: Any) -> Callable[..., Any]:
+def _gemm(name: str, dtype: Any) -> Any:
     """CBLAS's product; `name` is bound to the function of NumPy's own BLAS."""
 
-    @intrinsic
+    @_intrinsic
     def product(
         typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any,
         a: Any, lda: Any, b: Any, ldb: Any, c: Any, ldc: Any,
@@ -194,7 +201,7 @@ def _gemm(name: str, dtype: Any) -> Callable[..., Any]:
             function = cgutils.get_or_insert_function(builder.module, kind, name)
 
             def whole_number(x: Any, of: Any) -> Any:
-                return x if of.width == 64 else builder.trunc(x, of)  # noqa: PLR2004
+                return x if of.width == 64 else builder.trunc(x, of)
 
             one, zero = ir.Constant(number, 1.0), ir.Constant(number, 0.0)
             builder.call(

@@ -140,9 +140,7 @@ class _Segment:
         if loose:
             call = _arrays(call, loose)
         first, *more = self.results
-        pairs = {
-            (self.results.index(r), self.inputs.index(v)) for r, v in self.same.items()
-        }
+        pairs = {(self.results.index(r), self.inputs.index(v)) for r, v in self.same.items()}
         return Instruction(
             "numba", call, tuple(self.inputs), {}, first, line=line, more=tuple(more),
             writes=True, inplace=frozenset(pairs),

@@ -18,8 +18,10 @@ from tinygrad_nn.compile.traced import TracedArray
 
 __all__ = ["Record", "Stand"]
 
-_SAFE = frozenset({"reshape", "ravel", "transpose", "matrix_transpose", "getitem", "squeeze",
-                   "expand_dims", "broadcast_to", "permute_dims", "swapaxes", "moveaxis"})  # fmt: skip
+_SAFE = frozenset({
+    "reshape", "ravel", "transpose", "matrix_transpose", "getitem", "squeeze", "expand_dims",
+    "broadcast_to", "permute_dims", "swapaxes", "moveaxis",
+})  # fmt: skip
 """Functions whose result may be memory of their argument."""
 
 
@@ -31,11 +33,15 @@ class Stand(TracedArray):
     """Stands for an array."""
 
     __slots__ = ()
+    capture: Any
+
+    def __init__(self, record: Any, var: Var, value: Any) -> None:
+        super().__init__(record, var, value)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         (target,) = options.pop("out", None) or (None,)
         found = super().__array_ufunc__(ufunc, method, *inputs, **options)
-        return found if target is None else self.capture.over(target, found)
+        return found if target is None else self.capture.replaced(target, found)
 
     def dot(self, other: Any) -> Any:
         """`numpy.ndarray.dot`."""
@@ -92,9 +98,9 @@ class Record:
 
     def in_place(self, function: Callable[..., Any], target: Any, other: Any) -> Any:
         """`target += other`, and the like."""
-        return self.over(target, self.apply(function.__name__, function, (target, other), {}))
+        return self.replaced(target, self.apply(function.__name__, function, (target, other), {}))
 
-    def over(self, target: Any, found: Any) -> Any:
+    def replaced(self, target: Any, found: Any) -> Any:
         """Let `target` be `found` from now on; who has looked at it before has the old one."""
         same = target.shape == found.shape and target.dtype == found.dtype
         if not same or target.var in self._shared:

@@ -260,9 +260,7 @@ class _Writer:
 
     def computed(self, part: Element) -> str:
         shape = part.out.shape
-        values = [
-            self.value(x, d, shape) for x, d in zip(part.operands, part.dtypes, strict=True)
-        ]
+        values = [self.value(x, d, shape) for x, d in zip(part.operands, part.dtypes, strict=True)]
         name = self.locals[part.out] = f"v{len(self.locals)}"
         c = code(part.dtypes[0])
         text = part.template.format(*values, t=c, c=c)
@@ -287,20 +285,20 @@ class _Writer:
         return f"store{number}({a.name}, {place}, {joined})"
 
     def closed(self, free: list[int], level: int, blocked: bool) -> list[tuple[int, str]]:
-        """Block sums go to totals, totals to memory."""
-        lines: list[tuple[int, str]] = []
+        """Block sums go to totals, totals to memory: those of the innermost loops first."""
+        sums, stores = [], []
         for r, (part, f) in enumerate(zip(self.reductions, free, strict=True)):
             if not f and self.depth:
                 continue
             joined = _joined(part, f"t{r}", f"{_wide(part)}(r{r})", ordered=True)
-            lines.append((max(level - 1, 0), f"t{r} = {joined}"))
+            sums.append((max(level - 1, 0), f"t{r} = {joined}"))
             a = self.target(part)
             number, place = self.scope(part.out), self.place(a)
             total = f"{code(part.out.dtype)}(t{r})"
             if self.partial(part, f):
                 total = _joined(part, f"load{number}({a.name}, {place})", total, ordered=True)
-            lines.append((self.depth - f, f"store{number}({a.name}, {place}, {total})"))
-        return lines
+            stores.append((self.depth - f, f"store{number}({a.name}, {place}, {total})"))
+        return sums + sorted(stores, key=lambda line: -line[0])
 
 
 def _product(sides: Any) -> int:

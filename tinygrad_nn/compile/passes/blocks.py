@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.compile.emit.forms import into
 from tinygrad_nn.compile.emit.memory import planned
 from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.layout import alike, c_order
@@ -121,7 +122,7 @@ def _compiled(
     source.line(f"def part({', '.join([*parts, *[names[x] for x in single], *scratch])}):", 0)
     for i in run:
         args = [source.written(cells.get((x, weak_dtype(i)), x), names.__getitem__) for x in i.args]
-        source.line(f"{source.name(i.call, 'f')}({', '.join(args)}, {names[i.out]})")
+        source.line(f"{source.name(i.call, 'f')}({into(i.call, args, names[i.out])})")
     source.line(f"def chain({', '.join(whole)}):", 0)
     for name in parts:
         source.line(f"{name} = {name}.reshape(-1)")

@@ -190,7 +190,7 @@ def _quiet(call: Any, quiet: tuple[str, ...]) -> Callable[..., Any]:
 
     def silently(*args: Any) -> None:
         with np.errstate(**options):
-            call(*args)
+            call(*args[:-1], out=args[-1])
 
     return silently
 
