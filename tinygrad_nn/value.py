@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.bind_numbers import of_two
-from tinygrad_nn.core.capturing import Traced
+from tinygrad_nn.core.capturing import Traced, refuse_captured
 from tinygrad_nn.core.node import CAPTURE, CAPTURING, CLOCK, MODE, Node
 from tinygrad_nn.core.op import LEAF, Op, register_family
 from tinygrad_nn.core.reverse import general_gradients
@@ -210,6 +210,10 @@ class Value(Arithmetic, Elementwise, Node):
 
     def ieee_gradients(self, g: float) -> list[tuple[Node, float]]:
         """Gradients of the inputs where Python's floats raised: IEEE's inf and NaN."""
+        refuse_captured(
+            "a division by 0 or an overflow in a gradient of Values",
+            "run this call outside of jit: step.function(...)",
+        )
         op: Op = self.op  # type: ignore[assignment]
         wide = Value.wrap(np.float64(self._data), op)
         wide.params = self.params

@@ -12,7 +12,8 @@ LINES_MAX = 400
 WRITTEN_BY_HAND = {".css", ".html", ".js", ".md", ".py"}
 # Files that may break a rule, as paths below the root. An entry needs a decision record.
 ALLOWED: dict[Rule, frozenset[str]] = {
-    dynamic_code: frozenset(),
+    # Its own text: names that it makes and numbers, never what a user wrote.
+    dynamic_code: frozenset({"tinygrad_nn/compile/emit/source.py"}),
     late_imports: frozenset(),
     silent_handlers: frozenset(),
 }

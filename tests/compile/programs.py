@@ -101,7 +101,9 @@ class Drawn:
 
     def __repr__(self) -> str:
         p = self.program
-        lines = [f"{i.out!r}{i.out.strides} = {i.name}{i.args!r} {i.params}" for i in p.instructions]
+        lines = [
+            f"{i.out!r}{i.out.strides} = {i.name}{i.args!r} {i.params}" for i in p.instructions
+        ]
         return "\n".join([f"{list(p.inputs)}", *lines, f"{[o.value for o in p.outputs]}"])
 
 
@@ -139,9 +141,7 @@ def programs(draw: Any) -> Drawn:
             known.append(b.do(call.__name__, call, *args))
         elif kind == "r":
             axis = draw(st.sampled_from([None, *range(len(x.shape))]))
-            known.append(
-                b.do("sum", np.add.reduce, x, axis=axis, keepdims=draw(st.booleans()))
-            )
+            known.append(b.do("sum", np.add.reduce, x, axis=axis, keepdims=draw(st.booleans())))
         elif kind == "v":
             name, call, more = draw(st.sampled_from([
                 ("transpose", np.transpose, ()), ("reshape", np.reshape, ((-1,),)),
@@ -151,7 +151,8 @@ def programs(draw: Any) -> Drawn:
         elif kind == "c":
             known.append(b.do("copy", np.copy, x))
         else:
-            fitting = [y for y in known if len(x.shape) == 2 and len(y.shape) == 2 and y.shape[0] == x.shape[1]]  # fmt: skip
+            tables = [y for y in known if len(y.shape) == len(x.shape) == 2]
+            fitting = [y for y in tables if y.shape[0] == x.shape[1]]
             if fitting:
                 known.append(b.do("matmul", np.matmul, x, draw(st.sampled_from(fitting))))
     made = [x for x in known if x not in b.constants]

@@ -1,6 +1,7 @@
 """Programs written out: the same bits at each replay, in memory that nobody else sees change."""
 
 import gc
+import linecache
 import traceback
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_a_chain_needs_two_buffers():
     b = chain(10, 8)
     plan = planned(b.program(b.do("sum", np.add.reduce, b.last, axis=None, keepdims=False)))  # type: ignore[attr-defined]
     assert plan.buffers == 2
-    assert plan.peak_bytes <= plan.eager_bytes
+    assert plan.peak_bytes == 2 * 8 * 8 * 4 + 4
 
 
 def test_a_buffer_is_not_shared_with_what_is_needed_later():
@@ -124,8 +125,6 @@ def test_a_user_s_text_is_never_source():
 def test_a_replay_lets_its_source_go():
     b = chain(1, 2)
     replay = Replay(b.program(b.last))  # type: ignore[attr-defined]
-    import linecache
-
     file = replay._writer.source.file
     assert file in linecache.cache
     del replay

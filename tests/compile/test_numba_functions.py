@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("numba")
-
 from tests.compile.numba_tools import Writer, compare, compiled_count, run
 from tinygrad_nn.backends import array
 from tinygrad_nn.compile.numba import with_numba
@@ -18,6 +16,8 @@ from tinygrad_nn.compile.numba.table import ELEMENTWISE, code
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var
 from tinygrad_nn.ops.index import unslice
 from tinygrad_nn.ops.neural import nll, place
+
+pytest.importorskip("numba")
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -30,8 +30,8 @@ def numbers(dtype: str, shape: tuple[int, ...], seed: int = 0) -> Any:
     if dtype == "?":
         return rng.random(shape) < 0.5
     if dtype[0] == "f":
-        flat = np.resize(np.concatenate([SPECIAL, rng.normal(0, 3, 50)]), shape)
-        return rng.permuted(flat).reshape(shape).astype(dtype)
+        flat = rng.permutation(np.concatenate([SPECIAL, rng.normal(0, 3, 50)]))
+        return np.resize(flat, shape).astype(dtype)
     low, high = (0, 100) if dtype[0] == "u" else (-100, 100)
     return rng.integers(low, high, shape).astype(dtype)
 

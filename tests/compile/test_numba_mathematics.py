@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numba")
-mpmath = pytest.importorskip("mpmath")
-
 from tests.compile.numba_tools import Writer, run
 from tinygrad_nn.compile.numba import with_numba
+
+pytest.importorskip("numba")
+mpmath = pytest.importorskip("mpmath")
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -44,8 +45,8 @@ def test_units_in_the_last_place(name: str, dtype: str) -> None:
     # Infinities, NaN, zeros and their signs as NumPy has them.
     same = ~np.isfinite(numpys) | (numpys == 0)
     np.testing.assert_array_equal(found[same], numpys[same])
-    np.testing.assert_array_equal(np.signbit(found[same & ~np.isnan(x)]),
-                                  np.signbit(numpys[same & ~np.isnan(x)]))  # fmt: skip
+    signed = same & ~np.isnan(numpys)
+    np.testing.assert_array_equal(np.signbit(found[signed]), np.signbit(numpys[signed]))
     function = {"log1p": mpmath.log1p, "expm1": mpmath.expm1}.get(name) or getattr(mpmath, name)
     with mpmath.workprec(200):
         for a, b in zip(x[~same], found[~same], strict=True):

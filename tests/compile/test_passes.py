@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 
 from tests.compile.programs import Builder, plainly, programs, replayed, same
-from tinygrad_nn import ops
 from tinygrad_nn.compile.emit.memory import planned
 from tinygrad_nn.compile.passes import ENGINES
 from tinygrad_nn.compile.passes import blocks as blocks_module
@@ -80,10 +79,11 @@ def test_arguments_that_only_compare_equal_differ():
 def test_draws_are_neither_merged_nor_dropped():
     b, x, y = small()
     b.do("add", np.add, x, y)
-    b.instructions += [replace(i, pure=False, out=b.do("n", np.negative, x)) for i in b.instructions]
+    b.do("add", np.add, x, y)
     program = b.program(x)
-    left = dead(common(program)).instructions
-    assert [i.pure for i in left] == [False]
+    drawn = replace(program, instructions=tuple(replace(i, pure=False) for i in b.instructions))
+    assert len(dead(common(drawn)).instructions) == 2
+    assert len(dead(common(program)).instructions) == 0
 
 
 def test_what_nobody_needs_is_dropped_with_its_input():
@@ -120,7 +120,9 @@ def test_only_what_changes_no_bit_is_left_out(name: str, call: Any, args: Any, s
 
 def test_a_transpose_undone_is_left_out():
     b, x, _ = small()
-    y = b.do("matrix_transpose", np.matrix_transpose, b.do("matrix_transpose", np.matrix_transpose, x))
+    y = b.do(
+        "matrix_transpose", np.matrix_transpose, b.do("matrix_transpose", np.matrix_transpose, x)
+    )
     program = dead(simplified(b.program(b.do("negative", np.negative, y))))
     assert [i.name for i in program.instructions] == ["negative"]
 
@@ -152,7 +154,7 @@ def test_a_kernel_that_looks_at_numbers_stays_closed(monkeypatch: pytest.MonkeyP
 
     b, x, _ = small()
     y = b.do("relu", kernel, x)
-    b.instructions[-1] = replace(b.instructions[-1], op=ops.relu.op if hasattr(ops.relu, "op") else OPS["relu"])
+    b.instructions[-1] = replace(b.instructions[-1], op=OPS["relu"])
     program = b.program(y)
     assert inlined(program) is program
 
@@ -164,7 +166,7 @@ def test_large_chains_run_in_blocks():
     program = b.program(b.do("sqrt", np.sqrt, t), b.do("negative", np.negative, x))
     changed = blocks(literals(program))
     assert [i.name for i in changed.instructions] == ["blocks"]
-    assert planned(changed).peak_bytes < planned(program).eager_bytes
+    assert planned(changed).peak_bytes < planned(program).peak_bytes
     leaves = [b.values[v] for v in b.inputs]
     assert same(replayed(changed, leaves), plainly(program, leaves))
 

@@ -125,7 +125,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = machine()
     old = json.loads(NUMBERS.read_text("utf-8")) if options.update else None
     if old:
-        merged(old, numbers_of(facts, {}, []))  # Before anything is measured in vain.
+        try:
+            merged(old, numbers_of(facts, {}, []))  # Before anything is measured in vain.
+        except ValueError as error:
+            raise SystemExit(str(error)) from None
     results = run(options, QUICK if options.quick else FULL)
     wanted = not options.case if not options.only else OPERATIONS in options.only
     costs = operations(*(QUICK_OPERATIONS if options.quick else FULL_OPERATIONS)) if wanted else []

@@ -82,7 +82,7 @@ def uncaptured(function: Callable[..., Any]) -> Callable[..., Any]:
 def _captured(engine: str, function: Callable[..., Any]) -> Callable[..., Any]:
     import tinygrad_nn as tg
 
-    return tg.jit(function, engine=engine)  # type: ignore[attr-defined, no-any-return]
+    return tg.jit(function, engine=engine)  # type: ignore[operator, no-any-return]
 
 
 ENGINES: dict[str, tuple[Capture, str]] = {
@@ -154,7 +154,7 @@ def _compiled_step(model: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
     """`torch.compile` takes no backward pass: it is given what is before, and what is after it."""
     import torch
 
-    torch._logging.set_logs(all=50)  # type: ignore[no-untyped-call]
+    torch._logging.set_logs(all=50)  # a compiler's doubts are no concern of ours
     loss_of = torch.compile(lambda x, y: torch.nn.functional.cross_entropy(model(x), y))
     update = torch.compile(optimizer.step)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from tinygrad_nn.compile.program import Instruction, Output, Program, Var
 from tinygrad_nn.compile.scope import Scope
 from tinygrad_nn.compile.shared import SharedArray
 from tinygrad_nn.compile.traced import BRANCH, READ, HostNumber, TracedArray, TracedNumber
-from tinygrad_nn.core.caller import user_line
+from tinygrad_nn.compile.whereabouts import whereabouts
 from tinygrad_nn.core.capturing import CAPTURE, CAPTURING, Traced
 from tinygrad_nn.core.node import CLOCK, MODE, Node
 from tinygrad_nn.errors import CaptureError
@@ -65,12 +66,14 @@ class Capture:
         self.over = False
         self.failing = False
         self._held: dict[int, tuple[Any, Traced]] = {}
-        self._lines: dict[tuple[int, int], str] = {}
 
     @contextmanager
     def running(self) -> Any:
         """The body is captured; whatever happens, leaves get arrays back afterwards."""
         tokens = CAPTURING.set(self), MODE.set(MODE.get() | CAPTURE)
+        # All that is made here stays: looking through it for garbage takes a third of the time.
+        collecting = gc.isenabled()
+        gc.disable()
         try:
             yield self
         except BaseException:
@@ -79,6 +82,8 @@ class Capture:
             raise
         finally:
             self.over = True
+            if collecting:
+                gc.enable()
             MODE.reset(tokens[1])
             CAPTURING.reset(tokens[0])
 
@@ -134,6 +139,8 @@ class Capture:
     def operate(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply an operation's kernel."""
         self.failing = False
+        if not params and all([type(x) in _NUMBERS for x in args]):
+            return self.numbered(op.key, op.kernels[float][0], args, op)
         number = any(isinstance(x, TracedNumber) for x in args)
         kernel = op.kernels[float if number else np.ndarray][0]
         if op.key in _BY_VALUES and any(_BY_VALUES[op.key](x) and self.is_secret(x) for x in args):
@@ -145,6 +152,21 @@ class Capture:
         out = self.apply(op.key, kernel, args, {**params, "rng": rng}, op=op, pure=False)
         self.draws.watch(rng.value)
         return out
+
+    def numbered(self, name: str, call: Any, args: tuple[Any, ...], op: Any = None) -> Any:
+        """`apply` for numbers alone."""
+        if self.over:
+            raise _after(name)
+        out = call(*[x.value if type(x) is TracedNumber else x for x in args])
+        if type(out) is not float:
+            call, out = _coerced(call, float), float(out)
+        var = Var((), None)
+        taken = tuple([x.var if type(x) is TracedNumber else x for x in args])
+        line, phase = whereabouts()
+        self.instructions.append(
+            Instruction(name, call, taken, _NOTHING, var, op, True, line, phase=phase)
+        )
+        return TracedNumber(self, var, out)
 
     def apply(
         self,
@@ -182,16 +204,18 @@ class Capture:
         self, name: str, call: Any, args: Any, params: Any, out: Any, op: Any, pure: bool
     ) -> Any:
         """A function with several results, and one instruction more for each of them."""
-        var, line = Var((), None), self._line()
+        var, (line, phase) = Var((), None), whereabouts()
         taken, options = self._vars(tuple(args)), self._vars(params)
-        self._write(Instruction(name, call, taken, options, var, op, pure, line))
+        self._write(Instruction(name, call, taken, options, var, op, pure, line, phase=phase))
         results = []
         for i, part in enumerate(out):
             if not isinstance(part, (np.ndarray, np.generic, float)):
                 results.append(part)  # shapes and the like, which follow from shapes
                 continue
             found = _stand_in(self, part)
-            self._write(Instruction("part", _part, (var, i), {}, found.var, line=line))
+            self._write(
+                Instruction("part", _part, (var, i), {}, found.var, line=line, phase=phase)
+            )
             results.append(found)
         return type(out)(*results) if hasattr(out, "_fields") else type(out)(results)
 
@@ -199,7 +223,7 @@ class Capture:
         self, name: str, call: Any, args: Any, params: Any, out: Any, op: Any, pure: bool
     ) -> Any:
         found = _stand_in(self, out)
-        line = self._line()
+        line, phase = whereabouts()
         self._write(
             Instruction(
                 name,
@@ -210,6 +234,7 @@ class Capture:
                 op,
                 pure,
                 line,
+                phase=phase,
             )
         )
         return found
@@ -230,14 +255,6 @@ class Capture:
 
     def _write(self, instruction: Instruction) -> None:
         self.instructions.append(instruction)
-
-    def _line(self) -> str:
-        # Kept by instruction: to find the number of a line takes 30 µs in a long function.
-        code, at = (found := user_line(3)).args
-        key = id(code), at
-        if key not in self._lines:
-            self._lines[key] = found()
-        return self._lines[key]
 
     # ── What the engine tells: see core.capturing ───────────────────────────────────────
 
@@ -335,9 +352,11 @@ class Capture:
                 held = self._held[id(rng)] = rng, found
             return held[1]
         found = TracedGenerator(self, Var((), None), make(_value(rng)))
-        seed = self._vars(rng)
+        seed, (line, phase) = self._vars(rng), whereabouts()
         self._write(
-            Instruction("generator", make, (seed,), {}, found.var, pure=False, line=self._line())
+            Instruction(
+                "generator", make, (seed,), {}, found.var, pure=False, line=line, phase=phase
+            )
         )
         return found
 
@@ -387,10 +406,16 @@ class Capture:
         self.outputs.append(Output(place, value.var if isinstance(value, Traced) else value))
 
 
+@lru_cache(4096)
+def _is_ours(code: Any) -> bool:
+    """Whether code is of this package or of NumPy."""
+    return code.co_filename.startswith(_OURS)  # type: ignore[no-any-return]
+
+
 def _users_line() -> str:
     """The user's line: the nearest frame outside of this package and of NumPy."""
     frame = sys._getframe(2)
-    while frame.f_code.co_filename.startswith(_OURS) and frame.f_back is not None:
+    while _is_ours(frame.f_code) and frame.f_back is not None:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
@@ -461,6 +486,9 @@ def _after(name: str) -> CaptureError:
 
 _OURS = tuple(os.path.join(os.path.dirname(os.path.abspath(x)), "")
               for x in (os.path.dirname(__file__), np.__file__))  # fmt: skip
+
+_NUMBERS = frozenset({TracedNumber, float})
+_NOTHING: dict[str, Any] = {}
 
 _PYTHONS = (bool, int, float)
 

@@ -13,11 +13,14 @@ import numpy as np
 from tinygrad_nn.compile import namespaces as namespaces
 from tinygrad_nn.compile.capture import Capture
 from tinygrad_nn.compile.emit import Replay, guard
+from tinygrad_nn.compile.labels import labelled
 from tinygrad_nn.compile.limit import drop_oldest
 from tinygrad_nn.compile.numbers import undo
-from tinygrad_nn.compile.places import Argument, Call, Leaf, Returned
 from tinygrad_nn.compile.passes import ENGINES, optimized
+from tinygrad_nn.compile.places import Argument, Call, Leaf, Returned
+from tinygrad_nn.compile.printed import StepProgram
 from tinygrad_nn.compile.program import Program
+from tinygrad_nn.compile.scalars import NumberReplay, number_program
 from tinygrad_nn.core.capturing import Traced, capturing
 from tinygrad_nn.core.node import MODE, TRANSFORMS, WATCH, Node
 from tinygrad_nn.core.observe import OBSERVERS
@@ -106,14 +109,26 @@ class _Captured:
         build: Callable[[dict[int, Any]], Any] | None,
         flat: bool,
     ) -> None:
-        self.program = optimized(capture.program(), engine)
+        program = capture.program()
+        of_numbers = number_program(program)
+        self.program: Program = program if of_numbers else optimized(program, engine)
+        self.engine = "numpy" if engine == "auto" else engine
         self.actions = capture.numbers.actions
         self.flat, self.count = flat, len(leaves)
         self.moment = (MODE.get(), (), 0, _DEFAULT.get())
         places = [*self.program.inputs.values(), *[o.place for o in self.program.outputs]]
         inner = [getattr(place, "holder", None) for place in places]
         used = frozenset(id(x.leaf) for x in inner if isinstance(x, Leaf))
-        self.replay = Replay(self.program, guard(leaves, used), wrapped)
+        checks = guard(leaves, used)
+        self.replay: Replay | NumberReplay = (
+            NumberReplay(program, of_numbers, engine, checks, wrapped)
+            if of_numbers
+            else Replay(self.program, checks, wrapped)
+        )
+        if isinstance(self.replay, NumberReplay):
+            words = f"{len(program.instructions):,} operations on numbers run in "
+            words += f"{len(self.replay.schedule.groups):,} groups"
+            self.program = program.noted("numbers", words)
         self._run = self.replay.run_leaves
         self._holds = capture.scope.holder()
         self._generators = [
@@ -174,7 +189,7 @@ def _capture(
         result = step.function(*new_args, **new_given)
         found, assemble = flatten(result)
         found = capture.settle(found)
-        wrapped = {}
+        wrapped: dict[int, type] = {}
         fixed = [_returned(capture, x, i, wrapped) for i, x in enumerate(found)]
         capture.leaves.finish()
         capture.numbers.finish()
@@ -185,6 +200,12 @@ def _capture(
     single = build if len(found) != 1 or found[0] is not result or 0 not in wrapped else None
     flat = not given and len(args) == len(leaves) and all(map(is_, args, leaves))
     captured = _Captured(capture, step.engine, leaves, wrapped, single, flat)
+    captured.program = StepProgram.of(
+        captured.program,
+        step.name,
+        captured.engine,
+        labelled(capture, step.function, args, given),
+    )
     first = {i: _first(x) for i, x in enumerate(found)}
     return captured, build(first)
 
@@ -203,7 +224,7 @@ def _argument(capture: Capture, x: Any, i: int) -> Any:
     if isinstance(x, (np.ndarray, np.generic)):
         return Tensor.wrap(capture.read_from(Argument(i), np.asarray(x)))
     if isinstance(x, float):
-        return capture.numbers.number(x, lambda call: float(call.leaves[i]))
+        return capture.numbers.number(x, lambda call: float(call.leaves[i]), ("argument", i))
     return x
 
 

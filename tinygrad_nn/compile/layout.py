@@ -16,7 +16,8 @@ def dense(var: Var) -> bool:
     if var.dtype is None or not all(var.shape):
         return False
     expected = var.dtype.itemsize
-    for stride, side in sorted((s, n) for s, n in zip(var.strides, var.shape, strict=True) if n > 1):
+    steps = zip(var.strides, var.shape, strict=True)
+    for stride, side in sorted((stride, side) for stride, side in steps if side > 1):
         if stride != expected:
             return False
         expected *= side

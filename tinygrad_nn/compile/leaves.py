@@ -99,16 +99,18 @@ class Leaves:
         for node, held in self._held.items():
             if held.outside and isinstance(held.holder, Leaf):
                 self.kept.append((node, held.op))
-            if node._data is not held.traced:
+            # Of what was made in the step nobody knows at the next one.
+            if held.outside and node._data is not held.traced:
                 capture.write_to(Payload(held.holder), node._data)
             payload, g = node._data.value, node._grad
             if held.forgotten or g is not held.seen:
                 inner = g._data if isinstance(g, Node) else g
-                capture.write_to(Gradient(held.holder), inner)
+                if held.outside:
+                    capture.write_to(Gradient(held.holder), inner)
                 node._grad = inner.value if isinstance(inner, Traced) else inner
             else:
                 node._grad = held.gradient
-            if not held.forgotten and node.op is not None:
+            if held.outside and not held.forgotten and node.op is not None:
                 capture.numbers.has_gradient(held.holder, held.gradient is not None)
             changed = node._data is not held.traced
             node._data = payload if changed else held.payload

@@ -26,10 +26,10 @@ def drop_oldest(name: str, captured: dict[Any, list[Any]]) -> None:
     if not captured[oldest]:
         del captured[oldest]
     warn(
-        f"jit: {name} was captured for more than {LIMIT} kinds of calls, and the oldest program is "
-        f"dropped; {_changing(keys)}; pad to a few sizes, or call the function itself",
+        f"jit: {name} was captured for more than {LIMIT} kinds of calls, and the oldest program "
+        f"is dropped; {_changing(keys)}; pad to a few sizes, or call the function itself",
         RuntimeWarning,
-        stacklevel=5,
+        stacklevel=4,
     )
 
 

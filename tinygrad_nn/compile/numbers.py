@@ -34,12 +34,14 @@ class Numbers:
 
     Attributes:
         actions: Functions of the call; each adds its numbers, or raises `Mismatch`.
+        about: For people, what a number is: an option with its key, what `begin` gave, an argument.
     """
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
         self._call = Call([])
         self.actions: list[Callable[[Call], None]] = []
+        self.about: dict[int, tuple[Any, ...]] = {}
         self._vars: dict[int, Var] = {}
         self._undo: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._written: list[tuple[Any, Any]] = []
@@ -48,9 +50,13 @@ class Numbers:
 
     # ── Numbers ─────────────────────────────────────────────────────────────────────────
 
-    def number(self, value: Any, action: Callable[[Call], Any]) -> HostNumber:
+    def number(
+        self, value: Any, action: Callable[[Call], Any], about: tuple[Any, ...] = ()
+    ) -> HostNumber:
         """A number that `action` gives before each replay; now it is `value`."""
         index = len(self._call.numbers)
+        if about:
+            self.about[index] = about
         self._call.numbers.append(value)
         self.actions.append(lambda call: call.numbers.append(action(call)))
         return HostNumber(self._capture, index, float(value))
@@ -131,7 +137,8 @@ class Numbers:
         """A float among the options of a group, read once for all parameters."""
         place = (id(optimizer), number, key)
         if place not in self._worked:
-            self._worked[place] = self.number(value, lambda call: float(read()))
+            about = ("option", key, number)
+            self._worked[place] = self.number(value, lambda call: float(read()), about)
         return self._worked[place]
 
     def _membership(self, optimizer: Any, number: int) -> None:
@@ -195,6 +202,8 @@ class Numbers:
 
         self.actions.append(action)
         self._call.numbers.extend(parts)
+        for i in range(len(parts)):
+            self.about[first + i] = "begin", optimizer.name, p
         return rebuild(
             [
                 HostNumber(self._capture, first + i, float(x)) if isinstance(x, float) else x

@@ -67,6 +67,9 @@ class Instruction:
             them, `call(*args, *arrays)`, where it otherwise returns its result.
         inplace: Of an instruction that writes: pairs (number of a result, number of an argument)
             that may be the same memory, if the argument is not needed afterwards.
+        phase: Part of the step: "forward", "backward" or "update"; "" if unknown.
+        kernel: Operation whose kernel it was opened from, or "".
+        inside: Instructions that a pass made this one of, in order.
     """
 
     name: str
@@ -80,6 +83,9 @@ class Instruction:
     more: tuple[Var, ...] = ()
     writes: bool = False
     inplace: frozenset[tuple[int, int]] = frozenset()
+    phase: str = ""
+    kernel: str = ""
+    inside: tuple[Instruction, ...] = ()
 
     @property
     def results(self) -> tuple[Var, ...]:
@@ -122,6 +128,7 @@ class Program:
         instructions: In order.
         outputs: What is written at the end, in order.
         notes: What the passes did, for people: pairs of a pass and a text.
+        names: What people call arguments, leaves and numbers: by their place, or by the node.
     """
 
     inputs: Mapping[Var, Any]
@@ -129,6 +136,7 @@ class Program:
     instructions: tuple[Instruction, ...]
     outputs: tuple[Output, ...]
     notes: tuple[tuple[str, str], ...] = ()
+    names: Mapping[Any, str] = field(default_factory=dict)
 
     def noted(self, who: str, text: str) -> Program:
         """The same with one more note."""

@@ -218,6 +218,10 @@ class Scope:
                 self._capture.draws.watch(x)
         self.watch(type(module).forward)
 
+    def entered_modules(self) -> list[Any]:
+        """Modules that were called, in the order of their first calls."""
+        return [one._holder for one in self._modules]
+
     def check_unchanged(self) -> None:
         """Refuse a step that changed what it found, as a replay would not."""
         for name, x, old in self._arrays:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_nn.backends import scalar
 from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
 
@@ -292,13 +293,29 @@ class TracedArray(_Secret):
         return self.capture.apply("pow", operator.pow, (other, self), {})
 
 
+def _of_numbers(function: Callable[..., Any], swapped: bool = False) -> Any:
+    """The same for numbers alone, of which there may be very many: 4 µs and not 10."""
+    general, name = _binary(function, swapped), function.__name__
+
+    def call(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind is not TracedNumber and kind is not float:
+            return general(self, other)
+        return self.capture.numbered(name, function, (other, self) if swapped else (self, other))
+
+    return call
+
+
 def _numeric(cls: Any) -> Any:
-    """Give a class of numbers Python's arithmetic."""
+    """Give a class of numbers Python's arithmetic.
+
+    With IEEE's results where Python's raises: those are what eager numbers end with too.
+    """
     names = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")
     for name in names:
-        function = getattr(operator, name)
-        setattr(cls, f"__{name}__", _binary(function))
-        setattr(cls, f"__r{name}__", _binary(function, True))
+        function = {"truediv": scalar.divide, "pow": scalar.pow}.get(name, getattr(operator, name))
+        setattr(cls, f"__{name}__", _of_numbers(function))
+        setattr(cls, f"__r{name}__", _of_numbers(function, True))
     for name in ("neg", "pos", "abs"):
         setattr(cls, f"__{name}__", _unary(getattr(operator, name)))
     return cls

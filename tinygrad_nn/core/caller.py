@@ -7,13 +7,13 @@ import sys
 from functools import partial
 from types import CodeType
 
-__all__ = ["user_line"]
+__all__ = ["line_of", "user_line"]
 
 # pathlib would add 6 ms to the import of the package.
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
-def _name(code: CodeType, lasti: int) -> str:
+def line_of(code: CodeType, lasti: int) -> str:
     """`file:line` of one instruction, worked out only when somebody asks."""
     line = code.co_firstlineno
     for start, end, number in code.co_lines():
@@ -27,4 +27,4 @@ def user_line(depth: int = 2) -> partial[str]:
     frame = sys._getframe(depth)
     while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
         frame = frame.f_back
-    return partial(_name, frame.f_code, frame.f_lasti)
+    return partial(line_of, frame.f_code, frame.f_lasti)

@@ -121,4 +121,3 @@ def blank(source: Source, var: Var) -> str:
         return f"empty({var.shape!r}, {source.name(var.dtype, 'dtype')})"
     raw = np.ndarray(var.shape, var.dtype, np.empty(var.nbytes, np.uint8), 0, var.strides)
     return f"empty_like({source.name(raw, 'like')})"
-

@@ -11,7 +11,18 @@ import numpy as np
 from tinygrad_nn.compile.layout import c_order, dense
 from tinygrad_nn.compile.program import Instruction, Var
 
-__all__ = ["OPERATORS", "SURE", "Form", "form_of", "fresh", "inplace_pairs", "into", "is_reduction", "is_ufunc"]
+__all__ = [
+    "INTO",
+    "OPERATORS",
+    "SURE",
+    "Form",
+    "form_of",
+    "fresh",
+    "inplace_pairs",
+    "into",
+    "is_reduction",
+    "is_ufunc",
+]
 
 
 class Form(Enum):
@@ -33,20 +44,24 @@ class Form(Enum):
     """Anything else: the result is what the function returns."""
 
 
+INTO = frozenset({Form.UFUNC, Form.REDUCTION, Form.PRODUCT, Form.WRITES})
+"""Forms whose results are written into arrays that are given."""
+
 VIEWS = frozenset(
     {
-        "broadcast_to", "diagonal", "expand_dims", "flip", "getitem", "matrix_transpose", "moveaxis",
-        "permute_dims", "ravel", "reshape", "squeeze", "swapaxes", "transpose", "imag", "real",
-        "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "fliplr", "flipud", "rot90",
+        "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "diagonal",
+        "expand_dims", "flip", "fliplr", "flipud", "getitem", "imag", "matrix_transpose", "moveaxis",
+        "permute_dims", "ravel", "real", "reshape", "rot90", "squeeze", "swapaxes", "transpose",
     }
 )  # fmt: skip
 """Functions that give another look at the memory of their argument, where they can."""
 
 FRESH = frozenset(
     {
-        "linear", "sigmoid", "tanh", "relu", "gelu", "log_softmax", "softmax", "place", "nll", "masked",
-        "sum_rows", "matmul", "dot", "convolution", "convolution_weight", "convolution_transpose",
-        "max_pool", "pool_place", "pool_winner", "layer_norm", "embedding", "where", "sum", "mean",
+        "convolution", "convolution_transpose", "convolution_weight", "dot", "embedding", "gelu",
+        "layer_norm", "linear", "log_softmax", "masked", "matmul", "max_pool", "mean", "nll",
+        "place", "pool_place", "pool_winner", "relu", "sigmoid", "softmax", "sum", "sum_rows",
+        "tanh", "where",
     }
 )  # fmt: skip
 """Operations whose kernels never give their argument's memory back."""
@@ -96,7 +111,7 @@ def form_of(i: Instruction) -> Form:  # noqa: PLR0911  (one line for each form)
         return Form.NUMBER
     if i.out.dtype is None or not i.out.shape or not dense(i.out):
         return Form.CALL
-    if plain and is_ufunc(i.call) and i.call.nin == len(i.args):
+    if plain and isinstance(i.call, np.ufunc) and is_ufunc(i.call) and i.call.nin == len(i.args):
         return Form.UFUNC
     if is_reduction(i.call) and _reduces(i):
         return Form.REDUCTION

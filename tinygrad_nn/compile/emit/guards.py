@@ -66,7 +66,8 @@ def _form(x: Any) -> Callable[[Source, str], list[str]]:
         return _node(kind, x.op, x._data)
     if isinstance(x, (np.ndarray, np.generic)):
         return lambda source, at: [
-            f"{at}.__class__ is not {source.name(kind, 'kind')} or {_laid(source, at, x.shape, x.dtype)}"
+            f"{at}.__class__ is not {source.name(kind, 'kind')} or "
+            f"{_laid(source, at, x.shape, x.dtype)}"
         ]
     if kind is float:
         return lambda source, at: [f"{at}.__class__ is not {source.name(float, 'kind')}"]

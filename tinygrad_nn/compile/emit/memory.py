@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinygrad_nn.compile.emit.forms import Form, form_of, fresh, inplace_pairs
+from tinygrad_nn.compile.emit.forms import INTO, Form, form_of, fresh, inplace_pairs
 from tinygrad_nn.compile.layout import alike, dense
 from tinygrad_nn.compile.program import Instruction, Program, Var
 
@@ -100,9 +100,6 @@ def _follow(program: Program, plan: Plan) -> None:
         plan.last[owner] = _FOREVER
 
 
-_INTO = frozenset({Form.UFUNC, Form.REDUCTION, Form.PRODUCT, Form.WRITES})
-
-
 def _place(program: Program, plan: Plan) -> None:
     free: list[_Slot] = []
     ends: dict[int, list[Var]] = {}
@@ -111,7 +108,7 @@ def _place(program: Program, plan: Plan) -> None:
     alive = height = 0
     for n, (i, form) in enumerate(zip(program.instructions, plan.forms, strict=True)):
         dying = [v for v in ends.get(n, ()) if v in plan.slots]
-        if form in _INTO:
+        if form in INTO:
             for k, var in enumerate(i.results):
                 if var not in plan.escaping and dense(var):
                     taken = _taken(i, form, k, var, dying, plan)
@@ -120,8 +117,8 @@ def _place(program: Program, plan: Plan) -> None:
                     plan.slots[var] = plan.slots[taken] if taken else _found(free, var.nbytes)
         free += [plan.slots[v] for v in dying]
         # A result that nothing uses ends where it is made.
-        free += [plan.slots[v] for v in i.results if plan.last[v] == n and v in plan.slots] \
-            if form in _INTO else []
+        if form in INTO:
+            free += [plan.slots[v] for v in i.results if plan.last[v] == n and v in plan.slots]
         alive += sum(v.nbytes for v in i.results if v in plan.owners[v])
         height = max(height, alive)
         alive -= sum(v.nbytes for v in ends.get(n, ()) if not _outside(program, v))
@@ -140,7 +137,7 @@ def _taken(
 ) -> Var | None:
     """An argument that is not needed any more and whose memory can take the result."""
     for result, n in inplace_pairs(i, form):
-        x = i.args[n]
+        x: Var = i.args[n]
         if result != k or x not in dying or not alike(x, var):
             continue
         if alone(i, n, plan.owners):
@@ -150,7 +147,7 @@ def _taken(
 
 def alone(i: Instruction, n: int, owners: Mapping[Var, frozenset[Var]]) -> bool:
     """Whether no other argument shows the memory of argument `n` in another way."""
-    x = i.args[n]
+    x: Var = i.args[n]
     return not any(y is not x and owners[y] & owners[x] for y in i.inputs)
 
 

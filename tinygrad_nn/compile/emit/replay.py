@@ -41,6 +41,8 @@ class Replay:
         self._writer.source.scope["told"] = self._told
         scope = self._writer.written()
         self.run_leaves: Any = scope["run"]
+        # What is written over a parameter takes no memory of its own.
+        self.plan.peak_bytes -= sum(var.nbytes for var in self._writer.over)
         self.text = "\n".join(self._writer.source.lines)
         self._program = program
 

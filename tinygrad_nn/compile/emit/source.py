@@ -62,7 +62,7 @@ class Source:
         if place:
             self.places[len(self.lines)] = place
 
-    def written(self, tree: Any, names: Callable[[Var], str]) -> str:
+    def written(self, tree: Any, names: Callable[[Var], str]) -> str:  # noqa: PLR0911
         """Expression for an argument: variables by `names`, numbers as they are."""
         if isinstance(tree, Var):
             return names(tree)

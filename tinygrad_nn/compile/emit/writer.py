@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.compile.emit import ends
-from tinygrad_nn.compile.emit.forms import OPERATORS, SURE, Form, inplace_pairs, into
-from tinygrad_nn.compile.emit.memory import Plan, alone
+from tinygrad_nn.compile.emit.forms import INTO, OPERATORS, Form, into
+from tinygrad_nn.compile.emit.memory import Plan
+from tinygrad_nn.compile.emit.over import in_place, reusable
 from tinygrad_nn.compile.emit.source import Source
-from tinygrad_nn.compile.layout import alike, c_order, dense, example
+from tinygrad_nn.compile.layout import c_order, dense, example
 from tinygrad_nn.compile.passes.literals import weak_dtype
 from tinygrad_nn.compile.places import Entry, Gradient, Payload, Returned
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var
@@ -22,7 +23,6 @@ __all__ = ["Writer"]
 
 _LARGE = 4096
 """Bytes from which a result that is not needed any more is given up at once."""
-_INTO = frozenset({Form.UFUNC, Form.REDUCTION, Form.PRODUCT, Form.WRITES})
 
 
 class Writer:
@@ -30,6 +30,7 @@ class Writer:
 
     Attributes:
         source: Text so far.
+        over: Results that may be written over an input, and that input.
     """
 
     def __init__(
@@ -54,8 +55,8 @@ class Writer:
         self._cells: dict[tuple[Var, Any], str] = {}
         self._changing: list[str] = []
         self._gradients: dict[Var, tuple[str, str]] = {}
-        self._targets = self._in_place()
-        self._reused = self._reusable()
+        self.over = in_place(program, plan)
+        self._reused = reusable(program, plan)
 
     def written(self) -> dict[str, Any]:
         """Write and compile everything; gives the scope with the function `run`."""
@@ -122,7 +123,7 @@ class Writer:
             a, b = (self._number(x) for x in i.args)
             self._line(i, f"{self._local(i.out)} = {a} {OPERATORS[i.call]} {b}")
             self._numbers.add(i.out)
-        elif form in _INTO:
+        elif form in INTO:
             self._into(n, i, form)
         else:
             text = self._call(i)
@@ -226,7 +227,7 @@ class Writer:
         if slot is not None:
             array = self._arrays[var] = slot.array(var)
             return self.source.name(array, "b")
-        old = self._targets.get(var)
+        old = self.over.get(var)
         if old is not None:
             name = self._names[old]
             target = self.source.local("o")
@@ -262,79 +263,13 @@ class Writer:
                 if var.nbytes >= _LARGE:
                     self.source.line(f"{name} = None", 2)
 
-    # ── What may be written over ────────────────────────────────────────────────────────
-
-    def _in_place(self) -> dict[Var, Var]:
-        """Results that may be written over the input that they take the place of."""
-        plan, found = self.plan, {}
-        places = {ends.key_of(place): v for v, place in self.program.inputs.items()
-                  if ends.lasting(place, v)}  # fmt: skip
-        made = {v: (n, i) for n, i in enumerate(self.program.instructions) for v in i.results}
-        sure = self._sure_from()
-        for output, var in self._single():
-            if not isinstance(output.place, (Payload, Entry)) or var not in made:
-                continue
-            old = places.get(ends.key_of(output.place))
-            n, i = made[var]
-            if old is None or n < sure or plan.forms[n] not in _INTO or not alike(old, var):
-                continue
-            if old in plan.escaping or plan.owners[var] != {var} or not dense(var):
-                continue
-            last = plan.last.get(old, -1)
-            if last < n or (last == n and self._written_over(i, plan.forms[n], var, old)):
-                found[var] = old
-        return found
-
-    def _sure_from(self) -> int:
-        """Number of the first instruction from which on none can fail or find a mismatch."""
-        instructions = self.program.instructions
-        for n in reversed(range(len(instructions))):
-            if not instructions[n].pure or self.plan.forms[n] is Form.CALL:
-                if instructions[n].name not in SURE:
-                    return n + 1
-        return 0
-
-    def _written_over(self, i: Instruction, form: Form, var: Var, old: Var) -> bool:
-        k = i.results.index(var)
-        pairs = inplace_pairs(i, form)
-        uses = [n for n, x in enumerate(i.args) if x is old]
-        if len(uses) != sum(x is old for x in i.inputs):
-            return False
-        return all((k, n) in pairs and alone(i, n, self.plan.owners) for n in uses)
-
-    def _reusable(self) -> dict[Var, Gradient]:
-        """Gradients that are new at each call, so that the array of the last may serve again."""
-        read = {ends.key_of(p) for p in self.program.inputs.values() if isinstance(p, Gradient)}
-        made = {v: self.plan.forms[n] for n, i in enumerate(self.program.instructions)
-                for v in i.results}  # fmt: skip
-        return {
-            var: o.place
-            for o, var in self._single()
-            if isinstance(o.place, Gradient) and ends.key_of(o.place) not in read
-            and made.get(var) in _INTO and dense(var)
-        }  # fmt: skip
-
-    def _single(self) -> list[tuple[Output, Var]]:
-        """Outputs whose variable leaves nowhere else."""
-        used: dict[Var, int] = {}
-        for o in self.program.outputs:
-            if isinstance(o.value, Var):
-                for owner in self.plan.owners[o.value]:
-                    used[owner] = used.get(owner, 0) + 1
-        return [
-            (o, o.value)
-            for o in self.program.outputs
-            if isinstance(o.value, Var) and self.plan.owners[o.value] == {o.value}
-            and used[o.value] == 1
-        ]  # fmt: skip
-
     # ── The end ─────────────────────────────────────────────────────────────────────────
 
     def _failed(self) -> None:
         """After an error no gradient is half of this call."""
         for name, node in self._gradients.values():
             self.source.line(f"if {node}._grad is {name}: {node}._grad = None", 2)
-        for old in self._targets.values():
+        for old in self.over.values():
             place = self.program.inputs[old]
             if isinstance(place, Payload):
                 self.source.line(f"{ends.holder(self.source, place)}.epoch = tick()", 2)
@@ -409,4 +344,3 @@ def _owned(x: Any) -> Any:
 
 def _columns(x: Var) -> bool:
     return dense(x) and x.strides[0] == x.dtype.itemsize
-

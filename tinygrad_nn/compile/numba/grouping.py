@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -72,51 +73,49 @@ def _scheduled(
     instructions: Sequence[Instruction], known: dict[Var, list[Part] | None]
 ) -> list[list[Instruction]]:
     """Runs of one kind, as long as the order that results need allows."""
+    needs = _needs(instructions)
+    users: list[list[int]] = [[] for _ in instructions]
+    for n, s in enumerate(needs):
+        for m in s:
+            users[m].append(n)
+    waits = [len(s) for s in needs]
+    kinds = [known[i.out] is not None for i in instructions]
+    ready: dict[bool, list[int]] = {True: [], False: []}
+    for n, w in enumerate(waits):
+        if not w:
+            heappush(ready[kinds[n]], n)
+    runs: list[list[Instruction]] = []
+    now = False
+    while ready[True] or ready[False]:
+        now = now if ready[now] else not now
+        run: list[Instruction] = []
+        while ready[now] and len(run) < _LONGEST:
+            n = heappop(ready[now])
+            run.append(instructions[n])
+            for user in users[n]:
+                waits[user] -= 1
+                if not waits[user]:
+                    heappush(ready[kinds[user]], user)
+        runs.append(run)
+        now = not now
+    return runs
+
+
+def _needs(instructions: Sequence[Instruction]) -> list[set[int]]:
+    """For each instruction the numbers of those that must come before it.
+
+    Nothing overtakes what draws at random, or what may end the replay: parameters may be written
+    over afterwards.
+    """
     makers = {v: n for n, i in enumerate(instructions) for v in i.results}
     needs = [{makers[v] for v in i.inputs if v in makers} for i in instructions]
-    # Nothing overtakes what draws at random, or what may end the replay: parameters may be
-    # written over afterwards.
     before = None
     for n, i in enumerate(instructions):
         if before is not None:
             needs[n].add(before)
         if not i.pure:
             before = n
-    users: list[list[int]] = [[] for _ in instructions]
-    waits = [len(s) for s in needs]
-    for n, s in enumerate(needs):
-        for m in s:
-            users[m].append(n)
-    ready: dict[bool, list[int]] = {True: [], False: []}
-
-    def kind(n: int) -> bool:
-        return known[instructions[n].out] is not None
-
-    for n, w in enumerate(waits):
-        if not w:
-            ready[kind(n)].append(n)
-    runs: list[list[Instruction]] = []
-    now = False
-    while ready[True] or ready[False]:
-        if not ready[now]:
-            now = not now
-        run: list[Instruction] = []
-        queue = ready[now]
-        queue.sort(reverse=True)
-        while queue and len(run) < _LONGEST:
-            n = queue.pop()
-            run.append(instructions[n])
-            new = False
-            for user in users[n]:
-                waits[user] -= 1
-                if not waits[user]:
-                    ready[kind(user)].append(user)
-                    new = new or kind(user) is now
-            if new:
-                queue.sort(reverse=True)
-        runs.append(run)
-        now = not now
-    return runs
+    return needs
 
 
 def _replaced(
@@ -142,7 +141,8 @@ def _replaced(
     results = [i.out for i in run if i not in shown and (i in outside or i.out in sources)]
     if not results:
         return run
-    head = compiled(parts, results, claims, fixed, run[0].line)
+    inside = tuple(i for i in run if i not in shown)
+    head = replace(compiled(parts, results, claims, fixed, run[0].line), inside=inside)
     return [head, *shown]
 
 

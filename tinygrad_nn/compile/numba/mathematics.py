@@ -30,7 +30,9 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _inline(function: _F) -> _F:
-    return njit(error_model="numpy", boundscheck=False, nogil=True)(function)  # type: ignore[no-any-return]
+    # Put into every caller: where it stays a call, no loop becomes vectors, and takes ten times as long.
+    compiled = njit(error_model="numpy", boundscheck=False, nogil=True, forceinline=True)
+    return compiled(function)  # type: ignore[no-any-return]
 
 
 # ── Exponential: x = n ln 2 + r, and the power of two is put into the exponent ──────────
@@ -88,7 +90,8 @@ def _tanh_small_f4(x: Any) -> Any:
     p = p * s + f4(-5.37397155531e-2)
     p = p * s + f4(1.33314422036e-1)
     p = p * s + f4(-3.33332819422e-1)
-    return p * s * x + x
+    w = p * s * x + x
+    return w if x != f4(0.0) else x  # keeps the sign of zero
 
 
 @_inline
@@ -109,7 +112,8 @@ def _tanh_small_f8(x: Any) -> Any:
     q = (
         (s + 1.12811678491632931402e2) * s + 2.23548839060100448583e3
     ) * s + 4.84406305325125486048e3
-    return x + x * s * (p / q)
+    w = x + x * s * (p / q)
+    return w if x != 0.0 else x
 
 
 @_inline
@@ -129,7 +133,7 @@ def tanh_f8(x: Any) -> Any:
 def expm1_f4(x: Any) -> Any:
     """e^x − 1; up to 3 units in the last place."""
     t = _tanh_small_f4(f4(0.5) * x)
-    near = f4(2.0) * t / (f4(1.0) - t)
+    near = (t + t) / (f4(1.0) - t)
     far = exp_f4(x) - f4(1.0)
     return near if abs(x) < f4(1.0) else far
 
@@ -138,7 +142,7 @@ def expm1_f4(x: Any) -> Any:
 def expm1_f8(x: Any) -> Any:
     """e^x − 1; up to 3 units in the last place."""
     t = _tanh_small_f8(0.5 * x)
-    near = 2.0 * t / (1.0 - t)
+    near = (t + t) / (1.0 - t)
     far = exp_f8(x) - 1.0
     return near if abs(x) < 1.0 else far
 

@@ -7,20 +7,21 @@ compute their own places: compiling an access of a numba array takes ten times a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["SCOPES", "add", "at", "bits", "gemm", "index", "loads", "offset", "pointer", "stores"]
+__all__ = [
+    "SCOPES", "add", "at", "bits", "gemm", "gemm_add", "index", "loads", "offset", "pointer",
+    "stores",
+]  # fmt: skip
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 
-
-def _intrinsic(function: _F) -> _F:
-    return intrinsic(function)  # type: ignore[no-any-return]
+def _intrinsic(function: Callable[..., Any]) -> Any:
+    return intrinsic(function)
 
 
 SCOPES = 24
@@ -174,7 +175,7 @@ def index(typing: Any, place: Any, size: Any) -> Any:
     return types.int64(types.int64, types.int64), generate
 
 
-def _gemm(name: str, dtype: Any) -> Any:
+def _gemm(name: str, dtype: Any, kept: float) -> Any:
     """CBLAS's product; `name` is bound to the function of NumPy's own BLAS."""
 
     @_intrinsic
@@ -182,11 +183,11 @@ def _gemm(name: str, dtype: Any) -> Any:
         typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any,
         a: Any, lda: Any, b: Any, ldb: Any, c: Any, ldc: Any,
     ) -> Any:  # fmt: skip
-        """C = op(A) op(B), all by rows."""
+        """C = op(A) op(B) + kept C, all by rows."""
         whole = types.int64
         inputs = (
-            whole, whole, whole, whole, whole,
-            types.CPointer(dtype), whole, types.CPointer(dtype), whole, types.CPointer(dtype), whole,
+            whole, whole, whole, whole, whole, types.CPointer(dtype), whole,
+            types.CPointer(dtype), whole, types.CPointer(dtype), whole,
         )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -203,14 +204,15 @@ def _gemm(name: str, dtype: Any) -> Any:
             def whole_number(x: Any, of: Any) -> Any:
                 return x if of.width == 64 else builder.trunc(x, of)
 
-            one, zero = ir.Constant(number, 1.0), ir.Constant(number, 0.0)
+            one, share = ir.Constant(number, 1.0), ir.Constant(number, kept)
             builder.call(
                 function,
                 [
-                    ir.Constant(enum, 101), whole_number(args[0], enum), whole_number(args[1], enum),
+                    ir.Constant(enum, 101),
+                    whole_number(args[0], enum), whole_number(args[1], enum),
                     *[whole_number(x, size) for x in args[2:5]],
                     one, args[5], whole_number(args[6], size), args[7],
-                    whole_number(args[8], size), zero, args[9], whole_number(args[10], size),
+                    whole_number(args[8], size), share, args[9], whole_number(args[10], size),
                 ],
             )  # fmt: skip
             return context.get_dummy_value()
@@ -220,9 +222,15 @@ def _gemm(name: str, dtype: Any) -> Any:
     return product
 
 
-gemm = {
-    (code, width): _gemm(f"tinygrad_nn_{code}gemm{width}", dtype)
-    for code, dtype in (("s", types.float32), ("d", types.float64))
-    for width in (32, 64)
-}
+def _products(kept: float) -> dict[tuple[str, int], Callable[..., Any]]:
+    return {
+        (code, width): _gemm(f"tinygrad_nn_{code}gemm{width}", dtype, kept)
+        for code, dtype in (("s", types.float32), ("d", types.float64))
+        for width in (32, 64)
+    }
+
+
+gemm = _products(0.0)
 """By letter of the dtype and bits of a size."""
+gemm_add = _products(1.0)
+"""The same, added to what is there."""

@@ -101,7 +101,7 @@ def _chain(run: Sequence[Instruction], left: list[Var]) -> Instruction:
     )
     return Instruction(
         "blocks", call, (*arrays, *single), {}, left[0], line=run[-1].line, more=tuple(left[1:]),
-        writes=True, inplace=pairs,
+        writes=True, inplace=pairs, phase=run[-1].phase, inside=tuple(run),
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def _key(i: Instruction) -> Any:
 
 
 def _form(x: Any) -> Any:
-    """Arguments in a form that can be compared and hashed, with types: 1 and 1.0 and True differ."""
+    """Arguments in a form to compare and hash, with types: 1 and 1.0 and True differ."""
     if isinstance(x, Var):
         return x
     kind = type(x)

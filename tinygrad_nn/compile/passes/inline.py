@@ -28,14 +28,14 @@ __all__ = ["OPENED", "inlined"]
 
 OPENED = frozenset(
     {
-        "linear", "log_softmax", "matmul", "max", "mean", "min", "relu", "sigmoid", "softmax", "sum",
-        "sum_rows", "std", "var",
+        "linear", "log_softmax", "matmul", "max", "mean", "min", "relu", "sigmoid", "softmax",
+        "std", "sum", "sum_rows", "var",
     }
 )  # fmt: skip
 """Operations whose kernels are opened up."""
 
 _LARGE = 1 << 22
-"""Elements of the arguments from which a trial run of a kernel would be felt."""
+"""Bytes of the arguments from which a trial run of a kernel would be felt."""
 
 
 class _Closed(Exception):  # noqa: N818  (no error: the kernel stays one instruction)
@@ -58,7 +58,8 @@ class _Stand(TracedArray):
         found = self.capture.apply(name, call, inputs, options)
         if out is None or out[0] is None:
             return found
-        return self.capture.written(out[0], found)
+        opening: Any = self.capture
+        return opening.written(out[0], found)
 
     def dot(self, other: Any) -> Any:
         """`numpy.dot`."""
@@ -119,8 +120,11 @@ class _Opening:
             x.looked = found.looked = True
         given = tuple(self._var(x) for x in args)
         named = {k: self._var(x) for k, x in params.items()}
-        line, quiet = self.kernel.line, _ignored()
-        made = Instruction(name, call, given, named, found.var, None, True, line)
+        line, phase, quiet = self.kernel.line, self.kernel.phase, _ignored()
+        kernel = self.kernel.op.key
+        made = Instruction(
+            name, call, given, named, found.var, None, True, line, phase=phase, kernel=kernel
+        )
         if quiet:
             made = _quieted(made, quiet)
         self.instructions.append(made)
@@ -221,11 +225,12 @@ def inlined(program: Program) -> Program:
 
 def _inside(i: Instruction) -> tuple[_Opening, Var] | None:
     """What a kernel calls, and its result; None if it stays closed."""
-    if i.more or sum(x.nbytes for x in i.inputs) > _LARGE or isinstance(i.call, BuiltinFunctionType):
+    large = sum(x.nbytes for x in i.inputs) > _LARGE
+    if i.more or large or isinstance(i.call, BuiltinFunctionType):
         return None
     opening = _Opening(i)
     try:
-        with np.errstate(all="call", call=_called):  # type: ignore[call-overload]
+        with np.errstate(all="call", call=_called):
             args = [opening.stand(x) for x in i.args]
             params = {k: opening.stand(x) for k, x in i.params.items()}
             out = i.call(*args, **params)

@@ -59,5 +59,5 @@ def literals(program: Program) -> Program:
             changed.append(replace(i, args=tuple(array(x, dtype) for x in i.args)))
     if not made:
         return program
-    text = f"{len(made)} numbers became arrays"
-    return replace(program, instructions=tuple(changed), constants=constants).noted("literals", text)
+    quicker = replace(program, instructions=tuple(changed), constants=constants)
+    return quicker.noted("literals", f"{len(made)} numbers became arrays")

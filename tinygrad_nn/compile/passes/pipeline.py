@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinygrad_nn.compile.kernels import with_kernels
 from tinygrad_nn.compile.numba import with_numba
 from tinygrad_nn.compile.passes.blocks import blocks
 from tinygrad_nn.compile.passes.common import common
@@ -39,7 +40,7 @@ class Engine:
 
 ENGINES: dict[str, Engine] = {
     "numpy": Engine((simplified, common, inlined, simplified, common, dead, literals, blocks)),
-    "numba": Engine((*_ALWAYS, with_numba), "numba"),
+    "numba": Engine((*_ALWAYS, with_kernels, with_numba), "numba"),
 }
 """By name; `auto` is the quickest of them that is there."""
 

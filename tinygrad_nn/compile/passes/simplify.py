@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_nn.compile.emit.memory import planned
-from tinygrad_nn.compile.layout import c_order
+from tinygrad_nn.compile.layout import alike, c_order
 from tinygrad_nn.compile.passes.common import renamed
 from tinygrad_nn.compile.program import Instruction, Program, Var
 
@@ -30,8 +30,7 @@ def simplified(program: Program) -> Program:
         i = _joined(i, made)
         made.update((v, i) for v in i.results)
         kept.append(i)
-    changed = len(new) + sum(a is not b for a, b in zip(kept, program.instructions, strict=False))
-    if not new and not changed:
+    if not new and all(a is b for a, b in zip(kept, program.instructions, strict=True)):
         return program
     smaller = renamed(program, kept, new)
     return smaller.noted("simplification", f"left out {len(new)} instructions") if new else smaller
@@ -39,15 +38,9 @@ def simplified(program: Program) -> Program:
 
 def _same(i: Instruction, made: dict[Var, Instruction]) -> Var | None:
     """The variable that the result equals in every bit, with dtype, shape and memory order."""
-    x = i.args[0] if i.args else None
-    if not i.pure or i.writes or i.more:
+    if not i.pure or i.writes or i.more or not i.args:
         return None
-    for y in i.inputs:
-        if (y.shape, y.dtype, y.strides) == (i.out.shape, i.out.dtype, i.out.strides):
-            x = y
-            break
-    else:
-        x = None
+    x = next((y for y in i.inputs if alike(y, i.out)), None)
     if x is not None and _neutral(i, x):
         return x
     if i.name in ("matrix_transpose", "transpose") and isinstance(i.args[0], Var):
@@ -69,14 +62,14 @@ def _neutral(i: Instruction, x: Var) -> bool:
 
 
 def _one(i: Instruction, x: Var) -> bool:
-    # x * 1 and x / 1 keep -0.0, infinities and NaN.
-    return any(type(y) in (int, float) and y == 1 for y in i.args[(i.args[0] is x) :][:1]) and (
-        x.dtype.kind == "f" or (x.dtype.kind in "iu" and i.name == "multiply")
-    )
+    # x * 1 keeps -0.0, infinities and NaN.
+    other = i.args[1] if i.args[0] is x else i.args[0]
+    return x.dtype.kind in "fiu" and type(other) in (int, float) and other == 1
 
 
 def _divided(i: Instruction, x: Var) -> bool:
-    return i.args[0] is x and x.dtype.kind == "f" and type(i.args[1]) in (int, float) and i.args[1] == 1
+    by = i.args[1]
+    return i.args[0] is x and x.dtype.kind == "f" and type(by) in (int, float) and by == 1
 
 
 def _lowered(i: Instruction, x: Var) -> bool:

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from tinygrad_nn.compile.emit.guards import Unfit
 from tinygrad_nn.compile.emit.source import Source
-from tinygrad_nn.compile.places import Leaf, Payload, Returned, Worked
-from tinygrad_nn.compile.places import Gradient
+from tinygrad_nn.compile.places import Gradient, Leaf, Payload, Returned, Worked
 from tinygrad_nn.compile.program import Program, Var
 from tinygrad_nn.compile.scalars.schedule import Schedule, schedule_of
 from tinygrad_nn.compile.scalars.tape import Tape, tape_of
-from tinygrad_nn.compile.scalars.vector import vector_run
+from tinygrad_nn.compile.scalars.vector import list_run, vector_run
 from tinygrad_nn.core.node import CLOCK
 
-__all__ = ["NumberReplay", "number_replay"]
+__all__ = ["NumberReplay", "number_program"]
 
 _LEAST = 300
 """Instructions below which straight-line Python is as quick."""
+_WIDE = 40
+"""Computations in a group from which on NumPy's 4 µs for the group are less than Python's 0.1 for
+each."""
 
 
-def number_replay(
-    program: Program,
-    engine: str,
-    guard: Callable[[Source], None] | None,
-    wrapped: Mapping[int, type] | None,
-) -> NumberReplay | None:
-    """What replays the program, if it is a large one of nothing but numbers."""
-    if len(program.instructions) < _LEAST:
-        return None
-    tape = tape_of(program)
-    return None if tape is None else NumberReplay(program, tape, engine, guard, wrapped or {})
+def number_program(program: Program) -> Tape | None:
+    """The program as a tape, if it is a large one of nothing but numbers."""
+    return tape_of(program) if len(program.instructions) >= _LEAST else None
 
 
 class NumberReplay:
@@ -86,13 +82,14 @@ def _checks(guard: Callable[[Source], None] | None) -> Callable[[Any], None] | N
 
 
 def _runner(schedule: Schedule, values: Any, engine: str) -> Callable[[], None]:
-    if engine == "numba":
-        from tinygrad_nn.compile.scalars.loop import loop_run
-
-        found = loop_run(schedule, values)
+    """What computes: a compiled loop if there may be one, else NumPy or Python."""
+    if engine == "numba" or (engine == "auto" and find_spec("numba") is not None):
+        # Only here, since who has not asked for it should not wait for numba's import.
+        found = import_module("tinygrad_nn.compile.scalars.loop").loop_run(schedule, values)
         if found is not None:
-            return found
-    return vector_run(schedule, values)
+            return found  # type: ignore[no-any-return]
+    wide = sum(group.args.shape[1] for group in schedule.groups) >= _WIDE * len(schedule.groups)
+    return (vector_run if wide else list_run)(schedule, values)
 
 
 def _reads(places: tuple[Any, ...], values: Any) -> Callable[[Any, Any], None]:

@@ -70,9 +70,9 @@ def tape_of(program: Program) -> Tape | None:
     def number(x: Any) -> int:
         if isinstance(x, Var) and x not in held:
             return numbers[x]
-        # As bytes, since 0.0 and -0.0 are equal, and True is 1.
         value = float(held[x] if isinstance(x, Var) else x)
-        key = value.hex() if value == value else "nan"
+        # 0.0 and -0.0 are equal, and no NaN equals itself.
+        key = value if value and value == value else str(value)
         if key not in fixed:
             fixed[key] = len(program.inputs) + len(values)
             values.append(value)
@@ -80,21 +80,20 @@ def tape_of(program: Program) -> Tape | None:
             numbers[x] = fixed[key]
         return fixed[key]
 
-    taken = [(call, args, out) for call, args, out in found]
-    for _, args, _out in taken:
+    for _, args, _out in found:
         for x in args:
-            if not isinstance(x, Var) or x in held:
+            if x not in numbers and (not isinstance(x, Var) or x in held):
                 number(x)
     for x in outs:
         if x in held:
             number(x)
     first = len(program.inputs) + len(values)
-    for n, (_, _, out) in enumerate(taken):
+    for n, (_, _, out) in enumerate(found):
         numbers[out] = first + n
-    nodes = [Node(call, [number(x) for x in args], numbers[out]) for call, args, out in taken]
+    nodes = [Node(call, [number(x) for x in args], numbers[out]) for call, args, out in found]
     nodes = _summed(nodes, {numbers[x] for x in outs}, first)
     return Tape(
-        tuple(program.inputs.values()), tuple(values), tuple(nodes), numbers, first + len(taken)
+        tuple(program.inputs.values()), tuple(values), tuple(nodes), numbers, first + len(found)
     )
 
 

@@ -16,7 +16,7 @@ from tinygrad_nn.backends import scalar
 from tinygrad_nn.compile.scalars.schedule import Group, Schedule
 from tinygrad_nn.compile.scalars.tape import SUM
 
-__all__ = ["vector_run"]
+__all__ = ["list_run", "vector_run"]
 
 _EXACT: dict[Any, Callable[..., Any]] = {
     operator.sub: np.subtract,
@@ -102,3 +102,26 @@ def _sum(args: Any, values: Any, out: Any) -> Callable[[], None]:
         add.reduce(gathered, 0, None, out)
 
     return reduced
+
+
+def list_run(schedule: Schedule, values: Any) -> Callable[[], None]:
+    """The same number by number, for programs of long chains, which have few equal computations."""
+    code: list[tuple[Any, int, int, int]] = []
+    for group in schedule.groups:
+        for n, column in enumerate(group.args.T.tolist()):
+            out = group.start + n
+            if group.kind is SUM:
+                code.append((SUM, column[0], column[1], out))
+                code += [(SUM, out, term, out) for term in column[2:]]
+            elif len(column) == 2:
+                code.append((group.kind, *column, out))
+            else:
+                code.append((group.kind, column, -1, out))
+
+    def run() -> None:
+        v = values.tolist()
+        for kind, a, b, out in code:
+            v[out] = kind(v[a], v[b]) if b >= 0 else kind(*[v[x] for x in a])
+        values[:] = v
+
+    return run

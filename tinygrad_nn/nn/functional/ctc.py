@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.capturing import refuse_captured
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn.functional.operands import class_indices, operand
 from tinygrad_nn.nn.functional.sizes import is_whole
@@ -48,6 +49,10 @@ def ctc_loss(
         ShapeError: The shapes do not fit, or a length is larger than its array.
         OptionError: A label is out of range or is the blank.
     """
+    refuse_captured(
+        "ctc_loss, whose lattice follows the lengths and labels of each batch",
+        "compute this loss outside of the captured step",
+    )
     x = operand("ctc_loss", log_probs)
     single = x.ndim == 2
     if single:

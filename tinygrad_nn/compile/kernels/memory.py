@@ -1,0 +1,45 @@
+"""What compiled kernels need besides `numba.runtime`. Imported by generated modules alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+__all__ = ["address", "apart"]
+
+_TYPES = {"f4": types.float32, "f8": types.float64, "u1": types.uint8, "i8": types.int64}
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def apart(typing: Any) -> Any:
+    """Keep the function that calls this from being put into its callers.
+
+    What the numbers of `loads` and `stores` say is true within one function only: together with
+    another's accesses LLVM would take one array for two.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+def _address(dtype: Any) -> Any:
+    @intrinsic
+    def as_pointer(typing: Any, place: Any, count: Any) -> Any:
+        """The address `count` elements behind the byte number `place`."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kind = context.get_value_type(signature.return_type)
+            return builder.gep(builder.inttoptr(args[0], kind), [args[1]])
+
+        return types.CPointer(dtype)(types.int64, types.int64), generate
+
+    return as_pointer
+
+
+address = {name: _address(dtype) for name, dtype in _TYPES.items()}
+"""By code of the dtype."""

@@ -1,0 +1,72 @@
+"""Long short-term memory, forward and back."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from tinygrad_nn.compile.kernels.building import Ranged, floats, fresh, source, steps, written
+from tinygrad_nn.compile.layout import c_order
+from tinygrad_nn.compile.program import Instruction, Var
+
+__all__ = ["accepts_lstm", "accepts_lstm_slope", "lstm", "lstm_slope"]
+
+_COLUMNS = 256
+"""Columns of the products that give the gradients of the weights, as `backends.recurrence` has it."""
+
+
+def _fits(inputs: tuple[Any, ...]) -> bool:
+    """Whether all arrays have one dtype, and there is no projection."""
+    return bool(floats(*inputs)) and all(len(v.shape) == 1 for v in inputs[5:])
+
+
+def accepts_lstm(i: Instruction) -> bool:
+    """x, first state, cells, two weights and perhaps a bias."""
+    return _fits(i.args) and c_order(i.out)
+
+
+def accepts_lstm_slope(i: Instruction) -> bool:
+    """The gradient and the result of `_lstm`, and then the same."""
+    g, y, *inputs = i.args
+    if not floats(*i.args) or not _fits(tuple(inputs)) or not c_order(y):
+        return False
+    return g.strides[1:] == y.strides[1:]
+
+
+def _numbers(inputs: tuple[Any, ...]) -> tuple[int, int, int, int, int]:
+    x, _, cells, _, _, *bias = inputs
+    return (*x.shape, cells.shape[1], len(bias))
+
+
+def _steps(*arrays: Var) -> list[int]:
+    return [step for v in arrays for step in steps(v)]
+
+
+def lstm(i: Instruction) -> Instruction:
+    """0.58 of the time of NumPy for 32 sequences of 64 steps with 128 cells."""
+    count, batch, inputs, wide, biased = _numbers(i.args)
+    x, first, cells, inner, outer, *bias = i.args
+    length = inputs + 1 + wide
+    space = (4 * wide * length + (length + wide) * batch) * x.dtype.itemsize
+    bias = bias or [first]  # some address, which is not read
+    numbers = [count, batch, inputs, wide, biased, int(i.params["reverse"])]
+    numbers += _steps(x, first, cells, inner, outer) + [steps(bias[0])[0]]
+    function = source("recurrence", floats(x)).forward
+    return written(i, Ranged(function, batch, space, numbers), (*i.args[:5], *bias))
+
+
+def lstm_slope(i: Instruction) -> Instruction:
+    """The products are two thirds of it."""
+    g, y, *given = i.args
+    x, first, cells, inner, outer, *_ = given
+    count, batch, inputs, wide, biased = _numbers(tuple(given))
+    some = max(1, _COLUMNS // batch)
+    length, columns, rows = inputs + 1 + wide, some * batch, 4 * wide
+    size = rows * columns + length * columns + rows * (length + wide) + 4 * wide * batch
+    to_x = int(i.params["to_x"])
+    size += to_x * inputs * (rows + columns)
+    numbers = [count, batch, inputs, wide, biased, int(i.params["reverse"]), to_x, some]
+    numbers += [*_steps(x, first, cells, inner, outer), steps(g)[0]]
+    function = source("recurrence", floats(x)).backward
+    call = Ranged(function, batch, size * x.dtype.itemsize, numbers)
+    return written(i, call, (g, y, x, first, cells, inner, outer))

@@ -1,0 +1,50 @@
+"""Which instructions have a kernel, and the pass that puts it in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tinygrad_nn.compile.kernels import recurrence
+from tinygrad_nn.compile.numba import blas
+from tinygrad_nn.compile.program import Instruction, Program
+
+__all__ = ["KERNELS", "Kernel", "with_kernels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A compiled form of an operation.
+
+    Attributes:
+        accepts: Whether an instruction has the dtypes, shapes and layouts that it is for.
+        build: The compiled instruction, which writes into arrays that it is given.
+    """
+
+    accepts: Callable[[Instruction], bool]
+    build: Callable[[Instruction], Instruction]
+
+
+KERNELS: dict[str, Kernel] = {
+    "_lstm": Kernel(recurrence.accepts_lstm, recurrence.lstm),
+    "_lstm_slope": Kernel(recurrence.accepts_lstm_slope, recurrence.lstm_slope),
+}
+"""By key of the operation."""
+
+
+def with_kernels(program: Program) -> Program:
+    """The same program with the kernels of `KERNELS` where they fit."""
+    if not blas.width():
+        return program
+    done, names = [], set()
+    for i in program.instructions:
+        kernel = KERNELS.get(i.op.key) if i.op is not None and i.pure and not i.more else None
+        if kernel is None or i.writes or not kernel.accepts(i):
+            done.append(i)
+            continue
+        done.append(kernel.build(i))
+        names.add(i.op.key)
+    if not names:
+        return program
+    text = f"kernels compute {', '.join(sorted(names))}"
+    return replace(program, instructions=tuple(done)).noted("kernels", text)
