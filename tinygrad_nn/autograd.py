@@ -13,7 +13,8 @@ from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.node import Node, enable_grad
 from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.errors import GradientError, OperandError
-from tinygrad_nn.tensor import Tensor, seed_for
+from tinygrad_nn.space import seed_for
+from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.value import value_seed
 
 __all__ = ["detect_anomaly", "grad"]

@@ -12,10 +12,10 @@ from tinygrad_nn.core.bind import describe
 from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Op
-from tinygrad_nn.errors import OperandError
-from tinygrad_nn.payload import plain, refuse_outputs, weak_array
+from tinygrad_nn.errors import GradientError, OperandError, ShapeError
+from tinygrad_nn.payload import payload_of, plain, refuse_outputs, weak_array
 
-__all__ = ["ArraySpace"]
+__all__ = ["ArraySpace", "seed_for"]
 
 
 def _alone() -> int:
@@ -123,3 +123,29 @@ class ArraySpace(Node):
         if getattr(tangent, "shape", ()) != payload.shape:
             tangent = ops.broadcast_to(tangent, payload.shape)
         return tangent if tangent.dtype == payload.dtype else ops.astype(tangent, payload.dtype)
+
+
+_ONES = {np.dtype(t): np.ones((), t) for t in (np.float16, np.float32, np.float64)}
+
+
+def seed_for(root: ArraySpace, grad: Any) -> Any:
+    """Gradient that arrives at `root`: payload, or a tracked Tensor; checked."""
+    if grad is None:
+        if root._data.size != 1:
+            raise GradientError(
+                f"backward on a tensor of shape {root._data.shape}: expected one element, or the "
+                "gradient that arrives here: loss.sum().backward(), or y.backward(grad)"
+            )
+        one = _ONES.get(root._data.dtype)
+        if root._data.ndim or one is None:
+            return np.ones(root._data.shape, root._data.dtype)
+        return one
+    if isinstance(grad, ArraySpace) and grad.op is not None:
+        value: Any = grad
+    else:
+        value = payload_of(grad, None)
+    if value.shape != root._data.shape:
+        raise ShapeError(
+            f"backward: got a gradient of shape {value.shape}, expected {root._data.shape}"
+        )
+    return value if value.dtype == root._data.dtype else ops.astype(value, root._data.dtype)

@@ -18,12 +18,10 @@ from tinygrad_nn.methods import Arithmetic, Array, Elementwise
 from tinygrad_nn.payload import payload_of, same_bits
 from tinygrad_nn.ported import check_device
 from tinygrad_nn.protocol import array_function, array_ufunc
-from tinygrad_nn.space import ArraySpace
+from tinygrad_nn.space import ArraySpace, seed_for
 from tinygrad_nn.torch_methods import Size, Torch
 
-__all__ = ["Parameter", "Tensor", "seed_for", "tensor"]
-
-_ONES = {np.dtype(t): np.ones((), t) for t in (np.float16, np.float32, np.float64)}
+__all__ = ["Parameter", "Tensor", "tensor"]
 
 
 class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
@@ -387,27 +385,6 @@ def _written(node: Tensor) -> OperandError:
         f"data of the result of {node.op.name} was written: it is no longer what the graph "  # type: ignore[union-attr]
         "computes; write into a detached copy: x.detach()"
     )
-
-
-def seed_for(root: Tensor, grad: Any) -> Any:
-    """Gradient that arrives at `root`: payload, or a tracked Tensor; checked."""
-    if grad is None:
-        if root._data.size != 1:
-            raise GradientError(
-                f"backward on a tensor of shape {root.shape}: expected one element, or the "
-                "gradient that arrives here: loss.sum().backward(), or y.backward(grad)"
-            )
-        one = _ONES.get(root._data.dtype)
-        if root._data.ndim or one is None:
-            return np.ones(root._data.shape, root._data.dtype)
-        return one
-    if isinstance(grad, Tensor) and grad.op is not None:
-        value: Any = grad
-    else:
-        value = payload_of(grad, None)
-    if value.shape != root.shape:
-        raise ShapeError(f"backward: got a gradient of shape {value.shape}, expected {root.shape}")
-    return value if value.dtype == root.dtype else ops.astype(value, root.dtype)
 
 
 register_family(np.ndarray, Tensor)

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinygrad_nn.compile.emit import Replay
+from tinygrad_nn.compile.layout import example
 from tinygrad_nn.compile.places import Argument, Returned
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var, mapped
 
@@ -63,8 +64,7 @@ def plainly(program: Program, leaves: list[Any]) -> list[Any]:
         for i in program.instructions:
             args, params = mapped(i.args, env), mapped(dict(i.params), env)
             if i.writes:
-                found = [np.empty_like(np.ndarray(v.shape, v.dtype, np.empty(v.nbytes, "u1"), 0, v.strides))
-                         for v in i.results]  # fmt: skip
+                found = [np.empty_like(example(v)) for v in i.results]
                 i.call(*args, *found, **params)
                 env.update(zip(i.results, found, strict=True))
             else:

@@ -75,7 +75,7 @@ def test_a_shape_that_follows_from_values_is_refused(key: str):
     for seed in range(8):
         cases = turns(OPS[key], seed)
         if cases[0].floats and cases[0].floats[0].size:
-            with pytest.raises(CaptureError, match="shape that follows from values.*where"):
+            with pytest.raises(CaptureError, match=r"shape that follows from values.*where"):
                 check_op(cases, 0)
             return
     raise AssertionError("no sample has elements")

@@ -82,7 +82,9 @@ def check(name: str, given: dict[str, Any], dtype: str, seed: int, change: bool 
         if change and turn in (3, 5):
             for w in (eager, captured):
                 for group in w.optimizer.param_groups[turn == 5 :]:
-                    group.update({k: v for k, v in CHANGES.items() if k in group and _fits(group[k], v)})
+                    group.update(
+                        {k: v for k, v in CHANGES.items() if k in group and _fits(group[k], v)}
+                    )
 
 
 def _fits(old: Any, new: Any) -> bool:
@@ -158,9 +160,9 @@ def test_clipping(kind: str, norm: float):
 
             return step
 
-        eager, step = made(worlds[0]), tg.jit(made(worlds[1]), engine="numpy")
-        for x in (0.3, 2.0, 0.01):
-            assert bits(eager(x)) == bits(step(x))
+        eager, captured = made(worlds[0]), tg.jit(made(worlds[1]), engine="numpy")
+        for rate in (0.3, 2.0, 0.01):
+            assert bits(eager(rate)) == bits(captured(rate))
             assert worlds[0].state() == worlds[1].state()
 
 

@@ -380,7 +380,7 @@ def test_modules_that_change_between_calls():
 def test_training_and_evaluation_are_two_programs():
     model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.BatchNorm1d(4), nn.Dropout(0.5, rng=1))
     other = nn.Sequential(nn.Linear(3, 4, rng=0), nn.BatchNorm1d(4), nn.Dropout(0.5, rng=1))
-    step = tg.jit(lambda x: model(x), engine=ENGINE)
+    step = tg.jit(model, engine=ENGINE)
     for turn in range(8):
         training = turn % 4 < 2
         model.train(training)
@@ -462,7 +462,7 @@ def test_values_and_floats_are_arguments():
 
 
 def test_what_is_returned():
-    w, b = weights()
+    w, _ = weights()
 
     @tg.jit(engine=ENGINE)
     def step(x):
@@ -550,7 +550,9 @@ def test_jit_in_jit_of_methods_and_recursion():
         return x if n == 0 else x * power(x, n - 1)
 
     for turn in range(2):
-        assert bits(power(rows(turn), 3)) == bits(rows(turn) * (rows(turn) * (rows(turn) * rows(turn))))
+        assert bits(power(rows(turn), 3)) == bits(
+            rows(turn) * (rows(turn) * (rows(turn) * rows(turn)))
+        )
 
 
 def curvature(name):
@@ -559,7 +561,7 @@ def curvature(name):
     def f(x):
         return ((w @ x).tanh() ** 3).sum()
 
-    def step(x):
+    def step(x):  # noqa: PLR0911  (one for each transform)
         v = tg.tensor([1.0, -2.0], dtype="float64")
         if name == "grad":
             return tg.grad(f)(x)

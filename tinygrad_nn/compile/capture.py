@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import gc
-import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.backends import array
+from tinygrad_nn.compile.advice import BRANCH, READ
+from tinygrad_nn.compile.calls import (
+    BY_VALUES,
+    IMPURE,
+    MASK,
+    SHAPED_BY_VALUES,
+    after,
+    coerced,
+    part,
+    real,
+    shaped_as,
+    stand_in,
+    ufunc,
+    users_line,
+    written_as,
+)
 from tinygrad_nn.compile.draws import Draws, TracedGenerator
 from tinygrad_nn.compile.leaves import Leaves
 from tinygrad_nn.compile.numbers import Mismatch, Numbers
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var
 from tinygrad_nn.compile.scope import Scope
 from tinygrad_nn.compile.shared import SharedArray
-from tinygrad_nn.compile.traced import BRANCH, READ, HostNumber, TracedArray, TracedNumber
+from tinygrad_nn.compile.traced import HostNumber, TracedArray, TracedNumber
 from tinygrad_nn.compile.whereabouts import whereabouts
 from tinygrad_nn.core.capturing import CAPTURE, CAPTURING, Traced
 from tinygrad_nn.core.node import CLOCK, MODE, Node
@@ -27,20 +39,10 @@ from tinygrad_nn.errors import CaptureError
 
 __all__ = ["Capture"]
 
-_IMPURE = frozenset({"noise", "keep_mask"})
-"""Operations that draw at random."""
+_NUMBERS = frozenset({TracedNumber, float})
+_NOTHING: dict[str, Any] = {}
 
-_BY_VALUES: dict[str, Callable[[Any], bool]] = {
-    "argwhere": lambda x: True,
-    "flatnonzero": lambda x: True,
-    "select_at": lambda x: getattr(x, "dtype", None) == np.bool_,
-}
-"""Operations whose result has a shape that follows from values, and from which arguments."""
-
-_SHAPED_BY_VALUES = frozenset({"unique", "nonzero", "flatnonzero", "repeat", "bincount"})
-"""Functions of this package's own whose result may have another shape for other values."""
-
-_MASK = "multiply by the mask, or choose with tinygrad_nn.where(mask, x, 0.0)"
+_PYTHONS = (bool, int, float)
 
 
 class Capture:
@@ -107,11 +109,11 @@ class Capture:
 
     def stand_in(self, value: Any) -> Any:
         """New traced array or number with this value."""
-        return _stand_in(self, value)
+        return stand_in(self, value)
 
     def read_from(self, place: Any, value: Any) -> Any:
         """Traced thing that is read from `place` before each replay."""
-        found = _stand_in(self, value)
+        found = stand_in(self, value)
         self.inputs[found.var] = place
         return found
 
@@ -123,16 +125,14 @@ class Capture:
         held = self._held.get(id(value))
         if held is not None:
             return held[1]
-        found = _stand_in(self, value)
+        found = stand_in(self, value)
         self.constants[found.var] = value
         self._held[id(value)] = value, found
         return found
 
     def traced(self, value: Any) -> Any:
         """`value`, as it is if traced, else a constant."""
-        if isinstance(value, Traced):
-            return value
-        return self.constant(value)
+        return value if isinstance(value, Traced) else self.constant(value)
 
     # ── What computes ───────────────────────────────────────────────────────────────────
 
@@ -143,10 +143,13 @@ class Capture:
             return self.numbered(op.key, op.kernels[float][0], args, op)
         number = any(isinstance(x, TracedNumber) for x in args)
         kernel = op.kernels[float if number else np.ndarray][0]
-        if op.key in _BY_VALUES and any(_BY_VALUES[op.key](x) and self.is_secret(x) for x in args):
-            raise self.refused(f"{op.name}, whose result has a shape that follows from values", _MASK)
+        asked = BY_VALUES.get(op.key)
+        if asked is not None and any([asked(x) and self.is_secret(x) for x in args]):
+            raise self.refused(
+                f"{op.name}, whose result has a shape that follows from values", MASK
+            )
         coerce = float if number else np.asarray
-        if op.key not in _IMPURE:
+        if op.key not in IMPURE:
             return self.apply(op.key, kernel, args, params, op=op, coerce=coerce)
         rng = self.generator(params["rng"], lambda seed: seed)
         out = self.apply(op.key, kernel, args, {**params, "rng": rng}, op=op, pure=False)
@@ -156,10 +159,10 @@ class Capture:
     def numbered(self, name: str, call: Any, args: tuple[Any, ...], op: Any = None) -> Any:
         """`apply` for numbers alone."""
         if self.over:
-            raise _after(name)
+            raise after(name)
         out = call(*[x.value if type(x) is TracedNumber else x for x in args])
         if type(out) is not float:
-            call, out = _coerced(call, float), float(out)
+            call, out = coerced(call, float), float(out)
         var = Var((), None)
         taken = tuple([x.var if type(x) is TracedNumber else x for x in args])
         line, phase = whereabouts()
@@ -182,17 +185,17 @@ class Capture:
     ) -> Any:
         """Compute, and write it down; `about`: what reads no element is not written down."""
         if self.over:
-            raise _after(name)
-        out = call(*[_value(x) for x in args], **{k: _value(x) for k, x in params.items()})
+            raise after(name)
+        out = call(*[real(x) for x in args], **{k: real(x) for k, x in params.items()})
         if about:
             return out
-        if name in _SHAPED_BY_VALUES:
-            call = _shaped_as(call, out)
+        if name in SHAPED_BY_VALUES:
+            call = shaped_as(call, out)
         if isinstance(out, (tuple, list)):
             return self._several(name, call, args, params, out, op, pure)
         if coerce is not None and type(out) in _PYTHONS and type(out) is not coerce:
             # What becomes an array or a float in each node.
-            call, out = _coerced(call, coerce), coerce(out)
+            call, out = coerced(call, coerce), coerce(out)
         if not isinstance(out, (np.ndarray, np.generic, float, int)):
             raise self.refused(
                 f"{name}, which gives {type(out).__name__} {out!r:.40}",
@@ -208,21 +211,19 @@ class Capture:
         taken, options = self._vars(tuple(args)), self._vars(params)
         self._write(Instruction(name, call, taken, options, var, op, pure, line, phase=phase))
         results = []
-        for i, part in enumerate(out):
-            if not isinstance(part, (np.ndarray, np.generic, float)):
-                results.append(part)  # shapes and the like, which follow from shapes
+        for i, piece in enumerate(out):
+            if not isinstance(piece, (np.ndarray, np.generic, float)):
+                results.append(piece)  # shapes and the like, which follow from shapes
                 continue
-            found = _stand_in(self, part)
-            self._write(
-                Instruction("part", _part, (var, i), {}, found.var, line=line, phase=phase)
-            )
+            found = stand_in(self, piece)
+            self._write(Instruction("part", part, (var, i), {}, found.var, line=line, phase=phase))
             results.append(found)
         return type(out)(*results) if hasattr(out, "_fields") else type(out)(results)
 
     def _told(
         self, name: str, call: Any, args: Any, params: Any, out: Any, op: Any, pure: bool
     ) -> Any:
-        found = _stand_in(self, out)
+        found = stand_in(self, out)
         line, phase = whereabouts()
         self._write(
             Instruction(
@@ -298,8 +299,7 @@ class Capture:
                 return make(data, dtype)
             data = self.constant(data)
         # The default dtype may be another one around the replay.
-        chosen = make(data.value, dtype).dtype
-        return self.apply("array", make, (data, chosen), {}, coerce=np.asarray)
+        return self.apply("array", make, (data, make(data.value, dtype).dtype), {})
 
     def number(self, data: Any) -> Any:
         """Payload of a `Value`: numbers known beforehand are read like all others."""
@@ -311,15 +311,9 @@ class Capture:
 
     def in_place(self, function: Any, target: Any, other: Any) -> Any:
         """`target += other` and the like: the result has the memory order of `target`."""
-        value, operand = target.value, _value(other)
-        if not isinstance(value, np.ndarray):
+        if not isinstance(target.value, np.ndarray):
             return self.apply(function.__name__, function, (target, other), {})
-        out = function(value, operand, out=np.empty_like(value))
-        plain = (
-            getattr(operand, "shape", ()) == value.shape or not getattr(operand, "ndim", 0)
-        ) and np.result_type(value, operand) == value.dtype
-        same = plain and out.strides == getattr(operand, "strides", out.strides)
-        call = function if same else _written_as(function)
+        call, out = written_as(function, target.value, real(other))
         return self._told(function.__name__, call, (target, other), {}, out, None, True)
 
     def is_secret(self, x: Any) -> bool:
@@ -328,7 +322,7 @@ class Capture:
 
     def looked(self, condition: Any, failing: bool = False) -> bool:
         """Outcome of a question, which an instruction asks again: another one is a mismatch."""
-        outcome = bool(_value(condition))
+        outcome = bool(real(condition))
         self.failing = failing and outcome
 
         def check(condition: Any) -> float:
@@ -351,7 +345,7 @@ class Capture:
                 self.constants[found.var] = rng
                 held = self._held[id(rng)] = rng, found
             return held[1]
-        found = TracedGenerator(self, Var((), None), make(_value(rng)))
+        found = TracedGenerator(self, Var((), None), make(real(rng)))
         seed, (line, phase) = self._vars(rng), whereabouts()
         self._write(
             Instruction(
@@ -382,9 +376,11 @@ class Capture:
 
     def work(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """Arithmetic on numbers that are known before the program runs."""
-        secret = next((x for x in args if isinstance(x, Traced) and type(x) is not HostNumber), None)
+        secret = next(
+            (x for x in args if isinstance(x, Traced) and type(x) is not HostNumber), None
+        )
         if secret is not None or any(isinstance(x, (np.ndarray, np.generic)) for x in args):
-            return self.apply(function.__name__, _ufunc(function, secret), args, {})
+            return self.apply(function.__name__, ufunc(function, secret), args, {})
         return self.numbers.work(function, args)
 
     def held(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -397,108 +393,10 @@ class Capture:
 
     def refused(self, what: str, instead: str) -> CaptureError:
         """The error for what cannot be captured, with the user's line."""
-        return CaptureError(f"jit: {_users_line()}: got {what} in a captured step; {instead}")
+        return CaptureError(f"jit: {users_line()}: got {what} in a captured step; {instead}")
 
     # ── Results ─────────────────────────────────────────────────────────────────────────
 
     def write_to(self, place: Any, value: Any) -> None:
         """Let `value` (traced, or constant) go to `place` at the end."""
         self.outputs.append(Output(place, value.var if isinstance(value, Traced) else value))
-
-
-@lru_cache(4096)
-def _is_ours(code: Any) -> bool:
-    """Whether code is of this package or of NumPy."""
-    return code.co_filename.startswith(_OURS)  # type: ignore[no-any-return]
-
-
-def _users_line() -> str:
-    """The user's line: the nearest frame outside of this package and of NumPy."""
-    frame = sys._getframe(2)
-    while _is_ours(frame.f_code) and frame.f_back is not None:
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _stand_in(capture: Any, value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return TracedArray(capture, Var(value.shape, value.dtype, value.strides), value)
-    return TracedNumber(capture, Var((), None), value)
-
-
-def _value(x: Any) -> Any:
-    """Real thing for a traced one, also inside sequences."""
-    if isinstance(x, Traced):
-        return x.value  # type: ignore[attr-defined]
-    if type(x) in (tuple, list):
-        return type(x)([_value(y) for y in x])
-    if type(x) is slice:
-        return slice(_value(x.start), _value(x.stop), _value(x.step))
-    return x
-
-
-def _part(whole: Any, i: int) -> Any:
-    return whole[i]
-
-
-@lru_cache
-def _coerced(call: Callable[..., Any], coerce: Callable[[Any], Any]) -> Callable[..., Any]:
-    # One function for the same two, so that equal instructions are seen to be equal.
-    @wraps(call, (), ())
-    def coerced(*args: Any, **params: Any) -> Any:
-        return coerce(call(*args, **params))
-
-    return coerced
-
-
-def _written_as(function: Any) -> Callable[..., Any]:
-    """`function` with the result in the memory order and dtype of its first argument."""
-
-    def call(target: Any, other: Any) -> Any:
-        return function(target, other, out=np.empty_like(target))
-
-    return call
-
-
-def _shaped_as(call: Callable[..., Any], out: Any) -> Callable[..., Any]:
-    """`call`, whose result must have the shape that it has in the first call."""
-    wanted = _shapes(out)
-
-    def checked(*args: Any, **params: Any) -> Any:
-        found = call(*args, **params)
-        if _shapes(found) != wanted:
-            raise Mismatch
-        return found
-
-    return checked
-
-
-def _shapes(out: Any) -> Any:
-    return [x.shape for x in out] if isinstance(out, (tuple, list)) else out.shape
-
-
-def _after(name: str) -> CaptureError:
-    return CaptureError(
-        f"jit: {name}: got something from inside of a captured step after the step was over; "
-        "return from the step what is needed outside, and read it from what the call gives"
-    )
-
-
-_OURS = tuple(os.path.join(os.path.dirname(os.path.abspath(x)), "")
-              for x in (os.path.dirname(__file__), np.__file__))  # fmt: skip
-
-_NUMBERS = frozenset({TracedNumber, float})
-_NOTHING: dict[str, Any] = {}
-
-_PYTHONS = (bool, int, float)
-
-_UFUNCS = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
-           "floordiv": "floor_divide", "mod": "remainder"}
-
-
-def _ufunc(function: Callable[..., Any], secret: Any) -> Callable[..., Any]:
-    """NumPy's function for Python's operator, unless numbers are computed with."""
-    if isinstance(secret, TracedNumber):
-        return function
-    return getattr(array, _UFUNCS.get(function.__name__, ""), function)  # type: ignore[no-any-return]
-

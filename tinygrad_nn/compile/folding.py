@@ -14,7 +14,7 @@ def repeats(keys: Sequence[Hashable]) -> list[tuple[int, int, int]]:
     """Rows of equal runs: where each begins, how long a run is, and how often it stands there.
 
     Together they cover all of `keys`, in order; what is not repeated comes as runs of one that
-    stand once. Longer sequences than a person reads are not looked through.
+    stand once. What is behind the first 20,000 is not looked through.
 
     Example:
         >>> repeats("xababab")
@@ -25,7 +25,7 @@ def repeats(keys: Sequence[Hashable]) -> list[tuple[int, int, int]]:
     found = []
     at, end = 0, len(row)
     while at < end:
-        length, count = _best(row, at) if end <= _MOST else (1, 1)
+        length, count = _best(row, at) if at < _MOST else (1, 1)
         found.append((at, length, count))
         at += length * count
     return found
@@ -35,7 +35,7 @@ def _best(row: list[int], at: int) -> tuple[int, int]:
     """The run that begins at `at` and covers most with its repeats."""
     best, most = (1, 1), 0
     for length in range(1, min(_LONGEST, (len(row) - at) // 2) + 1):
-        if row[at + length] != row[at]:
+        if row[at + length] != row[at] or (most and length % best[0] == 0):
             continue
         run, count = row[at : at + length], 1
         while row[at + count * length : at + (count + 1) * length] == run:

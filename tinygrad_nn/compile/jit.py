@@ -49,6 +49,7 @@ class Step:
         self._lock = Lock()
 
     def __call__(self, *args: Any, **given: Any) -> Any:
+        """Call the step: a replay if there is a program for these arguments."""
         last = self._last
         if last is not None and not given and last.flat and len(args) == last.count:
             # The common call, without a walk through the arguments: all checks are in the source.
@@ -256,7 +257,7 @@ def _signature(args: tuple[Any, ...], given: dict[str, Any]) -> Any:
     return _form(args), _form(given), MODE.get(), _DEFAULT.get()
 
 
-def _form(x: Any) -> Any:
+def _form(x: Any) -> Any:  # noqa: PLR0911  (one line for each kind)
     if isinstance(x, dict):
         return ("dict", *((k, _form(v)) for k, v in x.items()))
     if isinstance(x, (list, tuple)):

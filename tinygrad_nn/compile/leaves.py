@@ -130,5 +130,3 @@ class Leaves:
         if held.shared is not None:
             node.extra.shared = held.shared  # type: ignore[union-attr]
             node.show_shared()
-
-

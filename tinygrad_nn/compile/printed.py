@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tinygrad_nn.compile import graph as graphs
 from tinygrad_nn.compile import text as texts
 from tinygrad_nn.compile.notation import shown_name
 from tinygrad_nn.compile.program import Program
@@ -56,8 +57,19 @@ class StepProgram(Program):
         Args:
             all: Show everything, where otherwise repeats are folded and long programs cut.
             inside: Show what fused instructions are made of; by default if there is room.
+
+        Returns:
+            Lines.
         """
         return texts.text(self, all=all, inside=inside)
+
+    def graph(self, limit: int = 60) -> dict[str, Any]:
+        """What `tinygrad_nn.draw` shows of it, as plain data: boxes, links, frames and notes.
+
+        Args:
+            limit: Boxes of instructions at most; runs of equal ones are one box anyway.
+        """
+        return graphs.graph(self, limit)
 
     def __str__(self) -> str:
         return self.text()

@@ -22,7 +22,7 @@ from tinygrad_nn.compile.places import Argument, Entry, Gradient, Leaf, Payload,
 from tinygrad_nn.compile.program import Instruction, Program, Var
 from tinygrad_nn.compile.whereabouts import PHASES
 
-__all__ = ["LINES", "Memory", "amount", "phase_of", "summary", "text"]
+__all__ = ["LINES", "Memory", "alike", "amount", "phase_of", "summary", "text"]
 
 LINES = 120
 """Instructions that a text shows unless it is asked for all."""
@@ -268,7 +268,7 @@ class _Listing:
         if len(part) <= room:
             return self.rows(part)
         found: list[_Row] = []
-        for at, length, count in repeats([_alike(i) for i in part]):
+        for at, length, count in repeats([alike(i) for i in part]):
             if len(found) >= room:
                 rest = len(part) - at
                 found.append(_Row(words=f"… {rest:,} more; program.text(all=True) shows them"))
@@ -353,7 +353,7 @@ def _equal(x: Any) -> str:
     return f"all {x.flat[0].item()!r:.20}"
 
 
-def _alike(i: Instruction) -> Any:
+def alike(i: Instruction) -> Any:
     """The same for instructions that do the same with others."""
     return i.name, i.kernel, len(i.args), tuple(i.params), len(i.inside)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_nn.backends import scalar
+from tinygrad_nn.compile.advice import BRANCH, NEW, READ, WRITING
 from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tinygrad_nn.compile.capture import Capture
     from tinygrad_nn.compile.program import Var
 
-__all__ = ["BRANCH", "READ", "HostNumber", "TracedArray", "TracedNumber"]
+__all__ = ["HostNumber", "TracedArray", "TracedNumber"]
 
 _ABOUT = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj}
 """Functions that read no element."""
@@ -65,18 +66,6 @@ def _refusal(what: str, instead: str, name: str = "") -> Any:
         raise self.capture.refused(what, instead)
 
     return call
-
-
-BRANCH = (
-    "while a step is captured a value is not known, and the branch taken now would be taken at "
-    "each replay; write tinygrad_nn.where(condition, a, b), or move the branch out of the step"
-)
-READ = "return it from the step and read it there"
-_NEW = (
-    "make a new array: tinygrad_nn.index_put(x, i, value), or tinygrad_nn.where(mask, value, x); "
-    "a leaf may be given it whole: x.data = new"
-)
-_WRITING = {"byteswap", "fill", "partition", "put", "resize", "setfield", "setflags", "sort"}
 
 
 class _Secret(Traced):
@@ -251,7 +240,7 @@ class TracedArray(_Secret):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise self.capture.refused("a value handed to NumPy as an array of numbers", READ)
 
-    __setitem__ = _refusal("a write into an array, x[i] = value", _NEW)
+    __setitem__ = _refusal("a write into an array, x[i] = value", NEW)
     tolist = _refusal(".tolist() of a value", READ, "tolist")
     tobytes = _refusal(".tobytes() of a value", READ)
 
@@ -277,8 +266,8 @@ class TracedArray(_Secret):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not callable(getattr(np.ndarray, name, None)):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if name in _WRITING:
-            raise self.capture.refused(f".{name}() of an array, which writes into it", _NEW)
+        if name in WRITING:
+            raise self.capture.refused(f".{name}() of an array, which writes into it", NEW)
 
         def method(array: Any, *args: Any, **given: Any) -> Any:
             return getattr(array, name)(*args, **given)  # of an array without axes, NumPy's scalar

@@ -13,7 +13,16 @@ from typing import Any, Protocol
 
 from tinygrad_nn.core.node import CAPTURE, CAPTURING, MODE, Node
 
-__all__ = ["CAPTURE", "CAPTURING", "Capturing", "Traced", "capturing", "looked", "refuse_captured", "wrong"]
+__all__ = [
+    "CAPTURE",
+    "CAPTURING",
+    "Capturing",
+    "Traced",
+    "capturing",
+    "looked",
+    "refuse_captured",
+    "wrong",
+]
 
 
 class Traced:

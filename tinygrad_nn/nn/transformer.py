@@ -7,8 +7,8 @@ from math import inf, sqrt
 from typing import Any, Unpack
 
 from tinygrad_nn.backends import namespace
-from tinygrad_nn.creation import zeros
 from tinygrad_nn.core.capturing import looked
+from tinygrad_nn.creation import zeros
 from tinygrad_nn.errors import OperandError, ShapeError
 from tinygrad_nn.nn import functional
 from tinygrad_nn.nn.container import ModuleList

@@ -17,6 +17,7 @@ from tinygrad_nn.viz.picture.compose import compose
 from tinygrad_nn.viz.picture.dot import to_dot
 from tinygrad_nn.viz.picture.painted import painted
 from tinygrad_nn.viz.picture.placing import svg_by_dot, svg_of
+from tinygrad_nn.viz.picture.programs import HasGraph, program_scene
 from tinygrad_nn.viz.picture.references import with_references
 from tinygrad_nn.viz.picture.scene import Scene
 from tinygrad_nn.viz.picture.text import to_text
@@ -52,6 +53,8 @@ _WIDEST_ROW = 1368.0
 _WIDEST_CELL = 1000.0
 """The same for the output of a cell in a notebook."""
 _ROW_GAP = 22.0
+_MOST_STEPS = 60
+"""Boxes of instructions in the drawing of a program: each has several lines."""
 _SIZE = re.compile(r' (?:width|height)="([\d.]+)"')
 _FINE, _COARSE = 144, 72
 _MOST_FINE = 5e6
@@ -192,6 +195,32 @@ class Drawing:
         return f"<Drawing of {self.trace.root.name!r:.40}, {count} nodes{folded}, {self.format}>"
 
 
+class ProgramDrawing(Drawing):
+    """The program of a captured step, and its pictures; made by `draw`."""
+
+    def __init__(self, shown: HasGraph, format: str, limit: int, **options: Any) -> None:
+        self.format = format
+        self._options = options
+        self._graph = shown.graph(min(limit, _MOST_STEPS))
+        self._text, self._name = shown.text(), repr(shown)
+
+    @cached_property
+    def text(self) -> str:
+        """What `print(step.program)` prints."""
+        return self._text
+
+    @cached_property
+    def _scene(self) -> Scene:
+        return with_references(program_scene(self._graph))
+
+    def _direction(self, widest: float) -> str:
+        chosen = str(self._options["direction"])
+        return "TB" if chosen == "auto" else chosen
+
+    def __repr__(self) -> str:
+        return f"<Drawing of {self._name}, {self.format}>"
+
+
 def draw(
     x: Any,
     format: str | None = None,
@@ -217,7 +246,8 @@ def draw(
     Nothing is left away: what is not shown by itself is part of a box that says so.
 
     Args:
-        x: Value or Tensor, for example a loss, or a `Trace` of one.
+        x: Value or Tensor, for example a loss, or a `Trace` of one; or the program of a captured
+            step, `step.program`, of which `level`, `flow`, `model` and the like tell nothing.
         format: "svg", "dot", "text", "png" or "pdf"; by default that of the suffix of
             `path`, or "svg". The last two are the SVG's picture and need Graphviz's program
             `dot` to be painted; with the theme "auto" they are light.
@@ -263,6 +293,12 @@ def draw(
     for name, value in (("direction", direction), ("theme", theme), ("engine", engine),
                         ("level", level), ("flow", flow)):  # fmt: skip
         _checked(name, value)
+    if isinstance(x, HasGraph):
+        drawn: Drawing = ProgramDrawing(
+            x, chosen, limit, direction=direction, theme=theme, engine=engine,
+            timeout=program.checked_timeout(timeout),
+        )  # fmt: skip
+        return _finished(drawn, path, chosen)
     if isinstance(x, Trace):
         if backward or model is not None:
             raise OptionError(
@@ -278,6 +314,11 @@ def draw(
         constants=show_constants, direction=direction, theme=theme, engine=engine,
         timeout=program.checked_timeout(timeout),
     )  # fmt: skip
+    return _finished(drawing, path, chosen)
+
+
+def _finished(drawing: Drawing, path: str | Path | None, chosen: str) -> Drawing:
+    """A drawing that was made once at least, so that what is wrong with it shows now."""
     if path is not None:
         drawing.save(path, chosen)
     else:

@@ -50,7 +50,6 @@ class Ranged:
         total: Number of rows.
         space: Bytes of work space.
         numbers: Sizes and steps.
-        drop: Number of leading arguments of the instruction, whose memory is passed.
     """
 
     def __init__(
@@ -71,7 +70,8 @@ class Ranged:
 
     def part(self, start: int, stop: int, space: Any, *arrays: Any) -> None:
         """Rows from `start` to `stop`, in work space of its own."""
-        at = [a.__array_interface__["data"][0] for a in (space, *arrays)]
+        held = [a if a.__class__ is np.ndarray else np.asarray(a) for a in (space, *arrays)]
+        at = [a.__array_interface__["data"][0] for a in held]
         self.function(start, stop, *at, *self.numbers)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["address", "apart"]
+__all__ = ["address", "apart", "larger"]
 
 _TYPES = {"f4": types.float32, "f8": types.float64, "u1": types.uint8, "i8": types.int64}
 
@@ -43,3 +44,16 @@ def _address(dtype: Any) -> Any:
 
 address = {name: _address(dtype) for name, dtype in _TYPES.items()}
 """By code of the dtype."""
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def larger(typing: Any, a: Any, b: Any) -> Any:
+    """The larger one, NaN if there is one: as one instruction, so that maxima come in vectors."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = args[0].type
+        shape = ir.FunctionType(kind, [kind, kind])
+        function = builder.module.declare_intrinsic("llvm.maximum", [kind], shape)
+        return builder.call(function, args)
+
+    return a(a, a), generate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tinygrad_nn.compile.kernels import recurrence
+from tinygrad_nn.compile.kernels import activation, attention, normalization, recurrence
 from tinygrad_nn.compile.numba import blas
 from tinygrad_nn.compile.program import Instruction, Program
 
@@ -28,6 +28,14 @@ class Kernel:
 KERNELS: dict[str, Kernel] = {
     "_lstm": Kernel(recurrence.accepts_lstm, recurrence.lstm),
     "_lstm_slope": Kernel(recurrence.accepts_lstm_slope, recurrence.lstm_slope),
+    "self_attention": Kernel(attention.accepts_self_attention, attention.self_attention),
+    "self_attention_slope": Kernel(
+        attention.accepts_self_attention_slope, attention.self_attention_slope
+    ),
+    "gelu": Kernel(activation.accepts_gelu, activation.gelu),
+    "gelu_slope": Kernel(activation.accepts_gelu, activation.gelu),
+    "standardize": Kernel(normalization.accepts_standardize, normalization.standardize),
+    "_row_slopes": Kernel(normalization.accepts_row_slopes, normalization.row_slopes),
 }
 """By key of the operation."""
 

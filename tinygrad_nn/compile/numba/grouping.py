@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.compile.numba.cache import require
 from tinygrad_nn.compile.numba.lower import parts_of
 from tinygrad_nn.compile.numba.parts import Part, View
 from tinygrad_nn.compile.numba.segment import compiled
@@ -23,7 +24,12 @@ _ALONE = 2
 
 
 def with_numba(program: Program) -> Program:
-    """The same program with groups of instructions replaced by compiled ones."""
+    """The same program with groups of instructions replaced by compiled ones.
+
+    Raises:
+        OptionError: numba is not installed.
+    """
+    require()
     known = {i.out: parts_of(i) for i in program.instructions}
     fixed = {v for v, x in program.constants.items() if isinstance(x, np.ndarray)}
     runs = _scheduled(program.instructions, known)

@@ -15,7 +15,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _compiled(function: _F) -> _F:
-    return njit(error_model="numpy", boundscheck=False, nogil=True)(function)  # type: ignore[no-any-return]
+    made: _F = njit(error_model="numpy", boundscheck=False, nogil=True)(function)
+    return made
 
 
 _load_a, _load_b, _load_c = loads[:3]

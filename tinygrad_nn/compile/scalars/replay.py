@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from tinygrad_nn.compile.emit.guards import Unfit
 from tinygrad_nn.compile.emit.source import Source
+from tinygrad_nn.compile.numba import installed, module
 from tinygrad_nn.compile.places import Gradient, Leaf, Payload, Returned, Worked
 from tinygrad_nn.compile.program import Program, Var
 from tinygrad_nn.compile.scalars.schedule import Schedule, schedule_of
@@ -22,6 +21,7 @@ __all__ = ["NumberReplay", "number_program"]
 
 _LEAST = 300
 """Instructions below which straight-line Python is as quick."""
+_LOOP = "from tinygrad_nn.compile.scalars.loop import loop_run as loop_run\n"
 _WIDE = 40
 """Computations in a group from which on NumPy's 4 µs for the group are less than Python's 0.1 for
 each."""
@@ -83,9 +83,9 @@ def _checks(guard: Callable[[Source], None] | None) -> Callable[[Any], None] | N
 
 def _runner(schedule: Schedule, values: Any, engine: str) -> Callable[[], None]:
     """What computes: a compiled loop if there may be one, else NumPy or Python."""
-    if engine == "numba" or (engine == "auto" and find_spec("numba") is not None):
-        # Only here, since who has not asked for it should not wait for numba's import.
-        found = import_module("tinygrad_nn.compile.scalars.loop").loop_run(schedule, values)
+    if engine == "numba" or (engine == "auto" and installed()):
+        # By a generated module, as all that needs numba: its import takes 0.5 s.
+        found = module(_LOOP).loop_run(schedule, values)
         if found is not None:
             return found  # type: ignore[no-any-return]
     wide = sum(group.args.shape[1] for group in schedule.groups) >= _WIDE * len(schedule.groups)
@@ -127,7 +127,7 @@ class _Writes:
         self._plain = [o for o in program.outputs if not isinstance(o.value, Var)]
         outputs = [o for o in program.outputs if isinstance(o.value, Var)]
         self._outputs = outputs
-        self._at = schedule.places[[tape.numbers[o.value] for o in outputs]]  # type: ignore[index]
+        self._at = schedule.places[[tape.numbers[o.value] for o in outputs]]  
         self._payloads, self._gradients, self._returned, self._others = [], [], [], []
         for n, output in enumerate(outputs):
             place = output.place

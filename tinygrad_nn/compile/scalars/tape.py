@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from tinygrad_nn.compile.program import Program, Var
@@ -72,7 +73,7 @@ def tape_of(program: Program) -> Tape | None:
             return numbers[x]
         value = float(held[x] if isinstance(x, Var) else x)
         # 0.0 and -0.0 are equal, and no NaN equals itself.
-        key = value if value and value == value else str(value)
+        key = str(value) if not value or isnan(value) else value
         if key not in fixed:
             fixed[key] = len(program.inputs) + len(values)
             values.append(value)

@@ -106,7 +106,7 @@ def _sum(args: Any, values: Any, out: Any) -> Callable[[], None]:
 
 def list_run(schedule: Schedule, values: Any) -> Callable[[], None]:
     """The same number by number, for programs of long chains, which have few equal computations."""
-    code: list[tuple[Any, int, int, int]] = []
+    code: list[tuple[Any, Any, int, int]] = []
     for group in schedule.groups:
         for n, column in enumerate(group.args.T.tolist()):
             out = group.start + n

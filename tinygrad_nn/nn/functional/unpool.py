@@ -44,8 +44,8 @@ def _unpool(
     if index.size and wrong((index.min() < 0) | (index.max() >= count)):
         outside = index.min() if index.min() < 0 else index.max()
         raise PositionError(
-            f"{name}: got the index {outside} for an output of {outputs}, expected 0 to {count - 1}; "
-            "say output_size=, the shape of the pooling layer's input"
+            f"{name}: got the index {outside} for an output of {outputs}, expected 0 to "
+            f"{count - 1}; say output_size=, the shape of the pooling layer's input"
         )
     lead = tuple(x.shape[: x.ndim - dims])
     inputs = prod(sides(x, dims))
