@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from captured import program  # beside this file, which is no package
 
 import tinygrad_nn as tg
 from tinygrad_nn import nn
@@ -141,6 +142,7 @@ DRAWINGS: dict[str, Callable[[], Any]] = {
     "lenet": lenet,
     "transformer-12-blocks": transformer,
     "not-a-number": not_a_number,
+    "captured-step": lambda: tg.draw(program(), engine="own"),
 }
 """File name, without the suffix, of each drawing in docs/images."""
 

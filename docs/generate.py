@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from tinygrad_nn.viz.page.stepper import stepper_page
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from drawings import DRAWINGS, PAGES  # noqa: E402  (beside this file, which is no package)
+from captured import figures, program  # noqa: E402  (beside this file, which is no package)
+from drawings import DRAWINGS, PAGES  # noqa: E402
 from trace_file import trace_file  # noqa: E402
 
 
@@ -74,12 +76,39 @@ def findings_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def filled(path: Path, name: str, lines: list[str]) -> str:
+    """The text of a page written by hand, with what stands between two marks made anew.
+
+    Args:
+        path: The page.
+        name: Of the marks, `<!-- name -->` and `<!-- end of name -->`.
+        lines: What to put between them.
+    """
+    text = path.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, after = text.split(begin)[0], text.split(end)[1]
+    return "".join([before, begin, "\n".join(lines), "\n", end, after])
+
+
+def captured_step() -> list[str]:
+    """The program that the explanation of capture shows."""
+    return ["```text", *str(program()).rstrip().splitlines(), "```"]
+
+
 def pages() -> dict[Path, str]:
     """Path of each generated file, and its text."""
     return {
         HERE / "reference" / "operations.md": operations_table(),
         HERE / "reference" / "findings.md": findings_table(),
         HERE / "reference" / "trace-file.md": trace_file(),
+        HERE / "explanation" / "how-capture-works.md": filled(
+            HERE / "explanation" / "how-capture-works.md", "program", captured_step()
+        ),
+        HERE.parent / "README.md": filled(
+            HERE.parent / "README.md",
+            "captured",
+            figures(json.loads((HERE / "speed.json").read_text(encoding="utf-8"))),
+        ),
         **{HERE / "images" / f"{name}.svg": made().svg for name, made in DRAWINGS.items()},
         **{HERE / "pages" / f"{name}.html": stepper_page(made()) for name, made in PAGES.items()},
     }

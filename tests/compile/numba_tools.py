@@ -71,8 +71,13 @@ def compiled_count(program: Program) -> int:
     return sum(i.name == "numba" for i in program.instructions)
 
 
-def compare(writer: Writer, results: Sequence[Var], *, whole: bool = True) -> Program:
-    """Compile, run, and hold the results against NumPy's: to rounding, whole numbers exactly."""
+def compare(
+    writer: Writer, results: Sequence[Var], *, whole: bool = True, size: float = 0.0
+) -> Program:
+    """Compile, run, and hold the results against NumPy's: to rounding, whole numbers exactly.
+
+    `size`: how large the terms are of which results are the sums, if those cancel.
+    """
     done = with_numba(writer.program(results))
     if whole:
         assert [i.name for i in done.instructions] == ["numba"], done.notes
@@ -85,9 +90,10 @@ def compare(writer: Writer, results: Sequence[Var], *, whole: bool = True) -> Pr
             assert np.asarray(found).dtype == np.asarray(expected).dtype
             if v.dtype.kind == "f":
                 scale = np.finfo(v.dtype).eps
-                size = np.abs(np.where(np.isfinite(expected), expected, 0)).max(initial=0)
+                finite = np.where(np.isfinite(expected), expected, 0)
+                largest = np.abs(finite).max(initial=size)
                 np.testing.assert_allclose(
-                    found, expected, rtol=16 * scale, atol=8 * scale * float(size)
+                    found, expected, rtol=16 * scale, atol=8 * scale * float(largest)
                 )
             else:
                 np.testing.assert_array_equal(found, expected)

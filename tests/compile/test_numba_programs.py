@@ -69,7 +69,7 @@ def programs(draw: Any) -> tuple[Writer, list[Any]]:
 def test_random_programs(drawn: tuple[Writer, list[Any]]) -> None:
     writer, results = drawn
     if results:
-        compare(writer, results, whole=False)
+        compare(writer, results, whole=False, size=4.0)
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])

@@ -85,7 +85,7 @@ def stand_in(capture: Any, value: Any) -> Any:
 def real(x: Any) -> Any:
     """Real thing for a traced one, also inside sequences."""
     if isinstance(x, Traced):
-        return x.value  # type: ignore[attr-defined]
+        return x.value
     if type(x) in (tuple, list):
         return type(x)([real(y) for y in x])
     if type(x) is slice:
@@ -152,4 +152,4 @@ def ufunc(function: Callable[..., Any], secret: Any) -> Callable[..., Any]:
     """NumPy's function for Python's operator, unless numbers are computed with."""
     if isinstance(secret, TracedNumber):
         return function
-    return getattr(array, _UFUNCS.get(function.__name__, ""), function)  # type: ignore[no-any-return]
+    return getattr(array, _UFUNCS.get(function.__name__, ""), function)

@@ -243,7 +243,7 @@ class Capture:
     def _vars(self, x: Any) -> Any:
         """Variables for traced things and arrays."""
         if isinstance(x, Traced):
-            return x.var  # type: ignore[attr-defined]
+            return x.var
         if type(x) is np.ndarray:
             return self.constant(x).var
         if type(x) in (tuple, list):
@@ -360,7 +360,8 @@ class Capture:
             return
         if isinstance(node._data, Traced) or self.leaves.outside(node):
             instead = BRANCH if "if x" in conversion else READ
-            raise self.refused(f"{conversion} of a value", instead)
+            head, comma, rest = conversion.partition(",")
+            raise self.refused(f"{head} of a value{comma}{rest}", instead)
 
     def forget_gradient(self, leaf: Node) -> None:
         """The gradient that was there before does not count."""
@@ -386,10 +387,6 @@ class Capture:
     def held(self, function: Callable[..., Any], *args: Any) -> Any:
         """Outcome of a look at such a number; the program holds for this outcome only."""
         return self.numbers.held(function, args)
-
-    def var_of_number(self, number: HostNumber) -> Var:
-        """Variable of the program for such a number."""
-        return self.numbers.var(number)
 
     def refused(self, what: str, instead: str) -> CaptureError:
         """The error for what cannot be captured, with the user's line."""

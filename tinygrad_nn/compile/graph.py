@@ -1,4 +1,4 @@
-"""A program as boxes and links for a drawing: plain data, so that whoever draws needs no program."""
+"""A program as boxes and links for a drawing: plain data, which needs no program to be drawn."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinygrad_nn.compile.folding import repeats
-from tinygrad_nn.compile.notation import expression, kind_of, names_of, one_line, shown_name
 from tinygrad_nn.compile.labels import words_of
+from tinygrad_nn.compile.notation import expression, kind_of, names_of, one_line, shown_name
 from tinygrad_nn.compile.places import Argument, Entry, Gradient, Leaf, Payload, Returned
 from tinygrad_nn.compile.program import Instruction, Program, Var
 from tinygrad_nn.compile.text import Memory, alike, amount, phase_of, summary
@@ -74,14 +74,14 @@ class _Graph:
         name = shown_name(getattr(self.program, "name", "")) or "a step"
         notes = [f"{summary(self.program)}."]
         if self.memory.plan is not None and self.memory.buffers:
-            notes.append(
-                f"b1, b2, … are buffers, used again and again: {amount(self.memory.plan.peak_bytes)} "
-                "with the results."
-            )
+            total = amount(self.memory.plan.peak_bytes)
+            notes.append(f"b1, b2, … are buffers, used again and again: {total} with the results.")
         fused = [i for i in self.program.instructions if i.inside]
         if fused:
             inner = sum(len(i.inside) for i in fused)
-            notes.append(f"{len(fused)} fused instructions are drawn as the {inner} inside of them.")
+            notes.append(
+                f"{len(fused)} fused instructions are drawn as the {inner} inside of them."
+            )
         return {
             "title": f"The program of {name}",
             "about": f"{len(boxes)} boxes: {', '.join(frames)}",
@@ -137,10 +137,10 @@ class _Graph:
         used = {v for i in self.program.instructions for v in i.inputs}
         return [
             {
-                "key": f"v{var.number}", "kind": "input", "cluster": None, "count": 1,
+                "key": f"x{k}", "kind": "input", "cluster": None, "count": 1,
                 "head": self.names[var], "corner": kind_of(var), "lines": [], "about": "argument",
             }
-            for var, place in self.program.inputs.items()
+            for k, (var, place) in enumerate(self.program.inputs.items())
             if _is_argument(place) and var in used
         ]  # fmt: skip
 
@@ -155,7 +155,9 @@ class _Graph:
             names = Counter(i.name for i in rest)
             words = ", ".join(f"{n} ×{c}" if c > 1 else n for n, c in names.most_common(4))
             lines.append((_cut(f"… {len(rest)} more: {words}"), ""))
-        ends = [end for i in step.instructions for v in i.results for end in self.outputs.get(v, ())]
+        ends = [
+            end for i in step.instructions for v in i.results for end in self.outputs.get(v, ())
+        ]
         kind = "result" if any(isinstance(p, Returned) for p, _ in ends) else "operation"
         if kind == "operation" and any(isinstance(p, Payload) for p, _ in ends):
             kind = "parameter"
@@ -187,7 +189,9 @@ class _Graph:
 
     def _links(self, steps: Sequence[_Step]) -> list[tuple[str, str, str]]:
         maker: dict[Var, str] = {
-            v: f"v{v.number}" for v, place in self.program.inputs.items() if _is_argument(place)
+            v: f"x{k}"
+            for k, (v, place) in enumerate(self.program.inputs.items())
+            if _is_argument(place)
         }
         found: dict[tuple[str, str], str] = {}
         for k, step in enumerate(steps):

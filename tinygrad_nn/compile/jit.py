@@ -37,7 +37,21 @@ _ENGINES = ("auto", *ENGINES)
 
 
 class Step:
-    """A function that is captured when it is first called, and replayed afterwards."""
+    """A function that is captured when it is first called, and replayed afterwards.
+
+    Made by `jit`. Threads may call the same step; its buffers are used by one at a time. While
+    somebody watches (`trace`, `observe`, `detect_anomaly`, a transform such as `grad`, another
+    captured step) the function itself is called.
+
+    Args:
+        function: What to capture.
+        engine: "auto", "numpy" or "numba": see `jit`.
+
+    Attributes:
+        function: It, as it was given: `step.function(x)` runs eagerly.
+        engine: As it was given.
+        program: What the last call ran, to be printed, drawn, or looked through.
+    """
 
     def __init__(self, function: Callable[..., Any], engine: str = "auto") -> None:
         update_wrapper(self, function)
@@ -79,8 +93,12 @@ class Step:
         return result
 
     @property
-    def program(self) -> Program:
-        """The program of the last call."""
+    def program(self) -> StepProgram:
+        """The program of the last call: `print` lists it, `tinygrad_nn.draw` draws it.
+
+        Raises:
+            CaptureError: The step was not called yet.
+        """
         if self._last is None:
             raise CaptureError(
                 f"jit: {self.name} has no program yet: it is captured at its "
@@ -248,8 +266,10 @@ def _returned(capture: Capture, x: Any, i: int, wrapped: dict[int, type]) -> Any
 def _first(x: Any) -> Any:
     """A result of the first call, without what stands for its payload."""
     if isinstance(x, Node):
-        return type(x).wrap(x._data.value) if isinstance(x._data, Traced) else x
-    return x.value if isinstance(x, Traced) else x
+        inner: Any = x._data
+        return type(x).wrap(inner.value) if isinstance(inner, Traced) else x
+    value: Any = x
+    return value.value if isinstance(x, Traced) else x
 
 
 def _signature(args: tuple[Any, ...], given: dict[str, Any]) -> Any:
@@ -275,7 +295,46 @@ def _form(x: Any) -> Any:  # noqa: PLR0911  (one line for each kind)
 
 
 def jit(function: F | None = None, *, engine: str = "auto") -> Any:
-    """Capture a step at its first call and replay it, without Python between its operations."""
+    """Capture a step at its first call, and replay it without Python between its operations.
+
+    The first call runs the function once and writes down what it computed: forward, backward and
+    the update of an optimiser together. Later calls read the parameters and arguments anew, work
+    the numbers of the optimiser out anew, draw anew, and do the rest as one run of calls with
+    preallocated buffers. What must be the same for that (shapes, dtypes, modes, what the step
+    names) is checked at each call; what is different is captured anew.
+
+    Args:
+        function: The step; left away in `@jit(engine=...)`, which gives a decorator.
+        engine: "numpy" for the bits of eager code, with nothing to install; "numba" for loops
+            compiled at the first call, equal to rounding, with the extra `fast`; "auto" for what
+            needs nothing to be installed and never changes a result, which is "numpy" at present.
+
+    Returns:
+        A `Step`, which is called as the function is. `print(step.program)` says what it does,
+        `tinygrad_nn.draw(step.program)` draws it.
+
+    Raises:
+        OptionError: `engine` is none of these; or it is "numba" at a call, which is not installed.
+        CaptureError: At a call: the step does what cannot be replayed, such as a branch on a
+            value. The message names the line and what to write instead.
+
+    Example:
+        >>> import numpy as np
+        >>> import tinygrad_nn as tg
+        >>> w = tg.tensor(np.zeros(2), requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.5)
+        >>> @tg.jit
+        ... def step(x, target):
+        ...     loss = ((x @ w - target) ** 2).mean()
+        ...     optimizer.zero_grad()
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+        >>> [round(float(step(np.eye(2), np.array([1.0, 2.0]))), 4) for _ in range(3)]
+        [2.5, 0.625, 0.1562]
+        >>> step.program
+        <Program of step: ... instructions, 4 inputs, 3 outputs, engine numpy>
+    """
     if engine not in _ENGINES:
         raise OptionError(f"jit: got engine={engine!r}, expected one of {', '.join(_ENGINES)}")
     if function is None:

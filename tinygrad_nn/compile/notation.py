@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.compile.program import Instruction, Program, Var, variables
 from tinygrad_nn.compile.labels import words_of
 from tinygrad_nn.compile.places import Entry, Gradient
+from tinygrad_nn.compile.program import Instruction, Program, Var, variables
 
 __all__ = ["constant_names", "expression", "input_names", "kind_of", "names_of", "one_line",
            "shown_name"]  # fmt: skip

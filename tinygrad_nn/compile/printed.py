@@ -40,9 +40,7 @@ class StepProgram(Program):
     engine: str = ""
 
     @classmethod
-    def of(
-        cls, program: Program, name: str, engine: str, names: Mapping[Any, str]
-    ) -> StepProgram:
+    def of(cls, program: Program, name: str, engine: str, names: Mapping[Any, str]) -> StepProgram:
         """A program with what people call it and its inputs."""
         held = {f.name: getattr(program, f.name) for f in fields(program)}
         return cls(**{**held, "names": names}, name=name, engine=engine)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import log
 from typing import Any
 
 from tinygrad_nn.compile.emit.forms import Form
@@ -66,12 +67,8 @@ def amount(nbytes: int) -> str:
     """
     if nbytes < _K:
         return f"{nbytes} B"
-    size = float(nbytes)
-    for unit in ("kB", "MB", "GB"):
-        size /= _K
-        if size < _K:
-            break
-    return f"{size:.1f} {unit}"
+    power = min(int(log(nbytes, _K) + 1e-9), 3)
+    return f"{nbytes / _K**power:.1f} {('B', 'kB', 'MB', 'GB')[power]}"
 
 
 class Memory:
@@ -132,9 +129,6 @@ class _Row:
 
     cells: tuple[str, ...] = ()
     words: str = ""
-    key: Any = None
-    reads: list[str] = field(default_factory=list)
-    inner: bool = False
 
 
 class _Listing:
@@ -151,7 +145,8 @@ class _Listing:
         program = self.program
         yield f"{_title(program)}{summary(program)}"
         if self.file:
-            yield f"lines are those of {one_line(self.file.replace(chr(92), '/').rpartition('/')[2])}"
+            name = self.file.replace("\\", "/").rpartition("/")[2]
+            yield f"lines are those of {one_line(name)}"
         yield from self.section("inputs", self.inputs())
         yield from self.section("constants", self.constants())
         yield from self.body()
@@ -309,7 +304,7 @@ class _Listing:
         of = f"in {i.kernel}" if i.kernel and i.kernel != i.name else ""
         kind = kind_of(i.out) if i.out.dtype is not None or not i.inside else ""
         lead = f"{'│ ' * inner}{results}"
-        return _Row((lead, f"= {said}", kind, place, where if i.line else "", of), inner=inner)
+        return _Row((lead, f"= {said}", kind, place, where if i.line else "", of))
 
     # ── Memory ──────────────────────────────────────────────────────────────────────────
 
@@ -375,8 +370,11 @@ def _aligned(rows: Sequence[_Row]) -> Iterator[str]:
     widths: list[int] = []
     for row in rows:
         for n, cell in enumerate(row.cells):
-            widths[n:] = [max(len(cell), *widths[n : n + 1]), *widths[n + 1 :]] \
-                if n < len(widths) else [len(cell)]
+            widths[n:] = (
+                [max(len(cell), *widths[n : n + 1]), *widths[n + 1 :]]
+                if n < len(widths)
+                else [len(cell)]
+            )
     for row in rows:
         if row.words:
             yield f"  {row.words}"

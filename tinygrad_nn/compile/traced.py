@@ -359,7 +359,7 @@ class HostNumber(Traced):
     @property
     def var(self) -> Var:
         """The variable of the program that it is."""
-        return self.capture.var_of_number(self)
+        return self.capture.numbers.var(self)  # type: ignore[no-any-return]
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         call = ufunc if method == "__call__" else getattr(ufunc, method)
@@ -374,7 +374,7 @@ class HostNumber(Traced):
     def __int__(self) -> int:
         return self.capture.held(int, self)  # type: ignore[no-any-return]
 
-    def _compared(function: Any) -> Any:  # type: ignore[misc]  # noqa: N805
+    def _compared(function: Any) -> Any:  # noqa: N805
         def call(self: HostNumber, other: Any) -> Any:
             if isinstance(other, (_Secret, Node)):
                 return NotImplemented

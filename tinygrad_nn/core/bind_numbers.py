@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_nn.core.node import CLOCK, MODE, RECORD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tinygrad_nn.core.node import Node
 
-__all__ = ["of_many", "of_two"]
+__all__ = ["numbers_of", "of_two", "of_weighted"]
 
 _new = object.__new__
 
@@ -51,26 +53,51 @@ def of_two(general: Any, cls: type[Node]) -> Callable[[Any, Any], Any]:
     return call
 
 
-def of_many(general: Any, cls: type[Node]) -> Callable[..., Any]:
-    """The operation of any number of numbers, without static arguments."""
-    op, mode = general.op, MODE.get
-    kernel = op.kernels[float][0]
+def numbers_of(inputs: Sequence[Any], cls: type[Node]) -> list[float] | None:
+    """The floats of Values that require a gradient, and of floats; None in other cases."""
+    if MODE.get() != RECORD:
+        return None
+    numbers = []
+    for x in inputs:
+        if type(x) is cls and x.op is not None:
+            numbers.append(x._data)
+        elif type(x) is float:
+            numbers.append(x)
+        else:
+            return None
+    return numbers
 
-    @wraps(general)
-    def call(*data: Any) -> Any:
-        values = [x._data for x in data if type(x) is cls and x.op is not None]
-        if len(values) != len(data) or mode() != RECORD:
-            return general(*data)
+
+def of_weighted(
+    general: Any, kernel: Callable[..., Any], cls: type[Node]
+) -> Callable[[Sequence[Any], Sequence[Any], list[float] | None, Any, dict[str, Any]], Any]:
+    """The operation of weights, inputs and a bias: `(weights, inputs, numbers, bias, params)`.
+
+    `kernel(weights, inputs, bias, **params)` computes it of floats, and `numbers` are those of the
+    inputs, which many neurons have in common, as `numbers_of` gives them.
+    """
+    op = general.op
+
+    def call(
+        weights: Sequence[Any],
+        inputs: Sequence[Any],
+        numbers: list[float] | None,
+        bias: Any,
+        params: dict[str, Any],
+    ) -> Any:
+        if numbers is None or type(bias) is not cls or bias.op is None:
+            return general(*weights, *inputs, bias, **params)
         try:
-            out = kernel(*values)
+            values = [w._data for w in weights if w.op is not None]
+            out = kernel(values, numbers, bias._data, **params)
         except Exception:
-            return general(*data)  # which says more
-        if type(out) is not float:
-            return general(*data)
+            out = None
+        if type(out) is not float or len(values) != len(weights):
+            return general(*weights, *inputs, bias, **params)  # which says more
         node: Any = _new(cls)
-        node._data, node.op, node.a = out, op, data
+        node._data, node.op, node.a, node.params = out, op, (*weights, *inputs, bias), params
         node.epoch = CLOCK.now
-        node._grad = node.b = node.params = node.extra = None
+        node._grad = node.b = node.extra = None
         return node
 
     return call

@@ -31,6 +31,10 @@ class Traced:
     __slots__ = ()
     __array_priority__ = 0
 
+    capture: Any
+    value: Any
+    var: Any
+
 
 class Capturing(Protocol):
     """What the engine tells the capture of a step."""
@@ -77,7 +81,7 @@ class Capturing(Protocol):
 
 def capturing() -> Capturing | None:
     """The capture under way in this thread, or None."""
-    return CAPTURING.get() if MODE.get() & CAPTURE else None  # type: ignore[no-any-return]
+    return CAPTURING.get() if MODE.get() & CAPTURE else None
 
 
 def looked(condition: Any) -> bool:

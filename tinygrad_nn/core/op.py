@@ -152,7 +152,7 @@ def give_rules(
         record.rules = (vjp,) if callable(vjp) else tuple(vjp)
     _check(record, derivative=(vjp is not None) + (pullback is not None))
     record.reverse = reverser_of(record)
-    record.form = form_of(record.rules)
+    record.form = form_of(record.rules, pullback)
     record.call = wraps(function)(caller_of(record))
     setattr(record.call, "op", record)  # noqa: B010  (functions have no declared attributes)
 

@@ -4,8 +4,9 @@ It is the sweep of `sweep.py`: the same order, the same bits. What differs is wh
 things. Looking a node up in a table costs more than what is computed there, and among a million
 nodes each look misses the cache, so the marks are kept in slots of the nodes that are free:
 
-    extra   of a result: how often it is used below the root, until its gradient is complete
-    b       of a leaf: the sum of the gradients that arrived
+    extra   of a result: how often it is yet to be met, until its gradient is complete
+    _grad   of a result that is met several times: the sum of the gradients that arrived
+    b       of a leaf: that sum
 
 Everyone else takes a mark for an `Extra` without name and hooks, and nobody reads a leaf's `b`.
 One pass at a time may mark nodes. A pass that finds another one under way, in another thread or
@@ -22,8 +23,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_nn.core.faults import failed, mutated
-from tinygrad_nn.core.forms import DIFFERENCE, PRODUCT
-from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.forms import DIFFERENCE, PRODUCT, WEIGHTED
+from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.order import Freed, freed_before
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ _MARKING = allocate_lock()
 
 
 class _Uses:
-    """How often a result is yet to be met, and the sum of the gradients that arrived there."""
+    """How often a result is yet to be met."""
 
-    __slots__ = ("count", "total")
+    __slots__ = ("count",)
 
     # What an `Extra` has, for whoever looks at the node meanwhile.
     name: ClassVar[None] = None
@@ -47,7 +48,6 @@ class _Uses:
 
     def __init__(self) -> None:
         self.count = 2
-        self.total: Any = None
 
 
 # Shared by all results that are used once, the common case: no gradient is kept for them.
@@ -106,7 +106,7 @@ def _count(marked: list[Node]) -> bool:
                     p.extra = once
                     marked.append(p)
                 elif uses is once:
-                    p.extra = twice()
+                    p.extra, p._grad = twice(), None
                 elif type(uses) is twice:
                     uses.count += 1
                 else:
@@ -118,7 +118,7 @@ def _descend(  # noqa: PLR0912  (hot: a call costs more than the branch it would
     root: Node, leaves: list[Node], freed: Freed | None
 ) -> None:
     """Hand gradients down to the leaves, which are listed as they are reached."""
-    cls, once = type(root), _ONCE
+    cls, once, now = type(root), _ONCE, CLOCK.now
     ready = [root]
     # Not `while ready`: a loop that ends by a test is not made quick by CPython 3.11 before the
     # eighth call, and the first pass over a large graph takes twice as long.
@@ -127,7 +127,10 @@ def _descend(  # noqa: PLR0912  (hot: a call costs more than the branch it would
         g, epoch, op = node._grad, node.epoch, node.op
         form = op.form  # type: ignore[union-attr]  # only what has an operation is reached
         if form is None:
-            _scatter(node, g, ready, leaves)
+            _scatter(node, _edges(node, g), ready, leaves, now)
+            p = None
+        elif form is WEIGHTED:
+            _scatter(node, _weighted(node, g), ready, leaves, now)
             p = None
         else:
             # h is for the input p, k for q; an input that is no node is a number.
@@ -157,7 +160,14 @@ def _descend(  # noqa: PLR0912  (hot: a call costs more than the branch it would
                     p.extra, p._grad = None, h
                     ready.append(p)
                 else:
-                    _gather(p, h, uses, ready)
+                    total = p._grad
+                    p._grad = h if total is None else total + h
+                    left = uses.count - 1
+                    if left:
+                        uses.count = left
+                    else:
+                        p.extra = None
+                        ready.append(p)
             p, h, q = q, k, None
         if freed is not None:
             node.op, node.a, node.b = op.freed, freed, None  # type: ignore[union-attr]
@@ -165,51 +175,62 @@ def _descend(  # noqa: PLR0912  (hot: a call costs more than the branch it would
             return
 
 
-def _scatter(node: Node, g: Any, ready: list[Node], leaves: list[Node]) -> None:
-    """Hand the gradient of a node of any operation to its inputs."""
+def _scatter(
+    node: Node, edges: Iterable[tuple[Node, Any]], ready: list[Node], leaves: list[Node], now: int
+) -> None:
+    """Hand their gradients to the inputs of a node of any operation."""
     once, epoch = _ONCE, node.epoch
-    op: Op = node.op  # type: ignore[assignment]  # as above
-    try:
-        edges = _many(op, node, g) if op.variadic and not op.static else op.reverse(node, g)
-    except Exception as error:
-        edges = failed(node, g, error)
+    if epoch != now:  # otherwise nothing was written since the node was made
+        edges = tuple(edges)
+        for p, _ in edges:
+            if p.a is None and p.epoch > epoch:
+                raise mutated(node, p)
     for p, h in edges:
         if h is None:
             h = 0.0  # noqa: PLW2901  (a pullback that leaves out what is zero)
         if p.a is None:
-            if p.epoch > epoch:
-                raise mutated(node, p)
-            if p.b is None:
+            total = p.b
+            if total is None:
                 p.b = h
                 leaves.append(p)
             else:
-                p.b = p.b + h
+                p.b = total + h
         else:
             uses: Any = p.extra
             if uses is once:
                 p.extra, p._grad = None, h
                 ready.append(p)
             else:
-                _gather(p, h, uses, ready)
+                total = p._grad
+                p._grad = h if total is None else total + h
+                left = uses.count - 1
+                if left:
+                    uses.count = left
+                else:
+                    p.extra = None
+                    ready.append(p)
 
 
-def _many(op: Op, node: Node, g: Any) -> Iterable[tuple[Node, Any]]:
-    """Inputs of a node that has any number of them, with their gradients."""
-    inputs: tuple[Node, ...] = node.a
+def _edges(node: Node, g: Any) -> Iterable[tuple[Node, Any]]:
+    """Inputs of a node of any operation, with their gradients."""
+    op: Op = node.op  # type: ignore[assignment]  # only what has an operation is reached
     try:
-        values = [p._data for p in inputs]
-    except AttributeError:  # some are plain numbers
         return op.reverse(node, g)  # type: ignore[no-any-return]
-    needs = (True,) * len(inputs)
-    return zip(inputs, op.pullback(g, node._data, *values, needs=needs), strict=True)  # type: ignore[misc]
+    except Exception as error:
+        return failed(node, g, error)
 
 
-def _gather(p: Node, h: Any, uses: _Uses, ready: list[Node]) -> None:
-    """Add to the sum of a result with several uses; with the last of them it is ready."""
-    total = h if uses.total is None else uses.total + h
-    if uses.count > 1:
-        uses.count -= 1
-        uses.total = total
-    else:
-        p.extra, p._grad = None, total
-        ready.append(p)
+def _weighted(node: Node, g: Any) -> Iterable[tuple[Node, Any]]:
+    """The same of f(b + w₁x₁ + … + wₙxₙ); 2 µs for 16 inputs, where the pullback takes 4."""
+    inputs: tuple[Any, ...] = node.a
+    n = len(inputs) // 2
+    try:
+        g = node.op.pullback.before(g, node._data, **node.params)  # type: ignore[union-attr, arg-type]
+        try:
+            found = [g * p._data for p in inputs[n:-1] + inputs[:n]]
+        except AttributeError:  # some are plain numbers
+            return _edges(node, g)
+    except Exception as error:
+        return failed(node, g, error)
+    found.append(g)
+    return zip(inputs, found, strict=True)

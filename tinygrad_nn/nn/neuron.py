@@ -10,22 +10,22 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_nn.core.bind_numbers import of_many
+from tinygrad_nn.core.bind_numbers import numbers_of, of_weighted
 from tinygrad_nn.errors import OperandError, OptionError, ShapeError
 from tinygrad_nn.generator import generator
 from tinygrad_nn.nn.activation import named_activation
 from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.linear import Linear
 from tinygrad_nn.nn.module import Module
-from tinygrad_nn.ops.neural import neuron
+from tinygrad_nn.ops.neural import FIRES, LINEAR, fire, neuron
 from tinygrad_nn.payload import default_float
 from tinygrad_nn.tensor import Parameter, Tensor
 from tinygrad_nn.value import Value
 
 __all__ = ["MLP", "Layer", "Neuron"]
 
-_LINEAR = "linear"
-_neuron = of_many(neuron, Value)
+_neuron = of_weighted(neuron, fire, Value)
+_PARAMS = {name: {"activation": name} for name in (LINEAR, *FIRES)}
 
 
 class Neuron(Module):
@@ -39,8 +39,9 @@ class Neuron(Module):
         nin: Number of inputs.
         nonlin: False leaves the activation away.
         activation: Name of the activation, or a function of one node.
-        fused: One node for the weighted sum; False spells it out, one node for each
-            product and each sum, for drawings that show them.
+        fused: One node for the neuron, with its activation if that is relu, sigmoid or tanh;
+            False spells it out, one node for each product and each sum, for drawings that show
+            them.
         rng: Seed or generator of the first weights.
         tensor: Make `w` a Parameter (nin,) and `b` a Parameter (): the neuron maps
             `(..., nin)` to `(...)`.
@@ -71,8 +72,10 @@ class Neuron(Module):
         super().__init__()
         self.nin = whole("Neuron", "nin", nin)
         self.nonlin, self.fused = nonlin, fused
-        self.activation = activation if nonlin else _LINEAR
+        self.activation = activation if nonlin else LINEAR
         self._name, self._function = named_activation(self.activation)
+        own = [name for name, function in FIRES.items() if function is self._function]
+        self._within = own[0] if own else LINEAR
         self.w: Any
         self.b: Any
         if tensor:
@@ -101,10 +104,17 @@ class Neuron(Module):
             if len(x) != len(w):
                 raise ShapeError(f"Neuron: got {len(x)} inputs, expected {len(w)}")
             if self.fused:
-                act = _neuron(*w, *x, self.b)
-            else:
-                act = sum((wi * xi for wi, xi in zip(w, x, strict=True)), self.b)
+                return self._fired(x, numbers_of(x, Value))
+            act = sum((wi * xi for wi, xi in zip(w, x, strict=True)), self.b)
         return act if self._function is None else self._function(act)
+
+    def _fired(self, x: Any, numbers: list[float] | None) -> Any:
+        """Output as one node, for inputs whose floats are `numbers` if these are known."""
+        within = self._within
+        act = _neuron(self.w, x, numbers, self.b, _PARAMS[within])
+        if within is not LINEAR or self._function is None:
+            return act
+        return self._function(act)
 
     def parameters(self, recurse: bool = True) -> list[Any]:  # type: ignore[override]  # a list, as in micrograd
         """Weights and bias."""
@@ -136,7 +146,7 @@ class Layer(Module):
         self.neurons: list[Neuron] = []
         self.linear: Linear | None = None
         if tensor:
-            chosen = options.get("activation", "relu") if options.get("nonlin", True) else _LINEAR
+            chosen = options.get("activation", "relu") if options.get("nonlin", True) else LINEAR
             self._name, self._function = named_activation(chosen)
             self.linear = Linear(nin, nout, rng=options.get("rng"))
         else:
@@ -149,7 +159,16 @@ class Layer(Module):
         if self.linear is not None:
             act = self.linear(x)
             return act if self._function is None else self._function(act)
-        out = [n(x) for n in self.neurons]
+        # Read once for all neurons: 0.3 µs less for each of 16 inputs.
+        numbers = numbers_of(x, Value) if type(x) is list else None
+        out = []
+        for n in self.neurons:
+            # What `n(x)` comes to if nothing about `n` is special.
+            plain = numbers is not None and type(n) is Neuron and n.fused and n._hooks is None
+            if plain and type(n.w) is list and len(n.w) == len(x):
+                out.append(n._fired(x, numbers))
+            else:
+                out.append(n(x))
         return out[0] if len(out) == 1 else out
 
     def parameters(self, recurse: bool = True) -> list[Any]:  # type: ignore[override]
@@ -193,7 +212,7 @@ class MLP(Module):
         nouts: Sequence[int],
         *,
         activation: str | Callable[[Any], Any] = "relu",
-        output: str | Callable[[Any], Any] = _LINEAR,
+        output: str | Callable[[Any], Any] = LINEAR,
         fused: bool = True,
         rng: Any = None,
         tensor: bool = False,
@@ -236,7 +255,7 @@ class MLP(Module):
 
 
 def _activation(chosen: str | Callable[[Any], Any]) -> dict[str, Any]:
-    return {"nonlin": False} if chosen == _LINEAR else {"activation": chosen}
+    return {"nonlin": False} if chosen == LINEAR else {"activation": chosen}
 
 
 def _mixed(owner: str) -> OperandError:

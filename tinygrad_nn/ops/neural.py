@@ -6,15 +6,19 @@ and the drawing of a network shows a neuron where the reader expects one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from math import prod
 from operator import add
 from typing import Any
 
 from tinygrad_nn.backends import namespace
+from tinygrad_nn.core.forms import weighted
+from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
+from tinygrad_nn.ops.elementwise import relu, sigmoid, tanh
 from tinygrad_nn.ops.shape import broadcast_to, reshape
 from tinygrad_nn.ops.softmax import log_softmax
 
@@ -30,32 +34,58 @@ __all__ = [
 # ── One neuron ──────────────────────────────────────────────────────────────────────────
 
 
+LINEAR = "linear"
+FIRES: dict[str, Any] = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh}
+"""Activations that a neuron may have within it: the rule of each asks for the result alone."""
+
+
 def _neuron_inputs(draw: Draw) -> Sample:
     count = draw.integer(0, 3)
-    return tuple(draw.array(shape) for shape in draw.shapes(2 * count + 1)), {}
+    inputs = tuple(draw.array(shape) for shape in draw.shapes(2 * count + 1))
+    return inputs, {"activation": draw.choice([LINEAR, *FIRES])}
 
 
-def _neuron_pull(g: Any, y: Any, *wxb: Any, needs: tuple[bool, ...]) -> list[Any]:
-    n = len(wxb) // 2
-    return [*[g * factor for factor in wxb[n:-1] + wxb[:n]], g]
+def _before(g: Any, y: Any, activation: str) -> Any:
+    """The gradient of the weighted sum, from that of the result."""
+    if activation == LINEAR:
+        return g
+    record = FIRES[activation].op
+    quick = type(g) is type(y) and not isinstance(g, Node)
+    rule = record.slopes[type(y)] if quick else record.rules[0]
+    # `relu` asks whether its input is positive: where its result is.
+    return rule(g, y, y)
 
 
-def _neuron_push(tangents: Any, y: Any, *wxb: Any) -> Any:
+def _neuron_push(tangents: Any, y: Any, *wxb: Any, activation: str) -> Any:
     n = len(wxb) // 2
     factors = (*wxb[n:-1], *wxb[:n], 1.0)
     parts = [t * f for t, f in zip(tangents, factors, strict=True) if t is not None]
-    return reduce(add, parts)
+    # As with every elementwise function the tangent goes by the rule of the gradient.
+    return _before(reduce(add, parts), y, activation)
 
 
-@op(pullback=_neuron_pull, jvp=_neuron_push, samples=_neuron_inputs)
-def neuron(*wxb: Any) -> Any:
-    """Weighted sum b + w₁x₁ + … + wₙxₙ of `neuron(w₁, …, wₙ, x₁, …, xₙ, b)`, as one node.
+def fire(weights: Sequence[Any], inputs: Sequence[Any], bias: Any, activation: str) -> Any:
+    """What `neuron` computes, of payloads."""
+    # Not `sum`: since Python 3.12 it compensates rounding, and the bits would depend on it.
+    y = bias
+    for w, x in zip(weights, inputs, strict=True):
+        y = y + w * x
+    if activation == LINEAR:
+        return y
+    return FIRES[activation].op.kernels[type(y)][0](y)
 
-    Added from left to right, so that the bits are those of the sum written out. d/dwᵢ = xᵢ,
-    d/dxᵢ = wᵢ, d/db = 1. For numbers, and elementwise with broadcasting for arrays.
+
+@op(pullback=weighted(_before), jvp=_neuron_push, samples=_neuron_inputs)
+def neuron(*wxb: Any, activation: str = LINEAR) -> Any:
+    """f(b + w₁x₁ + … + wₙxₙ) of `neuron(w₁, …, wₙ, x₁, …, xₙ, b)`, as one node.
+
+    Added from left to right, so that the bits are those of the sum written out. d/dwᵢ = f′ xᵢ,
+    d/dxᵢ = f′ wᵢ, d/db = f′. For numbers, and elementwise with broadcasting for arrays. f is the
+    `activation`: "linear" (none), "relu", "sigmoid" or "tanh".
 
     Raises:
         OperandError: The number of arguments is even.
+        OptionError: The activation is another.
 
     Example:
         >>> import tinygrad_nn as tg
@@ -71,11 +101,12 @@ def neuron(*wxb: Any) -> Any:
             f"neuron: got {len(wxb)} arguments, expected as many weights as inputs, and a bias: "
             "neuron(*weights, *inputs, bias)"
         )
-    # Not `sum`: since Python 3.12 it compensates rounding, and the bits would depend on it.
-    y = wxb[-1]
-    for w, x in zip(wxb, wxb[n:-1], strict=False):
-        y = y + w * x
-    return y
+    if activation != LINEAR and activation not in FIRES:
+        raise OptionError(
+            f"neuron: got activation={activation!r}, expected one of {LINEAR}, "
+            f"{', '.join(FIRES)}; apply any other to the result: tg.elu(neuron(...))"
+        )
+    return fire(wxb[:n], wxb[n:-1], wxb[-1], activation)
 
 
 # ── A layer of neurons ──────────────────────────────────────────────────────────────────

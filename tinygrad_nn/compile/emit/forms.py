@@ -51,7 +51,8 @@ VIEWS = frozenset(
     {
         "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "diagonal",
         "expand_dims", "flip", "fliplr", "flipud", "getitem", "imag", "matrix_transpose",
-        "moveaxis", "permute_dims", "ravel", "real", "reshape", "rot90", "squeeze", "swapaxes", "transpose",
+        "moveaxis", "permute_dims", "ravel", "real", "reshape", "rot90", "squeeze", "swapaxes",
+        "transpose",
     }
 )  # fmt: skip
 """Functions that give another look at the memory of their argument, where they can."""

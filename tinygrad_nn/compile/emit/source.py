@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import count
 from math import isfinite
 from typing import Any
+from weakref import finalize
 
 from tinygrad_nn.compile.program import Var
 
@@ -33,6 +34,7 @@ class Source:
         self.lines: list[str] = []
         self.places: dict[int, str] = {}
         self.file = f"<captured step {next(_FILES)}>"
+        finalize(self, linecache.cache.pop, self.file, None).atexit = False
         self._names: dict[int, str] = {}
         self._kept: list[Any] = []
         self._count = count()
@@ -88,9 +90,6 @@ class Source:
         linecache.cache[self.file] = len(text), None, text.splitlines(True), self.file
         exec(compile(text, self.file, "exec"), self.scope)
         return self.scope
-
-    def __del__(self) -> None:
-        linecache.cache.pop(self.file, None)
 
 
 def _small(tree: Any) -> bool:

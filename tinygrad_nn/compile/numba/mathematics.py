@@ -30,9 +30,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _inline(function: _F) -> _F:
-    # Put into every caller: where it stays a call, no loop becomes vectors, and takes ten times as long.
+    # Put into every caller: where it stays a call no loop becomes vectors, at ten times the time.
     compiled = njit(error_model="numpy", boundscheck=False, nogil=True, forceinline=True)
-    return compiled(function)  # type: ignore[no-any-return]
+    made: _F = compiled(function)
+    return made
 
 
 # ── Exponential: x = n ln 2 + r, and the power of two is put into the exponent ──────────

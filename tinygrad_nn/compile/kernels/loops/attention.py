@@ -30,35 +30,59 @@ _PLAIN, _TURNED = 111, 112
 
 
 @_compiled
-def _across(rows: Any, columns: Any, source: Any, step: Any, factor: Any, target: Any) -> None:
-    """Rows as columns, times `factor`."""
+def _lowered(
+    rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any, scale: Any
+) -> None:  # fmt: skip
+    """scale · score − largest of the row; -inf where a row may not look."""
     apart()
-    for i in range(rows):
-        for j in range(columns):
-            _store1(target, j * rows + i, _load0(source, i * step + j) * factor)
+    for r in range(rows):
+        row = offset(scores, r * seen)
+        for j in range(min(first + r + 1, keys) if causal else keys, seen):
+            _store0(row, j, real(-inf))
+        top = real(-inf)
+        for j in range(seen):
+            top = larger(top, scale * _load0(row, j))
+        top = top if top != real(-inf) else real(0)
+        for j in range(seen):
+            _store0(row, j, scale * _load0(row, j) - top)
+
+
+@_compiled
+def _exponential(count: Any, x: Any) -> None:
+    """Over all rows as one: they are short, and a loop's odd end is slow."""
+    apart()
+    for j in range(count):
+        _store0(x, j, exp(_load0(x, j)))
+
+
+@_compiled
+def _shares(rows: Any, seen: Any, powers: Any, shares: Any) -> None:
+    """One over the sum of each row."""
+    apart()
+    for r in range(rows):
+        total = real(0)
+        for j in range(seen):
+            total = add(total, _load0(powers, r * seen + j))
+        _store1(shares, r, real(1) / total if total != real(0) else real(0))
 
 
 @_compiled
 def _powers(
-    rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any, step: Any, shares: Any
+    rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any, shares: Any, scale: Any
 ) -> None:  # fmt: skip
-    """exp(score − largest of the row), 0 where a row may not look, and one over each row's sum."""
+    """exp(scale · score − largest of the row), 0 where a row may not look; one over each row's sum."""
+    _lowered(rows, first, keys, seen, causal, scores, scale)
+    _exponential(rows * seen, scores)
+    _shares(rows, seen, scores, shares)
+
+
+@_compiled
+def _across(rows: Any, columns: Any, source: Any, step: Any, target: Any) -> None:
+    """Rows as columns: short products take up to twice as long with rows."""
     apart()
-    for r in range(rows):
-        row = offset(scores, r * step)
-        end = min(first + r + 1, keys) if causal else keys
-        top = real(-inf)
-        for j in range(end):
-            top = larger(top, _load0(row, j))
-        top = top if top != real(-inf) else real(0)
-        total = real(0)
-        for j in range(end):
-            e = exp(_load0(row, j) - top)
-            _store0(row, j, e)
-            total = add(total, e)
-        for j in range(end, seen):
-            _store0(row, j, real(0))
-        _store1(shares, r, real(1) / total if total != real(0) else real(0))
+    for i in range(rows):
+        for j in range(columns):
+            _store1(target, j * rows + i, _load0(source, i * step + j))
 
 
 @_compiled
@@ -72,17 +96,18 @@ def _shared(rows: Any, columns: Any, shares: Any, out: Any, step: Any) -> None:
 
 @_compiled
 def _slopes(
-    rows: Any, seen: Any, scores: Any, slopes: Any, step: Any, shares: Any, delta: Any,
-    delta_step: Any, scale: Any,
+    rows: Any, seen: Any, scores: Any, slopes: Any, shares: Any, delta: Any, delta_step: Any,
+    scale: Any,
 ) -> None:  # fmt: skip
     """Scores become shares p, and `slopes` p (slope − delta) scale."""
     apart()
     for r in range(rows):
         share, d = _load2(shares, r), _load3(delta, r * delta_step)
+        mine, other = offset(scores, r * seen), offset(slopes, r * seen)
         for j in range(seen):
-            p = _load0(scores, r * step + j) * share
-            _store0(scores, r * step + j, p)
-            _store1(slopes, r * step + j, p * (_load1(slopes, r * step + j) - d) * scale)
+            p = _load0(mine, j) * share
+            _store0(mine, j, p)
+            _store1(other, j, p * (_load1(other, j) - d) * scale)
 
 
 @_compiled
@@ -100,23 +125,21 @@ def forward(
     o0: Any, o1: Any, o2: Any, scale: Any,
 ) -> None:  # fmt: skip
     """softmax(scale · q kᵀ) v for some heads."""
-    across = _at(space, 0)
-    scores, shares = _at(space, wide * keys), _at(space, (wide + block) * keys)
+    scores, shares = _at(space, 0), _at(space, block * keys)
     for h in range(begin, end):
         i, j = h // heads, h % heads
         queries, found = _at(q, i * q0 + j * q1), _at(out, i * o0 + j * o1)
-        values = _at(v, from_v + i * v0 + j * v1)
+        names, values = _at(k, from_k + i * k0 + j * k1), _at(v, from_v + i * v0 + j * v1)
         if _load(_byte(mask, 0), 0) == 0:
             _zeros(length, tall, found, o2)
             continue
-        _across(keys, wide, _at(k, from_k + i * k0 + j * k1), k2, real(scale), across)
         for start in range(0, length, block):
             rows = min(block, length - start)
             seen = min(start + rows, keys) if causal else keys
             mine, there = offset(queries, start * q2), offset(found, start * o2)
-            _multiply(_PLAIN, _PLAIN, rows, seen, wide, mine, q2, across, keys, scores, keys)
-            _powers(rows, start, keys, seen, causal, scores, keys, shares)
-            _multiply(_PLAIN, _PLAIN, rows, tall, seen, scores, keys, values, v2, there, o2)
+            _multiply(_PLAIN, _TURNED, rows, seen, wide, mine, q2, names, k2, scores, seen)
+            _powers(rows, start, keys, seen, causal, scores, shares, real(scale))
+            _multiply(_PLAIN, _PLAIN, rows, tall, seen, scores, seen, values, v2, there, o2)
             _shared(rows, tall, shares, there, o2)
 
 
@@ -128,10 +151,8 @@ def backward(
     o3: Any, spare: Any, scale: Any,
 ) -> None:  # fmt: skip
     """Gradients of queries, keys and values in one array, for some heads."""
-    size = wide * length
-    to_keys, to_values = _at(space, 0), _at(space, size)
-    scores, slopes = _at(space, 2 * size), _at(space, 2 * size + block * length)
-    shares = _at(space, 2 * size + 2 * block * length)
+    scores, slopes = _at(space, 0), _at(space, block * length)
+    shares = _at(space, 2 * block * length)
     blocks = (length + block - 1) // block
     for h in range(begin, end):
         i, j = h // heads, h % heads
@@ -143,30 +164,24 @@ def backward(
             _zeros(length, wide, dk, o3)
             _zeros(length, wide, dv, o3)
             continue
-        _across(length, wide, k, x3, real(scale), to_keys)
-        _across(length, wide, v, x3, real(1), to_values)
         # The last block first: where it sees all keys, it writes what the others add to.
         for b in range(blocks):
             start = (blocks - 1 - b) * block
             rows = min(block, length - start)
             seen = start + rows if causal else length
             queries, given = offset(q, start * x3), _at(g, i * g0 + j * g1 + start * g2)
-            _multiply(
-                _PLAIN, _PLAIN, rows, seen, wide, queries, x3, to_keys, length, scores, length
-            )
-            _powers(rows, start, length, seen, causal, scores, length, shares)
-            _multiply(
-                _PLAIN, _PLAIN, rows, seen, wide, given, g2, to_values, length, slopes, length
-            )
+            _multiply(_PLAIN, _TURNED, rows, seen, wide, queries, x3, k, x3, scores, seen)
+            _powers(rows, start, length, seen, causal, scores, shares, real(scale))
+            _multiply(_PLAIN, _TURNED, rows, seen, wide, given, g2, v, x3, slopes, seen)
             _slopes(
-                rows, seen, scores, slopes, length, shares,
+                rows, seen, scores, slopes, shares,
                 _at(delta, i * d0 + j * d1 + start * d2), d2, real(scale),
             )  # fmt: skip
             mine = offset(dq, start * o3)
-            _multiply(_PLAIN, _PLAIN, rows, wide, seen, slopes, length, k, x3, mine, o3)
+            _multiply(_PLAIN, _PLAIN, rows, wide, seen, slopes, seen, k, x3, mine, o3)
             if b == 0:
-                _multiply(_TURNED, _PLAIN, seen, wide, rows, slopes, length, queries, x3, dk, o3)
-                _multiply(_TURNED, _PLAIN, seen, wide, rows, scores, length, given, g2, dv, o3)
+                _multiply(_TURNED, _PLAIN, seen, wide, rows, slopes, seen, queries, x3, dk, o3)
+                _multiply(_TURNED, _PLAIN, seen, wide, rows, scores, seen, given, g2, dv, o3)
             else:
-                _add(_TURNED, _PLAIN, seen, wide, rows, slopes, length, queries, x3, dk, o3)
-                _add(_TURNED, _PLAIN, seen, wide, rows, scores, length, given, g2, dv, o3)
+                _add(_TURNED, _PLAIN, seen, wide, rows, slopes, seen, queries, x3, dk, o3)
+                _add(_TURNED, _PLAIN, seen, wide, rows, scores, seen, given, g2, dv, o3)
