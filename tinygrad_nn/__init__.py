@@ -58,6 +58,9 @@ if _typing.TYPE_CHECKING:
     from tinygrad_nn.compile import jit as jit
     from tinygrad_nn.serialize import load as load
     from tinygrad_nn.serialize import save as save
+    from tinygrad_nn.threads import get_num_threads as get_num_threads
+    from tinygrad_nn.threads import num_threads as num_threads
+    from tinygrad_nn.threads import set_num_threads as set_num_threads
     from tinygrad_nn.viz.diff import compare as compare
     from tinygrad_nn.viz.drawing import draw as draw
     from tinygrad_nn.viz.explain import explain as explain
@@ -85,15 +88,18 @@ _LATER = {
     "data": "tinygrad_nn.data",
     "draw": "tinygrad_nn.viz:draw",
     "explain": "tinygrad_nn.viz.explain:explain",
+    "get_num_threads": "tinygrad_nn.threads:get_num_threads",
     "jit": "tinygrad_nn.compile:jit",
     "ledger": "tinygrad_nn.viz.ledger:ledger",
     "load": "tinygrad_nn.serialize:load",
     "movie": "tinygrad_nn.viz.movie:movie",
     "name_locals": "tinygrad_nn.viz.trace.names:name_locals",
     "nn": "tinygrad_nn.nn",
+    "num_threads": "tinygrad_nn.threads:num_threads",
     "optim": "tinygrad_nn.optim",
     "report": "tinygrad_nn.report",
     "save": "tinygrad_nn.serialize:save",
+    "set_num_threads": "tinygrad_nn.threads:set_num_threads",
     "trace": "tinygrad_nn.viz.tracing:trace",
     "tracing": "tinygrad_nn.viz.tracing:tracing",
     "train": "tinygrad_nn.train",

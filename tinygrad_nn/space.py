@@ -80,7 +80,11 @@ class ArraySpace(Node):
     @classmethod
     def constant(cls, payload: Any) -> Any:
         """Copy of an array that the user could write into."""
-        return payload.copy() if isinstance(payload, np.ndarray) else payload
+        if isinstance(payload, np.ndarray):
+            return payload.copy()
+        # What stands for an array copies itself too where that changes the order of its memory.
+        copy = getattr(payload, "copy", None) if isinstance(payload, Traced) else None
+        return payload if copy is None else copy()
 
     def show_shared(self) -> None:
         """Let the array shared with the user show a payload that was written.

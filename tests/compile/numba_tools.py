@@ -53,13 +53,15 @@ def twin(x: Any) -> Any:
 
 
 def run(program: Program, arrays: Sequence[Any], shared: bool = False) -> list[Any]:
-    """Results; `shared`: what may be written over an input is."""
+    """Results; `shared`: what may be written over an argument is, if nobody needs that later."""
     env: dict[Any, Any] = {**program.constants, **dict(zip(program.inputs, arrays, strict=True))}
-    for i in program.instructions:
+    for number, i in enumerate(program.instructions):
         if not i.writes:
             env[i.out] = i.call(*mapped(i.args, env), **mapped(dict(i.params), env))
             continue
-        pairs = dict(i.inplace) if shared else {}
+        later = {v for x in program.instructions[number + 1 :] for v in x.inputs}
+        later |= {o.value for o in program.outputs}
+        pairs = {r: a for r, a in i.inplace if shared and i.args[a] not in later}
         given = mapped(i.args, env)
         targets = [given[pairs[n]] if n in pairs else blank(v) for n, v in enumerate(i.results)]
         i.call(*given, *targets)

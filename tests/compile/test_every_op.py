@@ -24,12 +24,14 @@ from tinygrad_nn.core.op import OPS, Kind, Op
 from tinygrad_nn.errors import CaptureError, OperandError, OptionError, ShapeError
 
 REFUSED = {
+    "_first_places",
     "argwhere",
     "compress",
     "extract",
     "flatnonzero",
     "masked_select",
     "nonzero",
+    "unique",
 }
 """Operations whose result has another shape for other values."""
 BY_MASKS = {"_add_at", "index_put", "put_at", "select_at"}

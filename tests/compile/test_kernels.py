@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_nn.backends import attention, convolution, gelu, normalization, pooling, recurrence
 from tinygrad_nn.compile.kernels import KERNELS
 from tinygrad_nn.compile.kernels.building import Ranged
 from tinygrad_nn.compile.numba import blas, installed
@@ -100,6 +99,28 @@ def row_slopes_inputs(rng: np.random.Generator) -> tuple[Arrays, dict[str, Any]]
     return [rng.standard_normal(x.shape), x, *weight], {**static, "eps": 1e-1}
 
 
+def pooled(rng: np.random.Generator) -> tuple[Any, Any, dict[str, Any]]:
+    """Small whole numbers, of which several are the largest; the batch is innermost in memory."""
+    batch, channels, tall, wide, high, broad = (int(n) for n in rng.integers(1, 6, 6))
+    x = rng.integers(0, 3, (high * tall, channels, broad * wide, batch)).astype(float)
+    x = x.transpose(3, 1, 0, 2)
+    windows = ((tall, tall, 0, 1, high), (wide, wide, 0, 1, broad))
+    y = x.reshape(batch, channels, high, tall, broad, wide).max((3, 5))
+    return x, np.moveaxis(np.moveaxis(y, 0, -1).copy(), -1, 0), {"windows": windows}
+
+
+def pool_winner_inputs(rng: np.random.Generator) -> tuple[Arrays, dict[str, Any]]:
+    x, y, static = pooled(rng)
+    return [x, y], static
+
+
+def pool_place_inputs(rng: np.random.Generator) -> tuple[Arrays, dict[str, Any]]:
+    x, y, static = pooled(rng)
+    winner = OPS["pool_winner"].kernels[np.ndarray][0](x, y, **static)
+    g = strided(rng, *y.shape)
+    return [g, winner], {**static, "sides": x.shape[2:]}
+
+
 CASES: dict[str, Make] = {
     "_lstm": lstm_inputs,
     "_lstm_slope": lstm_slope_inputs,
@@ -109,6 +130,8 @@ CASES: dict[str, Make] = {
     "gelu_slope": gelu_inputs(2),
     "standardize": standardize_inputs,
     "_row_slopes": row_slopes_inputs,
+    "pool_winner": pool_winner_inputs,
+    "pool_place": pool_place_inputs,
 }
 
 
@@ -122,7 +145,7 @@ def instruction(key: str, arrays: Arrays, static: dict[str, Any], like: Any) -> 
 
 def placed(a: Any, dtype: str) -> Any:
     """The same with another dtype, laid out alike."""
-    if a.dtype == bool:
+    if a.dtype.kind != "f":
         return a
     found = np.empty_like(a, dtype)
     found[...] = a
@@ -218,7 +241,7 @@ def test_a_fault_is_noticed(key: str) -> None:
     assert not close(both[0], np.where(both[1] == both[1].flat[0], np.nan, both[1]), "float64")
 
 
-@pytest.mark.parametrize("key", ["self_attention", "gelu", "gelu_slope", "standardize"])
+@pytest.mark.parametrize("key", ["self_attention", "gelu", "standardize", "pool_place"])
 def test_rows_can_be_shared(key: str) -> None:
     """Parts of the rows, each in work space of its own, are the whole."""
     rng = np.random.default_rng(7)

@@ -38,12 +38,13 @@ IMPURE = frozenset({"noise", "keep_mask"})
 
 BY_VALUES: dict[str, Callable[[Any], bool]] = {
     "argwhere": lambda x: True,
+    "_first_places": lambda x: True,
     "flatnonzero": lambda x: True,
     "select_at": lambda x: getattr(x, "dtype", None) == np.bool_,
 }
 """Operations whose result has a shape that follows from values, and from which arguments."""
 
-SHAPED_BY_VALUES = frozenset({"unique", "nonzero", "flatnonzero", "repeat", "bincount"})
+SHAPED_BY_VALUES = frozenset({"_counted", "unique", "nonzero", "flatnonzero", "repeat", "bincount"})
 """Functions of this package's own whose result may have another shape for other values."""
 
 MASK = "multiply by the mask, or choose with tinygrad_nn.where(mask, x, 0.0)"

@@ -209,14 +209,18 @@ class Capture:
         """A function with several results, and one instruction more for each of them."""
         var, (line, phase) = Var((), None), whereabouts()
         taken, options = self._vars(tuple(args)), self._vars(params)
-        self._write(Instruction(name, call, taken, options, var, op, pure, line, phase=phase))
+        self.instructions.append(
+            Instruction(name, call, taken, options, var, op, pure, line, phase=phase)
+        )
         results = []
         for i, piece in enumerate(out):
             if not isinstance(piece, (np.ndarray, np.generic, float)):
                 results.append(piece)  # shapes and the like, which follow from shapes
                 continue
             found = stand_in(self, piece)
-            self._write(Instruction("part", part, (var, i), {}, found.var, line=line, phase=phase))
+            self.instructions.append(
+                Instruction("part", part, (var, i), {}, found.var, line=line, phase=phase)
+            )
             results.append(found)
         return type(out)(*results) if hasattr(out, "_fields") else type(out)(results)
 
@@ -225,7 +229,7 @@ class Capture:
     ) -> Any:
         found = stand_in(self, out)
         line, phase = whereabouts()
-        self._write(
+        self.instructions.append(
             Instruction(
                 name,
                 call,
@@ -253,9 +257,6 @@ class Capture:
         if type(x) is dict:
             return {k: self._vars(y) for k, y in x.items()}
         return x
-
-    def _write(self, instruction: Instruction) -> None:
-        self.instructions.append(instruction)
 
     # ── What the engine tells: see core.capturing ───────────────────────────────────────
 
@@ -309,6 +310,10 @@ class Capture:
             return self.apply("float", float, (data,), {})
         return data
 
+    def item(self, node: Node) -> Any:
+        """Number of a node with one element, to compute on with in Python."""
+        return self.apply("item", np.ndarray.item, (self.payload(node),), {})
+
     def in_place(self, function: Any, target: Any, other: Any) -> Any:
         """`target += other` and the like: the result has the memory order of `target`."""
         if not isinstance(target.value, np.ndarray):
@@ -347,11 +352,10 @@ class Capture:
             return held[1]
         found = TracedGenerator(self, Var((), None), make(real(rng)))
         seed, (line, phase) = self._vars(rng), whereabouts()
-        self._write(
-            Instruction(
-                "generator", make, (seed,), {}, found.var, pure=False, line=line, phase=phase
-            )
+        made = Instruction(
+            "generator", make, (seed,), {}, found.var, None, False, line, phase=phase
         )
+        self.instructions.append(made)
         return found
 
     def read(self, node: Node, conversion: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from operator import is_
-from threading import Lock
+from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -60,7 +60,8 @@ class Step:
         self.engine = engine
         self._captured: dict[Any, list[_Captured]] = {}
         self._last: _Captured | None = None
-        self._lock = Lock()
+        # Buffers are used by one thread at a time, and leaves are traced while one captures.
+        self._lock = RLock()
 
     def __call__(self, *args: Any, **given: Any) -> Any:
         """Call the step: a replay if there is a program for these arguments."""
@@ -79,18 +80,20 @@ class Step:
             # Who watches wants to see operations; within another capture it is a part of that.
             return self.function(*args, **given)
         leaves, _ = flatten((args, given))
-        key = _signature(args, given)
-        for captured in tuple(self._captured.get(key, ())):
-            result = captured.attempt(leaves)
-            if result is not _UNFIT:
-                self._last = captured
-                return result
-        captured, result = _capture(self, leaves, args, given)
         with self._lock:
+            # While another thread captures, even the shape of a parameter is not to be trusted.
+            key = _signature(args, given)
+            for captured in tuple(self._captured.get(key, ())):
+                result = captured.attempt(leaves)
+                if result is not _UNFIT:
+                    self._last = captured
+                    return result
+            with _CAPTURING:
+                captured, result = _capture(self, leaves, args, given)
             self._captured.setdefault(key, []).insert(0, captured)
             drop_oldest(self.name, self._captured)
-        self._last = captured
-        return result
+            self._last = captured
+            return result
 
     @property
     def program(self) -> StepProgram:
@@ -104,10 +107,12 @@ class Step:
                 f"jit: {self.name} has no program yet: it is captured at its "
                 "first call; call it once with the arguments that it is for"
             )
-        return self._last.program
+        return self._last.shown
 
 
 _UNFIT = object()
+_CAPTURING = RLock()
+"""Held by who captures: two steps may have a parameter in common."""
 
 
 class _Captured:
@@ -117,7 +122,10 @@ class _Captured:
         flat: Whether the arguments are the leaves, one each.
         count: Number of leaves.
         moment: What else must be as it was: mode, observers, transforms, default dtype.
+        shown: The program with the names of its user.
     """
+
+    shown: StepProgram
 
     def __init__(
         self,
@@ -127,6 +135,7 @@ class _Captured:
         wrapped: dict[int, type],
         build: Callable[[dict[int, Any]], Any] | None,
         flat: bool,
+        lock: Any,
     ) -> None:
         program = capture.program()
         of_numbers = number_program(program)
@@ -154,14 +163,13 @@ class _Captured:
             x for x in self.program.constants.values() if isinstance(x, np.random.Generator)
         ]
         self._build = build
-        self._lock = Lock()
+        self._lock = lock
 
     def attempt(self, leaves: Sequence[Any]) -> Any:
         """Replay, if the program is for this call."""
-        # Buffers are used by one thread at a time.
-        if self._holds is not None and not self._holds():
-            return _UNFIT
         with self._lock:
+            if self._holds is not None and not self._holds():
+                return _UNFIT
             # What raises changed nothing yet: the step is run anew, where the error belongs, or
             # where it takes another way that this program does not know.
             standing = [(rng, rng.bit_generator.state) for rng in self._generators]
@@ -218,8 +226,8 @@ def _capture(
 
     single = build if len(found) != 1 or found[0] is not result or 0 not in wrapped else None
     flat = not given and len(args) == len(leaves) and all(map(is_, args, leaves))
-    captured = _Captured(capture, step.engine, leaves, wrapped, single, flat)
-    captured.program = StepProgram.of(
+    captured = _Captured(capture, step.engine, leaves, wrapped, single, flat, step._lock)
+    captured.shown = StepProgram.of(
         captured.program,
         step.name,
         captured.engine,

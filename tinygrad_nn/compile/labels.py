@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from types import FunctionType, MethodType
@@ -119,10 +120,8 @@ def _seen(function: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(function, FunctionType):
         return
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
+        with suppress(ValueError):  # not yet assigned
             yield name, cell.cell_contents
-        except ValueError:
-            continue  # not yet assigned
     for name in function.__code__.co_names:
         if name in function.__globals__:
             yield name, function.__globals__[name]

@@ -68,13 +68,11 @@ def numbers_of(inputs: Sequence[Any], cls: type[Node]) -> list[float] | None:
     return numbers
 
 
-def of_weighted(
-    general: Any, kernel: Callable[..., Any], cls: type[Node]
-) -> Callable[[Sequence[Any], Sequence[Any], list[float] | None, Any, dict[str, Any]], Any]:
-    """The operation of weights, inputs and a bias: `(weights, inputs, numbers, bias, params)`.
+def of_weighted(general: Any, cls: type[Node]) -> Callable[..., Any]:
+    """The operation f(b + w₁x₁ + … + wₙxₙ): `(weights, inputs, numbers, bias, function, params)`.
 
-    `kernel(weights, inputs, bias, **params)` computes it of floats, and `numbers` are those of the
-    inputs, which many neurons have in common, as `numbers_of` gives them.
+    `numbers` are the inputs' floats as `numbers_of` gives them, which many neurons have in common,
+    and `function` is f for floats, None where there is none. 2.6 µs for 16 inputs, before 3.5.
     """
     op = general.op
 
@@ -83,16 +81,22 @@ def of_weighted(
         inputs: Sequence[Any],
         numbers: list[float] | None,
         bias: Any,
+        function: Callable[[float], float] | None,
         params: dict[str, Any],
     ) -> Any:
         if numbers is None or type(bias) is not cls or bias.op is None:
             return general(*weights, *inputs, bias, **params)
         try:
-            values = [w._data for w in weights if w.op is not None]
-            out = kernel(values, numbers, bias._data, **params)
+            out = bias._data
+            for w, x in zip(weights, numbers, strict=True):
+                if w.op is None:
+                    return general(*weights, *inputs, bias, **params)
+                out = out + w._data * x
+            if function is not None:
+                out = function(out)
         except Exception:
             out = None
-        if type(out) is not float or len(values) != len(weights):
+        if type(out) is not float:
             return general(*weights, *inputs, bias, **params)  # which says more
         node: Any = _new(cls)
         node._data, node.op, node.a, node.params = out, op, (*weights, *inputs, bias), params

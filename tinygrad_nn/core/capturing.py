@@ -19,6 +19,7 @@ __all__ = [
     "Capturing",
     "Traced",
     "capturing",
+    "item",
     "looked",
     "refuse_captured",
     "wrong",
@@ -66,6 +67,9 @@ class Capturing(Protocol):
     def generator(self, rng: Any, make: Callable[[Any], Any]) -> Any:
         """What stands for the random generator `make(rng)`: what it draws is drawn anew."""
 
+    def item(self, node: Node) -> Any:
+        """What stands for the number of `node`."""
+
     def forget_gradient(self, leaf: Node) -> None:
         """The step sets the gradient of `leaf` to None, whatever it was before."""
 
@@ -82,6 +86,15 @@ class Capturing(Protocol):
 def capturing() -> Capturing | None:
     """The capture under way in this thread, or None."""
     return CAPTURING.get() if MODE.get() & CAPTURE else None
+
+
+def item(x: Node) -> Any:
+    """The number of a node with one element, or what stands for it in a captured step.
+
+    For code of this package that computes on with it in Python, and does not look at it.
+    """
+    capture = capturing()
+    return x.synced().item() if capture is None else capture.item(x)
 
 
 def looked(condition: Any) -> bool:

@@ -6,10 +6,12 @@ that is changed is no longer among these. That of weighted sums is made here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["DIFFERENCE", "PRODUCT", "SUM", "WEIGHTED", "form_of", "weighted"]
+from tinygrad_nn.core.node import Node
+
+__all__ = ["DIFFERENCE", "PRODUCT", "SUM", "WEIGHTED", "form_of", "handed_through", "weighted"]
 
 SUM, DIFFERENCE, PRODUCT, WEIGHTED = "sum", "difference", "product", "weighted sum"
 
@@ -28,20 +30,32 @@ _FORMS = {
 }
 
 
-def weighted(before: Callable[..., Any]) -> Callable[..., Any]:
+def weighted(functions: Mapping[str, Any]) -> Callable[..., Any]:
     """Pullback of f(b + w₁x₁ + … + wₙxₙ), for the arguments w₁, …, wₙ, x₁, …, xₙ, b.
 
     Args:
-        before: `(g, y, **static) -> gradient` of the sum, where `g` is that of the result `y`.
+        functions: For each `activation` what f is: an elementwise operation whose rule asks for
+            the result alone, or None.
     """
 
-    def pullback(g: Any, y: Any, *wxb: Any, needs: Sequence[bool], **static: Any) -> list[Any]:
-        g = before(g, y, **static)
+    def pullback(
+        g: Any, y: Any, *wxb: Any, needs: Sequence[bool], activation: str
+    ) -> Sequence[Any]:
+        g = handed_through(functions[activation], g, y)
         n = len(wxb) // 2
         return [*[g * factor for factor in wxb[n:-1] + wxb[:n]], g]
 
-    setattr(pullback, "before", before)  # noqa: B010  (functions have no declared attributes)
+    setattr(pullback, "functions", functions)  # noqa: B010  (functions have no declared attributes)
     return pullback
+
+
+def handed_through(function: Any, g: Any, y: Any) -> Any:
+    """Gradient of what `function` was applied to, for its result `y`; `g` where it is None."""
+    if function is None:
+        return g
+    quick = type(g) is type(y) and not isinstance(g, Node)
+    rule = function.op.slopes[type(y)] if quick else function.op.rules[0]
+    return rule(g, y, y)
 
 
 def form_of(
@@ -51,6 +65,6 @@ def form_of(
 
     None: another.
     """
-    if hasattr(pullback, "before"):
+    if hasattr(pullback, "functions"):
         return WEIGHTED
     return _FORMS.get((_text(rules[0]), _text(rules[1]))) if len(rules) == 2 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Unpack
 
+from tinygrad_nn.core.capturing import item
 from tinygrad_nn.errors import OptionError, ShapeError
 from tinygrad_nn.nn import functional
 from tinygrad_nn.nn.factory import Factory, Start
@@ -128,7 +129,7 @@ class _BatchNorm(_Norm):
             mean = variance = count = None
         momentum = self.momentum
         if momentum is None:
-            momentum = 0.0 if count is None else 1.0 / (count.item() + 1)
+            momentum = 0.0 if count is None else 1.0 / (item(count) + 1)
         y = functional.batch_norm(
             x, mean, variance, self.weight, self.bias, True, momentum, self.eps
         )

@@ -17,15 +17,17 @@ from tinygrad_nn.nn.activation import named_activation
 from tinygrad_nn.nn.functional.sizes import whole
 from tinygrad_nn.nn.linear import Linear
 from tinygrad_nn.nn.module import Module
-from tinygrad_nn.ops.neural import FIRES, LINEAR, fire, neuron
+from tinygrad_nn.ops.neural import ACTIVATIONS, LINEAR, neuron
 from tinygrad_nn.payload import default_float
 from tinygrad_nn.tensor import Parameter, Tensor
 from tinygrad_nn.value import Value
 
 __all__ = ["MLP", "Layer", "Neuron"]
 
-_neuron = of_weighted(neuron, fire, Value)
-_PARAMS = {name: {"activation": name} for name in (LINEAR, *FIRES)}
+_neuron = of_weighted(neuron, Value)
+_WITHIN = {
+    name: (f and f.op.kernels[float][0], {"activation": name}) for name, f in ACTIVATIONS.items()
+}
 
 
 class Neuron(Module):
@@ -74,7 +76,7 @@ class Neuron(Module):
         self.nonlin, self.fused = nonlin, fused
         self.activation = activation if nonlin else LINEAR
         self._name, self._function = named_activation(self.activation)
-        own = [name for name, function in FIRES.items() if function is self._function]
+        own = [name for name, function in ACTIVATIONS.items() if function is self._function]
         self._within = own[0] if own else LINEAR
         self.w: Any
         self.b: Any
@@ -110,11 +112,9 @@ class Neuron(Module):
 
     def _fired(self, x: Any, numbers: list[float] | None) -> Any:
         """Output as one node, for inputs whose floats are `numbers` if these are known."""
-        within = self._within
-        act = _neuron(self.w, x, numbers, self.b, _PARAMS[within])
-        if within is not LINEAR or self._function is None:
-            return act
-        return self._function(act)
+        within = _WITHIN[self._within]
+        act = _neuron(self.w, x, numbers, self.b, *within)
+        return act if within[0] or self._function is None else self._function(act)
 
     def parameters(self, recurse: bool = True) -> list[Any]:  # type: ignore[override]  # a list, as in micrograd
         """Weights and bias."""

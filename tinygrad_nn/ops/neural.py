@@ -6,15 +6,13 @@ and the drawing of a network shows a neuron where the reader expects one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import reduce
 from math import prod
 from operator import add
 from typing import Any
 
 from tinygrad_nn.backends import namespace
-from tinygrad_nn.core.forms import weighted
-from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.forms import handed_through, weighted
 from tinygrad_nn.core.op import Kind, composed, op
 from tinygrad_nn.core.samples import Draw, Sample
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
@@ -35,25 +33,16 @@ __all__ = [
 
 
 LINEAR = "linear"
-FIRES: dict[str, Any] = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh}
-"""Activations that a neuron may have within it: the rule of each asks for the result alone."""
+ACTIVATIONS: dict[str, Any] = {LINEAR: None, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}
+"""What a neuron may have within it: the rule of each asks for the result alone.
+
+That of `relu` asks whether its input is positive, which is where its result is."""
 
 
 def _neuron_inputs(draw: Draw) -> Sample:
     count = draw.integer(0, 3)
     inputs = tuple(draw.array(shape) for shape in draw.shapes(2 * count + 1))
-    return inputs, {"activation": draw.choice([LINEAR, *FIRES])}
-
-
-def _before(g: Any, y: Any, activation: str) -> Any:
-    """The gradient of the weighted sum, from that of the result."""
-    if activation == LINEAR:
-        return g
-    record = FIRES[activation].op
-    quick = type(g) is type(y) and not isinstance(g, Node)
-    rule = record.slopes[type(y)] if quick else record.rules[0]
-    # `relu` asks whether its input is positive: where its result is.
-    return rule(g, y, y)
+    return inputs, {"activation": draw.choice(list(ACTIVATIONS))}
 
 
 def _neuron_push(tangents: Any, y: Any, *wxb: Any, activation: str) -> Any:
@@ -61,21 +50,10 @@ def _neuron_push(tangents: Any, y: Any, *wxb: Any, activation: str) -> Any:
     factors = (*wxb[n:-1], *wxb[:n], 1.0)
     parts = [t * f for t, f in zip(tangents, factors, strict=True) if t is not None]
     # As with every elementwise function the tangent goes by the rule of the gradient.
-    return _before(reduce(add, parts), y, activation)
+    return handed_through(ACTIVATIONS[activation], reduce(add, parts), y)
 
 
-def fire(weights: Sequence[Any], inputs: Sequence[Any], bias: Any, activation: str) -> Any:
-    """What `neuron` computes, of payloads."""
-    # Not `sum`: since Python 3.12 it compensates rounding, and the bits would depend on it.
-    y = bias
-    for w, x in zip(weights, inputs, strict=True):
-        y = y + w * x
-    if activation == LINEAR:
-        return y
-    return FIRES[activation].op.kernels[type(y)][0](y)
-
-
-@op(pullback=weighted(_before), jvp=_neuron_push, samples=_neuron_inputs)
+@op(pullback=weighted(ACTIVATIONS), jvp=_neuron_push, samples=_neuron_inputs)
 def neuron(*wxb: Any, activation: str = LINEAR) -> Any:
     """f(b + w₁x₁ + … + wₙxₙ) of `neuron(w₁, …, wₙ, x₁, …, xₙ, b)`, as one node.
 
@@ -101,12 +79,17 @@ def neuron(*wxb: Any, activation: str = LINEAR) -> Any:
             f"neuron: got {len(wxb)} arguments, expected as many weights as inputs, and a bias: "
             "neuron(*weights, *inputs, bias)"
         )
-    if activation != LINEAR and activation not in FIRES:
+    if activation not in ACTIVATIONS:
         raise OptionError(
-            f"neuron: got activation={activation!r}, expected one of {LINEAR}, "
-            f"{', '.join(FIRES)}; apply any other to the result: tg.elu(neuron(...))"
+            f"neuron: got activation={activation!r}, expected one of {', '.join(ACTIVATIONS)}; "
+            "apply any other to the result: tg.elu(tg.neuron(...))"
         )
-    return fire(wxb[:n], wxb[n:-1], wxb[-1], activation)
+    # Not `sum`: since Python 3.12 it compensates rounding, and the bits would depend on it.
+    y = wxb[-1]
+    for w, x in zip(wxb, wxb[n:-1], strict=False):
+        y = y + w * x
+    function = ACTIVATIONS[activation]
+    return y if function is None else function(y)
 
 
 # ── A layer of neurons ──────────────────────────────────────────────────────────────────

@@ -17,8 +17,8 @@ __all__ = ["binding", "blank", "check", "holder", "key_of", "lasting", "read"]
 
 def check(x: Any, var: Var) -> None:
     """Raise `Unfit` unless `x` is laid out as the program has it."""
-    if getattr(x, "shape", None) != var.shape or x.dtype != var.dtype:
-        raise Unfit
+    if not isinstance(x, (np.ndarray, np.generic)) or x.shape != var.shape or x.dtype != var.dtype:
+        raise Unfit  # also while another thread captures a step with the same leaf
     for a, b, side in zip(x.strides, var.strides, var.shape, strict=True):
         if a != b and side > 1:
             raise Unfit

@@ -11,6 +11,7 @@ from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.emit.writer import Writer
 from tinygrad_nn.compile.places import Call
 from tinygrad_nn.compile.program import Program
+from tinygrad_nn.compile.sharing import Spread, alone
 
 __all__ = ["Replay"]
 
@@ -41,6 +42,8 @@ class Replay:
         self._writer.source.scope["told"] = self._told
         scope = self._writer.written()
         self.run_leaves: Any = scope["run"]
+        if any(isinstance(i.call, Spread) for i in program.instructions):
+            self.run_leaves = alone(self.run_leaves)
         # What is written over a parameter takes no memory of its own.
         self.plan.peak_bytes -= sum(var.nbytes for var in self._writer.over)
         self.text = "\n".join(self._writer.source.lines)

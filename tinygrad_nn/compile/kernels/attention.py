@@ -60,7 +60,7 @@ def self_attention(i: Instruction) -> Instruction:
     (_, outer, heads, length, wide), (first, *walk) = _axes(qkv, 1)
     out = _axes(i.out, 0)[1][:3]
     block = min(length, _BLOCK if causal else _ROWS)
-    space = block * (length + 1) * qkv.dtype.itemsize
+    space = (block * (length + 1) + wide * length) * qkv.dtype.itemsize
     numbers = [heads, length, length, wide, wide, block, causal, first, 2 * first]
     numbers += [*walk[:3] * 3, *out, float(i.params["scale"])]
     call = Ranged(source("attention", floats(qkv)).forward, outer * heads, space, numbers)
@@ -73,7 +73,7 @@ def self_attention_slope(i: Instruction) -> Instruction:
     causal = int(i.params["is_causal"])
     (_, outer, heads, length, wide), walk = _axes(qkv, 1)
     block = min(length, _BLOCK if causal else _ROWS)
-    space = block * (2 * length + 1) * qkv.dtype.itemsize
+    space = (block * (2 * length + 1) + 2 * wide * length) * qkv.dtype.itemsize
     numbers = [heads, length, wide, block, causal, *_axes(g, 0)[1][:3], *_axes(delta, 0)[1][:3]]
     numbers += [*walk[:4], *_axes(i.out, 1)[1][:4], 0, float(i.params["scale"])]
     call = Ranged(source("attention", floats(qkv)).backward, outer * heads, space, numbers)

@@ -8,24 +8,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from tinygrad_nn.compile.numba.runtime import apart as apart
+
 __all__ = ["address", "apart", "larger"]
 
 _TYPES = {"f4": types.float32, "f8": types.float64, "u1": types.uint8, "i8": types.int64}
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def apart(typing: Any) -> Any:
-    """Keep the function that calls this from being put into its callers.
-
-    What the numbers of `loads` and `stores` say is true within one function only: together with
-    another's accesses LLVM would take one array for two.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), generate
 
 
 def _address(dtype: Any) -> Any:

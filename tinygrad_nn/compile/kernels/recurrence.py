@@ -52,7 +52,7 @@ def lstm(i: Instruction) -> Instruction:
     numbers = [count, batch, inputs, wide, biased, int(i.params["reverse"])]
     numbers += _steps(x, first, cells, inner, outer) + [steps(bias[0])[0]]
     function = source("recurrence", floats(x)).forward
-    return written(i, Ranged(function, batch, space, numbers), (*i.args[:5], *bias))
+    return written(i, Ranged(function, 1, space, numbers), (*i.args[:5], *bias))
 
 
 def lstm_slope(i: Instruction) -> Instruction:
@@ -68,5 +68,5 @@ def lstm_slope(i: Instruction) -> Instruction:
     numbers = [count, batch, inputs, wide, biased, int(i.params["reverse"]), to_x, some]
     numbers += [*_steps(x, first, cells, inner, outer), steps(g)[0]]
     function = source("recurrence", floats(x)).backward
-    call = Ranged(function, batch, size * x.dtype.itemsize, numbers)
+    call = Ranged(function, 1, size * x.dtype.itemsize, numbers)
     return written(i, call, (g, y, x, first, cells, inner, outer))

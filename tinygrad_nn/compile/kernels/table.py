@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tinygrad_nn.compile.kernels import activation, attention, normalization, recurrence
+from tinygrad_nn.compile.kernels import activation, attention, normalization, pooling, recurrence
 from tinygrad_nn.compile.numba import blas
 from tinygrad_nn.compile.program import Instruction, Program
 
@@ -36,6 +36,8 @@ KERNELS: dict[str, Kernel] = {
     "gelu_slope": Kernel(activation.accepts_gelu, activation.gelu),
     "standardize": Kernel(normalization.accepts_standardize, normalization.standardize),
     "_row_slopes": Kernel(normalization.accepts_row_slopes, normalization.row_slopes),
+    "pool_winner": Kernel(pooling.accepts_pool_winner, pooling.pool_winner),
+    "pool_place": Kernel(pooling.accepts_pool_place, pooling.pool_place),
 }
 """By key of the operation."""
 

@@ -22,7 +22,7 @@ from tinygrad_nn.errors import OptionError
 __all__ = ["installed", "module", "require"]
 
 _PREFIX = "tinygrad_nn_compiled_"
-_SOURCES = ("mathematics.py", "runtime.py")
+_SOURCES = ("mathematics.py", "routines.py", "runtime.py")
 """What generated modules import: machine code holds what these said."""
 
 

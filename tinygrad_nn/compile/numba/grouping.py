@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.compile.large import large_product
 from tinygrad_nn.compile.numba.cache import require
 from tinygrad_nn.compile.numba.lower import parts_of
 from tinygrad_nn.compile.numba.parts import Part, View
@@ -30,7 +31,8 @@ def with_numba(program: Program) -> Program:
         OptionError: numba is not installed.
     """
     require()
-    known = {i.out: parts_of(i) for i in program.instructions}
+    # Large products stay with NumPy: threads may share them.
+    known = {i.out: None if large_product(i) else parts_of(i) for i in program.instructions}
     fixed = {v for v, x in program.constants.items() if isinstance(x, np.ndarray)}
     runs = _scheduled(program.instructions, known)
     wanted_last = {o.value for o in program.outputs if isinstance(o.value, Var)}

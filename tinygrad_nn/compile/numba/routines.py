@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from numba import float32, float64, int64, njit
 
-from tinygrad_nn.compile.numba.runtime import index, loads, stores
+from tinygrad_nn.compile.numba.runtime import apart, index, loads, stores
 
 __all__ = ["multiply_f4", "multiply_f8", "pick", "place_f4", "place_f8"]
 
@@ -30,6 +30,7 @@ def _multiply(number: Any) -> Any:
         down_a: Any, right_a: Any, down_b: Any, right_b: Any, down_c: Any, right_c: Any,
     ) -> None:  # fmt: skip
         """C = A B for small matrices, or such as BLAS does not take."""
+        apart()
         for i in range(m):
             for j in range(n):
                 _store_c(c, i * down_c + j * right_c, number(0))
@@ -52,6 +53,7 @@ def pick(
     down: Any, right: Any, step: Any, out_step: Any, strict: Any,
 ) -> Any:  # fmt: skip
     """Of each row the element at its place; True if a place is outside."""
+    apart()
     for i in range(rows):
         place = int64(_load_b(places, i * step))
         at = index(place, columns)
@@ -68,6 +70,7 @@ def _place(number: Any) -> Any:
         value_step: Any, step: Any, down: Any, right: Any,
     ) -> Any:  # fmt: skip
         """Zeros, and a value at the place of each row; True if a place is outside."""
+        apart()
         for i in range(rows):
             at = index(int64(_load_b(places, i * step)), columns)
             if at == columns:

@@ -15,13 +15,28 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 __all__ = [
-    "SCOPES", "add", "at", "bits", "gemm", "gemm_add", "index", "loads", "offset", "pointer",
+    "SCOPES", "add", "apart", "at", "bits", "gemm", "gemm_add", "index", "loads", "offset", "pointer",
     "stores",
 ]  # fmt: skip
 
 
 def _intrinsic(function: Callable[..., Any]) -> Any:
     return intrinsic(function)
+
+
+@_intrinsic
+def apart(typing: Any) -> Any:
+    """Keep the function that calls this from being put into its callers.
+
+    What the numbers of `loads` and `stores` say is true within one function only: together with
+    another's accesses LLVM would take one array for two.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 SCOPES = 24

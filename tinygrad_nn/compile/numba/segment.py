@@ -41,7 +41,7 @@ from numba import njit, uint8 as u1, uint16 as u2, uint32 as u4, uint64 as u8
 from tinygrad_nn.compile.numba.mathematics import (
     {", ".join(f"{name}_{c}" for name in MATHEMATICS for c in ("f4", "f8"))},
 )
-from tinygrad_nn.compile.numba.runtime import add, loads, stores
+from tinygrad_nn.compile.numba.runtime import add, apart, loads, stores
 
 {"".join(f"load{i}, store{i} = loads[{i}], stores[{i}]{chr(10)}" for i in range(25))}
 

@@ -114,7 +114,7 @@ class _Writer:
         head, arguments = self.signature()
         self.reductions = [p for p in self.loop.parts if isinstance(p, Reduce)]
         body = self.body()
-        text = f"def kernel({', '.join(head)}):\n" + "".join(
+        text = f"def kernel({', '.join(head)}):\n    apart()\n" + "".join(
             f"{'    ' * (level + 1)}{line}\n" for level, line in body
         )
         return Kernel(text, [*arguments])

@@ -115,7 +115,6 @@ def _compiled(
     names.update((x, f"y{n}") for n, x in enumerate(left))
     scratch = _scratch(run, left, names)
     length = BLOCK // dtype.itemsize
-    size = left[0].nbytes // dtype.itemsize
     parts = [*[names[x] for x in arrays], *[names[x] for x in left]]
     whole = [*[names[x] for x in arrays], *[names[x] for x in single], *[names[x] for x in left]]
     cells = _cells(source, run, names)
@@ -128,16 +127,19 @@ def _compiled(
         source.line(f"{name} = {name}.reshape(-1)")
     for (x, _), cell in cells.items():
         source.line(f"{names[cell]}[()] = {names[x]}")
+    # Threads may share the arrays, as slices of them: each call has blocks of its own.
+    source.scope["empty"] = np.empty
     for name in scratch:
-        source.scope[f"s{name}"] = np.empty(length, dtype)
-    end = size - size % length
+        source.line(f"s{name} = empty({length}, {source.name(dtype, 'dtype')})")
+    source.line(f"size = {parts[-1]}.size")
+    source.line(f"end = size - size % {length}")
     rest = [*[names[x] for x in single], *[f"s{name}" for name in scratch]]
-    source.line(f"for a in range(0, {end}, {length}):")
+    source.line(f"for a in range(0, end, {length}):")
     source.line(f"b = a + {length}", 2)
     source.line(f"part({', '.join([*[f'{x}[a:b]' for x in parts], *rest])})", 2)
-    if end < size:
-        short = [*[names[x] for x in single], *[f"s{x}[:{size - end}]" for x in scratch]]
-        source.line(f"part({', '.join([*[f'{x}[{end}:]' for x in parts], *short])})")
+    source.line("if end < size:")
+    short = [*[names[x] for x in single], *[f"s{x}[: size - end]" for x in scratch]]
+    source.line(f"part({', '.join([*[f'{x}[end:]' for x in parts], *short])})", 2)
     return source.compiled()["chain"]
 
 

@@ -16,6 +16,7 @@ from tinygrad_nn.compile.passes.dead import dead
 from tinygrad_nn.compile.passes.inline import inlined
 from tinygrad_nn.compile.passes.literals import literals
 from tinygrad_nn.compile.passes.simplify import simplified
+from tinygrad_nn.compile.passes.spread import spread
 from tinygrad_nn.compile.program import Program
 
 __all__ = ["ENGINES", "Engine", "Pass", "optimized"]
@@ -39,8 +40,10 @@ class Engine:
 
 
 ENGINES: dict[str, Engine] = {
-    "numpy": Engine((simplified, common, inlined, simplified, common, dead, literals, blocks)),
-    "numba": Engine((*_ALWAYS, with_kernels, with_numba), "numba"),
+    "numpy": Engine(
+        (simplified, common, inlined, simplified, common, dead, literals, blocks, spread)
+    ),
+    "numba": Engine((*_ALWAYS, with_kernels, with_numba, spread), "numba"),
 }
 """By name; `auto` is the quickest of them that is there."""
 

@@ -31,9 +31,9 @@ _PLAIN, _TURNED = 111, 112
 
 @_compiled
 def _lowered(
-    rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any, scale: Any
+    rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any
 ) -> None:  # fmt: skip
-    """scale · score − largest of the row; -inf where a row may not look."""
+    """Score − largest of the row; -inf where a row may not look."""
     apart()
     for r in range(rows):
         row = offset(scores, r * seen)
@@ -41,10 +41,10 @@ def _lowered(
             _store0(row, j, real(-inf))
         top = real(-inf)
         for j in range(seen):
-            top = larger(top, scale * _load0(row, j))
+            top = larger(top, _load0(row, j))
         top = top if top != real(-inf) else real(0)
         for j in range(seen):
-            _store0(row, j, scale * _load0(row, j) - top)
+            _store0(row, j, _load0(row, j) - top)
 
 
 @_compiled
@@ -68,21 +68,21 @@ def _shares(rows: Any, seen: Any, powers: Any, shares: Any) -> None:
 
 @_compiled
 def _powers(
-    rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any, shares: Any, scale: Any
+    rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any, shares: Any
 ) -> None:  # fmt: skip
-    """exp(scale · score − largest of the row), 0 where a row may not look; one over each row's sum."""
-    _lowered(rows, first, keys, seen, causal, scores, scale)
+    """exp(score − largest of the row), 0 where a row may not look; one over each row's sum."""
+    _lowered(rows, first, keys, seen, causal, scores)
     _exponential(rows * seen, scores)
     _shares(rows, seen, scores, shares)
 
 
 @_compiled
-def _across(rows: Any, columns: Any, source: Any, step: Any, target: Any) -> None:
-    """Rows as columns: short products take up to twice as long with rows."""
+def _across(rows: Any, columns: Any, source: Any, step: Any, factor: Any, target: Any) -> None:
+    """Rows as columns, times `factor`: products with long transposed rows take nearly twice as long."""
     apart()
     for i in range(rows):
         for j in range(columns):
-            _store1(target, j * rows + i, _load0(source, i * step + j))
+            _store1(target, j * rows + i, _load0(source, i * step + j) * factor)
 
 
 @_compiled
@@ -110,13 +110,6 @@ def _slopes(
             _store1(other, j, p * (_load1(other, j) - d) * scale)
 
 
-@_compiled
-def _zeros(rows: Any, columns: Any, out: Any, step: Any) -> None:
-    for r in range(rows):
-        for j in range(columns):
-            _store(out, r * step + j, real(0))
-
-
 @njit(void(*[int64] * 29, float64), **_entry)
 def forward(
     begin: Any, end: Any, space: Any, q: Any, k: Any, v: Any, mask: Any, out: Any, heads: Any,
@@ -126,19 +119,20 @@ def forward(
 ) -> None:  # fmt: skip
     """softmax(scale · q kᵀ) v for some heads."""
     scores, shares = _at(space, 0), _at(space, block * keys)
+    across = _at(space, block * (keys + 1))
+    clear = _load(_byte(mask, 0), 0) != 0
+    below, limit = causal and clear, keys if clear else 0
     for h in range(begin, end):
         i, j = h // heads, h % heads
         queries, found = _at(q, i * q0 + j * q1), _at(out, i * o0 + j * o1)
-        names, values = _at(k, from_k + i * k0 + j * k1), _at(v, from_v + i * v0 + j * v1)
-        if _load(_byte(mask, 0), 0) == 0:
-            _zeros(length, tall, found, o2)
-            continue
+        values = _at(v, from_v + i * v0 + j * v1)
+        _across(keys, wide, _at(k, from_k + i * k0 + j * k1), k2, real(scale), across)
         for start in range(0, length, block):
             rows = min(block, length - start)
             seen = min(start + rows, keys) if causal else keys
             mine, there = offset(queries, start * q2), offset(found, start * o2)
-            _multiply(_PLAIN, _TURNED, rows, seen, wide, mine, q2, names, k2, scores, seen)
-            _powers(rows, start, keys, seen, causal, scores, shares, real(scale))
+            _multiply(_PLAIN, _PLAIN, rows, seen, wide, mine, q2, across, keys, scores, seen)
+            _powers(rows, start, limit, seen, below, scores, shares)
             _multiply(_PLAIN, _PLAIN, rows, tall, seen, scores, seen, values, v2, there, o2)
             _shared(rows, tall, shares, there, o2)
 
@@ -153,26 +147,27 @@ def backward(
     """Gradients of queries, keys and values in one array, for some heads."""
     scores, slopes = _at(space, 0), _at(space, block * length)
     shares = _at(space, 2 * block * length)
+    to_keys = _at(space, block * (2 * length + 1))
+    to_values = offset(to_keys, wide * length)
+    clear = _load(_byte(mask, 0), 0) != 0
+    below, limit = causal and clear, length if clear else 0
     blocks = (length + block - 1) // block
     for h in range(begin, end):
         i, j = h // heads, h % heads
         at, into = i * x1 + j * x2, i * o1 + j * o2
         q, k, v = _at(qkv, at), _at(qkv, at + x0), _at(qkv, at + 2 * x0)
         dq, dk, dv = _at(out, into), _at(out, into + o0), _at(out, into + 2 * o0)
-        if _load(_byte(mask, 0), 0) == 0:
-            _zeros(length, wide, dq, o3)
-            _zeros(length, wide, dk, o3)
-            _zeros(length, wide, dv, o3)
-            continue
+        _across(length, wide, k, x3, real(scale), to_keys)
+        _across(length, wide, v, x3, real(1), to_values)
         # The last block first: where it sees all keys, it writes what the others add to.
         for b in range(blocks):
             start = (blocks - 1 - b) * block
             rows = min(block, length - start)
             seen = start + rows if causal else length
             queries, given = offset(q, start * x3), _at(g, i * g0 + j * g1 + start * g2)
-            _multiply(_PLAIN, _TURNED, rows, seen, wide, queries, x3, k, x3, scores, seen)
-            _powers(rows, start, length, seen, causal, scores, shares, real(scale))
-            _multiply(_PLAIN, _TURNED, rows, seen, wide, given, g2, v, x3, slopes, seen)
+            _multiply(_PLAIN, _PLAIN, rows, seen, wide, queries, x3, to_keys, length, scores, seen)
+            _powers(rows, start, limit, seen, below, scores, shares)
+            _multiply(_PLAIN, _PLAIN, rows, seen, wide, given, g2, to_values, length, slopes, seen)
             _slopes(
                 rows, seen, scores, slopes, shares,
                 _at(delta, i * d0 + j * d1 + start * d2), d2, real(scale),
