@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.bind import describe
-from tinygrad_nn.core.capturing import Traced
+from tinygrad_nn.core.capturing import Traced, capturing
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.op import Op
 from tinygrad_nn.errors import GradientError, OperandError, ShapeError
@@ -142,8 +142,9 @@ def seed_for(root: ArraySpace, grad: Any) -> Any:
             )
         one = _ONES.get(root._data.dtype)
         if root._data.ndim or one is None:
-            return np.ones(root._data.shape, root._data.dtype)
-        return one
+            one = np.ones(root._data.shape, root._data.dtype)
+        capture = capturing()
+        return one if capture is None else capture.own(one)
     if isinstance(grad, ArraySpace) and grad.op is not None:
         value: Any = grad
     else:

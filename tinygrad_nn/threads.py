@@ -191,6 +191,8 @@ class _Single:
 
     def __exit__(self, *_: object) -> None:
         with _LIMIT.lock:
+            if not _LIMIT.depth:
+                return  # a child of a fork within: all was given back there
             _LIMIT.depth -= 1
             if not _LIMIT.depth:
                 held, _LIMIT.held = _LIMIT.held, []

@@ -1,6 +1,8 @@
 """What cannot be captured is refused with the user's line, and never kept as it was."""
 
 import math
+import threading
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -137,3 +139,27 @@ def test_what_left_a_step_by_another_way_is_refused():
     tg.jit(step, engine=ENGINE)(rows(0))
     with pytest.raises(CaptureError, match="after the step was over"):
         kept.other + 1
+
+
+def test_another_thread_may_not_use_the_parameters_during_the_first_call():
+    w = weights()[0]
+    caught: SimpleQueue = SimpleQueue()
+
+    def elsewhere():
+        try:
+            caught.put(w * 2)
+        except CaptureError as error:
+            caught.put(error)
+
+    def step(x):
+        y = x @ w
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        return y
+
+    captured = tg.jit(step, engine=ENGINE)
+    got = captured(rows(0))
+    assert "another thread" in str(caught.get())
+    w2 = weights()[0]
+    assert bits(got) == bits(rows(0) @ w2) and bits(captured(rows(1))) == bits(rows(1) @ w2)

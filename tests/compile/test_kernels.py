@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_nn as tg
+from tinygrad_nn import nn
+from tinygrad_nn.compile.jit import jit
 from tinygrad_nn.compile.kernels import KERNELS
 from tinygrad_nn.compile.kernels.building import Ranged
 from tinygrad_nn.compile.numba import blas, installed
@@ -84,7 +87,11 @@ def gelu_inputs(count: int) -> Make:
 def rows(rng: np.random.Generator) -> tuple[Any, dict[str, Any], tuple[int, ...]]:
     sides = tuple(int(n) for n in rng.integers(1, 20, rng.integers(1, 4)))
     axes = tuple(range(int(rng.integers(len(sides))), len(sides)))
-    static = {"axes": axes, "eps": float(rng.choice([1e-5, 1e-1])), "centred": bool(rng.integers(2))}
+    static = {
+        "axes": axes,
+        "eps": float(rng.choice([1e-5, 1e-1])),
+        "centred": bool(rng.integers(2)),
+    }
     return rng.standard_normal(sides) + 2, static, sides[axes[0] :]
 
 
@@ -213,6 +220,32 @@ def test_special_values_spread_alike(key: str, special: float) -> None:
             assert np.array_equal(np.isnan(both[0]), np.isnan(both[1])), (key, static)
             taken += 1
     assert taken > 5 or key == "_lstm"
+
+
+@pytest.mark.parametrize("last", [0, -1])
+def test_an_lstm_of_which_one_output_counts(last: int) -> None:
+    """No array of zeros is made for the others, and the numbers are the same."""
+    rng = np.random.default_rng(8)
+    reader, x = nn.LSTM(3, 5, dtype="float64"), tg.tensor(rng.standard_normal((7, 4, 3)))
+    start = (tg.tensor(rng.standard_normal((1, 4, 5))), tg.tensor(rng.standard_normal((1, 4, 5))))
+
+    def step(x: Any) -> Any:
+        y, _ = reader(x, start)
+        loss = (y[last] ** 2).sum()
+        loss.backward()
+        return loss
+
+    captured = jit(step, engine="numba")
+    found = []
+    for f in (step, captured, captured):
+        reader.zero_grad()
+        f(x)
+        found.append([p.grad.data.copy() for p in reader.parameters()])
+    calls = [i.call for i in captured.program.instructions if i.name.startswith("_lstm_slope")]
+    assert [c.numbers[-2:] for c in calls] == [(1, last % 7)]
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            assert np.allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
 
 
 @pytest.mark.parametrize("key", list(CASES))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_nn as tg
 from tinygrad_nn import Value
 from tinygrad_nn.core import sweep_numbers
-from tinygrad_nn.core.forms import DIFFERENCE, PRODUCT, SUM, form_of
+from tinygrad_nn.core.forms import DIFFERENCE, PRODUCT, SUM, WEIGHTED, form_of
 from tinygrad_nn.core.op import OPS
 from tinygrad_nn.core.order import reverse_order
 from tinygrad_nn.errors import FreedGraphError, MutationError
@@ -27,6 +27,9 @@ STEPS = (
     lambda a, b, x: a / 3.0,
     lambda a, b, x: tg.neuron(a, b, 0.25, b, a, 2.0, x),
     lambda a, b, x: tg.neuron(a, b, a, a, b),
+    lambda a, b, x: tg.neuron(a, b, x, b, a, a, x, activation="relu"),
+    lambda a, b, x: tg.neuron(a, b, b, x, 0.5, activation="tanh"),
+    lambda a, b, x: tg.neuron(0.5, a, x, b, 2.0, a, b, activation="sigmoid"),
 )
 places = st.integers(0, 9)
 plans = st.lists(st.tuples(st.sampled_from(STEPS), places, places), min_size=1, max_size=40)
@@ -82,6 +85,37 @@ def test_a_pass_within_another_takes_tables(plan):
     assert gradients(twins) == expected
 
 
+def test_a_wrong_quick_rule_within_a_neuron_is_found(monkeypatch):
+    """Planted fault: the usual pass asks the quick rule of the activation, a recorded one not."""
+
+    def agree():
+        x, w = Value(-0.7), Value(0.4)
+        found = []
+        for create_graph in (False, True):
+            x.grad = None
+            tg.neuron(w, x * 1.0, 0.1, activation="relu").backward(create_graph=create_graph)
+            found.append(float(x.grad))
+        return found[0] == found[1]
+
+    assert agree()
+    monkeypatch.setitem(OPS["relu"].slopes, float, lambda g, y, x: g)
+    assert not agree()
+
+
+def test_a_result_that_is_used_very_often():
+    """The marks of many uses are not kept: they would take more memory than the graph."""
+    a = Value(1.5)
+    b = a * 2.0
+    total = b
+    for _ in range(5000):
+        total = total + b
+    total.backward()
+    assert a.grad == 2.0 * 5001
+    assert b.grad == 5001
+    assert sweep_numbers._LONGEST.more is None
+    assert not marks([a, b])
+
+
 def test_a_pass_that_breaks_leaves_no_marks():
     a, b = Value(2.0), Value(3.0)
     c = a * b
@@ -128,7 +162,7 @@ def test_threads_that_share_nodes():
 
 def test_forms_are_read_from_the_rules():
     forms = {name: op.form for name, op in OPS.items() if op.form}
-    assert forms == {"add": SUM, "subtract": DIFFERENCE, "multiply": PRODUCT}
+    assert forms == {"add": SUM, "subtract": DIFFERENCE, "multiply": PRODUCT, "neuron": WEIGHTED}
 
 
 def test_a_rule_that_differs_has_no_form():

@@ -4,6 +4,8 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinygrad_nn as tg
 from tinygrad_nn import Value
@@ -97,10 +99,98 @@ def nodes(root):
     return len(tg.reverse_order([root]))
 
 
-def test_a_fused_neuron_is_one_node_and_its_activation_another():
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_fused_neuron_is_one_node_with_the_usual_activations(activation):
     x = [Value(1.0), Value(2.0)]
-    assert nodes(Neuron(2, rng=0)(x)) == 2 + 5
-    assert nodes(Neuron(2, fused=False, rng=0)(x)) == 5 + 5
+    within = activation in ("relu", "tanh", "sigmoid")
+    fused = nodes(Neuron(2, activation=activation, rng=0)(x))
+    spelled = nodes(Neuron(2, activation=activation, fused=False, rng=0)(x))
+    assert spelled - fused == (4 if within else 3)
+    assert within <= (fused == 1 + 5)
+
+
+def given_as(x, kind):
+    """The input as a Value, a constant, a float or an int."""
+    if kind == "value":
+        return Value(x)
+    if kind == "result":
+        return Value(x) * 1.0
+    if kind == "constant":
+        return Value(x, requires_grad=False)
+    return int(x) if kind == "int" else np.float64(x) if kind == "numpy" else x
+
+
+KINDS = ["value", "result", "constant", "float", "int", "numpy"]
+
+
+@given(
+    st.lists(st.tuples(st.floats(-2, 2), st.sampled_from(KINDS)), min_size=1, max_size=4),
+    st.sampled_from(["linear", "relu", "tanh", "sigmoid", "elu"]),
+    st.sampled_from([None, "weight", "bias"]),
+    st.sampled_from([list, tuple]),
+)
+def test_whatever_it_is_given_it_equals_the_one_spelled_out(inputs, activation, frozen, sequence):
+    """Also a neuron of a frozen weight, and one of which the layer must ask the neuron itself."""
+    found = []
+    for fused in (True, False):
+        layer = Layer(len(inputs), 3, activation=activation, fused=fused, rng=1)
+        if frozen:
+            neuron = layer.neurons[0]
+            if frozen == "bias":
+                neuron.b = Value(0.5, requires_grad=False)
+            else:
+                neuron.w[0] = Value(0.5, requires_grad=False)
+        x = sequence(given_as(*pair) for pair in inputs)
+        out = layer(x)
+        root = out[0] * out[1] - out[2] * out[2]
+        root.backward()
+        kept = [p for p in x if isinstance(p, Value)]
+        found.append(([y.data for y in out], [p.grad for p in (*layer.parameters(), *kept)]))
+    assert repr(found[0][0]) == repr(found[1][0])
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-12, atol=1e-12)
+
+
+def test_a_layer_asks_a_neuron_that_is_special():
+    layer = Layer(2, 2, rng=0)
+    seen = []
+    layer.neurons[0].register_forward_hook(lambda module, args, out: seen.append(module))
+
+    class Doubled(Neuron):
+        def forward(self, x):
+            return 2.0 * super().forward(x)
+
+    layer.neurons[1] = Doubled(2, rng=1)
+    x = [Value(0.3), Value(0.4)]
+    assert layer(x)[1].data == 2.0 * Neuron(2, rng=1)(x).data
+    assert seen == [layer.neurons[0]]
+    layer.neurons[0] = Neuron(3, rng=0)
+    with pytest.raises(ShapeError, match="got 2 inputs, expected 3"):
+        layer(x)
+
+
+def test_without_a_graph_a_neuron_records_nothing():
+    layer = Layer(2, 2, rng=0)
+    with tg.no_grad():
+        out = layer([Value(0.3), 0.4])
+    assert [y.op for y in out] == [None, None]
+    assert [y.data for y in out] == [y.data for y in layer([0.3, 0.4])]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_second_order_through_an_activation_within(activation):
+    found = []
+    for spelled in (False, True):
+        w, x, b = Value(0.6), Value(0.7), Value(0.2)
+        if spelled:
+            y = getattr(tg.neuron(w, x, b), activation)()
+        else:
+            y = tg.neuron(w, x, b, activation=activation)
+        (y * y).backward(create_graph=True)
+        slope = w.grad
+        w.grad = x.grad = b.grad = None
+        slope.backward()
+        found.append((slope.data, w.grad, x.grad, b.grad))
+    assert found[0] == pytest.approx(found[1], rel=1e-14)
 
 
 def test_second_order_through_the_fused_neuron():
@@ -167,6 +257,8 @@ def test_errors_say_what_was_expected():
         Neuron(-1)
     with pytest.raises(OperandError, match="as many weights as inputs"):
         tg.neuron(Value(1.0), Value(2.0))
+    with pytest.raises(OptionError, match="activation='elu', expected one of linear, relu"):
+        tg.neuron(Value(1.0), activation="elu")
 
 
 # ------------------------------------------------- micrograd's engine, as its tests use it

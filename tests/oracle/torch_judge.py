@@ -60,7 +60,7 @@ NAMES: dict[str, Callable[..., Any] | None] = {
     "ldexp": None,  # its gradient is 0 for negative exponents
     "masked": lambda x, mask: torch.where(mask, x, 0.0),
     "nanmedian": None,  # the lower of two in the middle, not their mean
-    "neuron": lambda *wxb: _neuron(wxb),
+    "neuron": lambda *wxb, activation: _neuron(wxb, activation),
     "outer": lambda a, b: torch.outer(a.reshape(-1), b.reshape(-1)),
     "psi": lambda x, n: torch.polygamma(n, x),
     "rot90": lambda x, k, axes: x.rot90(k, axes),
@@ -83,10 +83,11 @@ def _axes(x: Any, axis: Any) -> tuple[int, ...]:
     return axis if isinstance(axis, tuple) else (axis,)
 
 
-def _neuron(wxb: tuple[Any, ...]) -> Any:
+def _neuron(wxb: tuple[Any, ...], activation: str) -> Any:
     count = len(wxb) // 2
     pairs = zip(wxb[:count], wxb[count:-1], strict=True)
-    return sum((w * x for w, x in pairs), wxb[-1])
+    total = sum((w * x for w, x in pairs), wxb[-1])
+    return total if activation == "linear" else getattr(torch, activation)(total)
 
 
 class TorchJudge:

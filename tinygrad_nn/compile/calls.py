@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Any
 
@@ -142,15 +142,16 @@ def _shapes(out: Any) -> Any:
 
 
 def after(name: str) -> CaptureError:
-    """The error for what is used when the step is over."""
+    """The error for what is used when the step is over, or by another thread."""
     return CaptureError(
-        f"jit: {name}: got something from inside of a captured step after the step was over; "
-        "return from the step what is needed outside, and read it from what the call gives"
+        f"jit: {name}: got something from inside of a captured step, after the step was over or in "
+        "another thread; return from the step what is needed outside, and let no other thread use "
+        "its parameters during the first call"
     )
 
 
-def ufunc(function: Callable[..., Any], secret: Any) -> Callable[..., Any]:
+def ufunc(function: Callable[..., Any], secrets: Sequence[Any]) -> Callable[..., Any]:
     """NumPy's function for Python's operator, unless numbers are computed with."""
-    if isinstance(secret, TracedNumber):
+    if any(isinstance(x, TracedNumber) for x in secrets):
         return function
     return getattr(array, _UFUNCS.get(function.__name__, ""), function)

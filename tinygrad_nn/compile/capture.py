@@ -41,7 +41,6 @@ __all__ = ["Capture"]
 
 _NUMBERS = frozenset({TracedNumber, float})
 _NOTHING: dict[str, Any] = {}
-
 _PYTHONS = (bool, int, float)
 
 
@@ -50,8 +49,7 @@ class Capture:
 
     Attributes:
         instructions: So far, in order.
-        leaves: Nodes that the step found outside itself, with traced payloads for as long as it
-            runs.
+        leaves: Nodes that the step found outside itself, with traced payloads while it runs.
         numbers: What is worked out in Python before a replay, and what must hold for it.
     """
 
@@ -65,9 +63,9 @@ class Capture:
         self.leaves = Leaves(self)
         self.draws = Draws(self)
         self.scope = Scope(self)
-        self.over = False
         self.failing = False
         self._held: dict[int, tuple[Any, Traced]] = {}
+        self._own: dict[int, Any] = {}
 
     @contextmanager
     def running(self) -> Any:
@@ -83,7 +81,6 @@ class Capture:
             self.numbers.restore()
             raise
         finally:
-            self.over = True
             if collecting:
                 gc.enable()
             MODE.reset(tokens[1])
@@ -101,9 +98,11 @@ class Capture:
 
     def program(self) -> Program:
         """What was written down."""
+        private = frozenset(v for v, x in self.constants.items() if id(x) in self._own)
         return Program(
-            dict(self.inputs), dict(self.constants), tuple(self.instructions), tuple(self.outputs)
-        )
+            dict(self.inputs), dict(self.constants), tuple(self.instructions), tuple(self.outputs),
+            private=private,
+        )  # fmt: skip
 
     # ── Traced things ───────────────────────────────────────────────────────────────────
 
@@ -130,6 +129,11 @@ class Capture:
         self._held[id(value)] = value, found
         return found
 
+    def own(self, array: Any) -> Any:
+        """An array that nobody else has, as long as it is not handed out."""
+        self._own[id(array)] = array
+        return array
+
     def traced(self, value: Any) -> Any:
         """`value`, as it is if traced, else a constant."""
         return value if isinstance(value, Traced) else self.constant(value)
@@ -141,13 +145,12 @@ class Capture:
         self.failing = False
         if not params and all([type(x) in _NUMBERS for x in args]):
             return self.numbered(op.key, op.kernels[float][0], args, op)
-        number = any(isinstance(x, TracedNumber) for x in args)
+        number = any([isinstance(x, TracedNumber) for x in args])
         kernel = op.kernels[float if number else np.ndarray][0]
         asked = BY_VALUES.get(op.key)
         if asked is not None and any([asked(x) and self.is_secret(x) for x in args]):
-            raise self.refused(
-                f"{op.name}, whose result has a shape that follows from values", MASK
-            )
+            what = f"{op.name}, whose result has a shape that follows from values"
+            raise self.refused(what, MASK)
         coerce = float if number else np.asarray
         if op.key not in IMPURE:
             return self.apply(op.key, kernel, args, params, op=op, coerce=coerce)
@@ -158,7 +161,7 @@ class Capture:
 
     def numbered(self, name: str, call: Any, args: tuple[Any, ...], op: Any = None) -> Any:
         """`apply` for numbers alone."""
-        if self.over:
+        if CAPTURING.get() is not self:
             raise after(name)
         out = call(*[x.value if type(x) is TracedNumber else x for x in args])
         if type(out) is not float:
@@ -184,7 +187,7 @@ class Capture:
         coerce: Callable[[Any], Any] | None = None,
     ) -> Any:
         """Compute, and write it down; `about`: what reads no element is not written down."""
-        if self.over:
+        if CAPTURING.get() is not self:
             raise after(name)
         out = call(*[real(x) for x in args], **{k: real(x) for k, x in params.items()})
         if about:
@@ -262,7 +265,7 @@ class Capture:
 
     def lift(self, args: Sequence[Any]) -> Sequence[Any]:
         """Leaves get traced payloads; arrays become traced."""
-        lifted = []
+        lifted: list[Any] = []
         for x in args:
             if isinstance(x, Node):
                 if not isinstance(x._data, Traced):
@@ -360,9 +363,7 @@ class Capture:
 
     def read(self, node: Node, conversion: str) -> None:
         """Refuse, unless the number was made in the step from nothing that may change."""
-        if self.failing:
-            return
-        if isinstance(node._data, Traced) or self.leaves.outside(node):
+        if not self.failing and (isinstance(node._data, Traced) or self.leaves.outside(node)):
             instead = BRANCH if "if x" in conversion else READ
             head, comma, rest = conversion.partition(",")
             raise self.refused(f"{head} of a value{comma}{rest}", instead)
@@ -376,21 +377,15 @@ class Capture:
         self.scope.entered(module)
 
     def stepped(self, optimizer: Any) -> None:
-        """The update of each parameter; its numbers are worked out anew before each replay."""
+        """The update of each parameter; its numbers are worked out before each replay."""
         self.numbers.stepped(optimizer)
 
     def work(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """Arithmetic on numbers that are known before the program runs."""
-        secret = next(
-            (x for x in args if isinstance(x, Traced) and type(x) is not HostNumber), None
-        )
-        if secret is not None or any(isinstance(x, (np.ndarray, np.generic)) for x in args):
-            return self.apply(function.__name__, ufunc(function, secret), args, {})
+        found = [x for x in args if isinstance(x, Traced) and type(x) is not HostNumber]
+        if found or any(isinstance(x, (np.ndarray, np.generic)) for x in args):
+            return self.apply(function.__name__, ufunc(function, found[:1]), args, {})
         return self.numbers.work(function, args)
-
-    def held(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Outcome of a look at such a number; the program holds for this outcome only."""
-        return self.numbers.held(function, args)
 
     def refused(self, what: str, instead: str) -> CaptureError:
         """The error for what cannot be captured, with the user's line."""

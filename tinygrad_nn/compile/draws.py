@@ -84,10 +84,14 @@ def _of_all() -> Any:
 
 
 def is_generator(x: Any) -> bool:
-    """Whether it is a random generator of NumPy's."""
-    return isinstance(x, np.random.Generator)
+    """Whether it is a random generator of NumPy's, of now or of old, or one of Python's."""
+    return isinstance(x, (np.random.Generator, np.random.RandomState, random.Random))
 
 
 def state_of(rng: Any) -> Any:
     """State of a generator in a form that can be compared."""
+    if isinstance(rng, random.Random):
+        return rng.getstate()
+    if isinstance(rng, np.random.RandomState):
+        return repr(rng.get_state(legacy=False))
     return repr(rng.bit_generator.state)

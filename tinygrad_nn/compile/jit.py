@@ -16,7 +16,7 @@ from tinygrad_nn.compile.emit import Replay, guard
 from tinygrad_nn.compile.labels import labelled
 from tinygrad_nn.compile.limit import drop_oldest
 from tinygrad_nn.compile.numbers import undo
-from tinygrad_nn.compile.passes import ENGINES, optimized
+from tinygrad_nn.compile.passes import ENGINES, engine_of, optimized
 from tinygrad_nn.compile.places import Argument, Call, Leaf, Returned
 from tinygrad_nn.compile.printed import StepProgram
 from tinygrad_nn.compile.program import Program
@@ -140,7 +140,7 @@ class _Captured:
         program = capture.program()
         of_numbers = number_program(program)
         self.program: Program = program if of_numbers else optimized(program, engine)
-        self.engine = "numpy" if engine == "auto" else engine
+        self.engine = engine_of(self.program, engine)
         self.actions = capture.numbers.actions
         self.flat, self.count = flat, len(leaves)
         self.moment = (MODE.get(), (), 0, _DEFAULT.get())
@@ -163,6 +163,7 @@ class _Captured:
             x for x in self.program.constants.values() if isinstance(x, np.random.Generator)
         ]
         self._build = build
+        self._simple = not self.actions and not self._generators
         self._lock = lock
 
     def attempt(self, leaves: Sequence[Any]) -> Any:
@@ -170,31 +171,37 @@ class _Captured:
         with self._lock:
             if self._holds is not None and not self._holds():
                 return _UNFIT
-            # What raises changed nothing yet: the step is run anew, where the error belongs, or
-            # where it takes another way that this program does not know.
-            standing = [(rng, rng.bit_generator.state) for rng in self._generators]
-            if not self.actions:
+            if self._simple:
                 try:
                     results = self._run(leaves, None, None)
                 except Exception:
-                    rewind(standing)
                     return _UNFIT
             else:
-                call = Call(leaves)  # type: ignore[arg-type]
-                try:
-                    for action in self.actions:
-                        action(call)
-                    results = self._run(leaves, call.numbers, call)
-                except Exception:
-                    undo(call.begun)
-                    rewind(standing)
+                results = self._prepared(leaves)
+                if results is None:
                     return _UNFIT
-                except BaseException:
-                    undo(call.begun)
-                    raise
             if self._build is None:
                 return results[0]
             return self._build(results)
+
+    def _prepared(self, leaves: Sequence[Any]) -> dict[int, Any] | None:
+        """Work numbers out and run; None if the program is not for this call.
+
+        What raises changed nothing yet: the step is run anew, where the error belongs, or where
+        it takes another way that this program does not know.
+        """
+        standing = [(rng, rng.bit_generator.state) for rng in self._generators]
+        call = Call(leaves)  # type: ignore[arg-type]
+        try:
+            for action in self.actions:
+                action(call)
+            return self._run(leaves, call.numbers, call)  # type: ignore[no-any-return]
+        except BaseException as error:
+            undo(call.begun)
+            if not isinstance(error, Exception):
+                raise
+            rewind(standing)
+            return None
 
 
 def rewind(standing: list[tuple[Any, Any]]) -> None:
@@ -208,7 +215,7 @@ def _capture(
 ) -> tuple[_Captured, Any]:
     """Run the step once and write it down."""
     capture = Capture()
-    capture.scope.watch(step.function)
+    capture.scope.watch(step.function, *leaves)
     stood = [_argument(capture, x, i) for i, x in enumerate(leaves)]
     _, rebuild = flatten((args, given))
     with capture.running():
@@ -314,8 +321,8 @@ def jit(function: F | None = None, *, engine: str = "auto") -> Any:
     Args:
         function: The step; left away in `@jit(engine=...)`, which gives a decorator.
         engine: "numpy" for the bits of eager code, with nothing to install; "numba" for loops
-            compiled at the first call, equal to rounding, with the extra `fast`; "auto" for what
-            needs nothing to be installed and never changes a result, which is "numpy" at present.
+            compiled at the first call, equal to rounding, with the extra `fast`; "auto" for
+            "numba" where that is installed and compiles the step, and "numpy" otherwise.
 
     Returns:
         A `Step`, which is called as the function is. `print(step.program)` says what it does,
@@ -324,7 +331,8 @@ def jit(function: F | None = None, *, engine: str = "auto") -> Any:
     Raises:
         OptionError: `engine` is none of these; or it is "numba" at a call, which is not installed.
         CaptureError: At a call: the step does what cannot be replayed, such as a branch on a
-            value. The message names the line and what to write instead.
+            value. The message names the line and what to write instead. Or `engine` is "numba",
+            which fails to compile the step.
 
     Example:
         >>> import numpy as np
@@ -341,7 +349,7 @@ def jit(function: F | None = None, *, engine: str = "auto") -> Any:
         >>> [round(float(step(np.eye(2), np.array([1.0, 2.0]))), 4) for _ in range(3)]
         [2.5, 0.625, 0.1562]
         >>> step.program
-        <Program of step: ... instructions, 4 inputs, 3 outputs, engine numpy>
+        <Program of step: ... instructions, ... inputs, 3 outputs, engine ...>
     """
     if engine not in _ENGINES:
         raise OptionError(f"jit: got engine={engine!r}, expected one of {', '.join(_ENGINES)}")

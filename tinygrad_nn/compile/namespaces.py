@@ -8,7 +8,7 @@ from typing import Any
 
 from tinygrad_nn.backends import array, register, scalar
 from tinygrad_nn.compile.traced import HostNumber, TracedArray, TracedNumber
-from tinygrad_nn.core.capturing import Traced
+from tinygrad_nn.core.capturing import Traced, capturing
 from tinygrad_nn.core.op import register_family
 from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.value import Value
@@ -58,11 +58,17 @@ class TracedNamespace:
         return kernel
 
 
+_CREATES = frozenset({"arange", "eye", "full", "linspace", "ones", "tri", "zeros"})
+"""Functions that make an array of their own."""
+
+
 def _told(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **params: Any) -> Any:
         lead = first_traced((*args, *params.values()))
         if lead is None:
-            return function(*args, **params)
+            found = function(*args, **params)
+            capture = capturing() if name in _CREATES else None
+            return found if capture is None else capture.own(found)
         return lead.capture.apply(name, function, args, params)
 
     return call

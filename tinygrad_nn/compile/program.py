@@ -128,6 +128,8 @@ class Program:
         instructions: In order.
         outputs: What is written at the end, in order.
         notes: What the passes did, for people: pairs of a pass and a text.
+        private: Constants whose arrays were made by the capture or by a pass: nobody else has
+            them, so they never change.
         names: What people call arguments, leaves and numbers: by their place, or by the node.
     """
 
@@ -137,6 +139,7 @@ class Program:
     outputs: tuple[Output, ...]
     notes: tuple[tuple[str, str], ...] = ()
     names: Mapping[Any, str] = field(default_factory=dict)
+    private: frozenset[Var] = frozenset()
 
     def noted(self, who: str, text: str) -> Program:
         """The same with one more note."""

@@ -366,19 +366,19 @@ class HostNumber(Traced):
         return self.capture.apply(ufunc.__name__, call, inputs, options)
 
     def __bool__(self) -> bool:
-        return self.capture.held(bool, self)  # type: ignore[no-any-return]
+        return self.capture.numbers.held(bool, (self,))  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
-        return self.capture.held(float, self)  # type: ignore[no-any-return]
+        return self.capture.numbers.held(float, (self,))  # type: ignore[no-any-return]
 
     def __int__(self) -> int:
-        return self.capture.held(int, self)  # type: ignore[no-any-return]
+        return self.capture.numbers.held(int, (self,))  # type: ignore[no-any-return]
 
     def _compared(function: Any) -> Any:  # noqa: N805
         def call(self: HostNumber, other: Any) -> Any:
             if isinstance(other, (_Secret, Node)):
                 return NotImplemented
-            return self.capture.held(function, self, other)
+            return self.capture.numbers.held(function, (self, other))
 
         return call
 

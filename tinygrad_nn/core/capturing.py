@@ -46,6 +46,9 @@ class Capturing(Protocol):
     def seeds(self, roots: Sequence[Node], seeds: Sequence[Any]) -> Sequence[Any]:
         """Gradients that a sweep from `roots` begins with, in traced form."""
 
+    def own(self, array: Any) -> Any:
+        """`array`, which nobody else has: what follows from it alone is the same each time."""
+
     def read(self, node: Node, conversion: str) -> None:
         """Raise where a number of `node` is read that another call may have different."""
 

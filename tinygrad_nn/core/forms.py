@@ -45,7 +45,7 @@ def weighted(functions: Mapping[str, Any]) -> Callable[..., Any]:
         n = len(wxb) // 2
         return [*[g * factor for factor in wxb[n:-1] + wxb[:n]], g]
 
-    setattr(pullback, "functions", functions)  # noqa: B010  (functions have no declared attributes)
+    setattr(pullback, "functions", {key: f and f.op for key, f in functions.items()})  # noqa: B010  (functions have no declared attributes)
     return pullback
 
 

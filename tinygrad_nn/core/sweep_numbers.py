@@ -19,7 +19,7 @@ where it now costs 0.58 and 1.3.
 from __future__ import annotations
 
 from _thread import allocate_lock  # 1 ms less to import than threading
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_nn.core.faults import failed, mutated
@@ -36,9 +36,12 @@ _MARKING = allocate_lock()
 
 
 class _Uses:
-    """How often a result is yet to be met."""
+    """How often a result is yet to be met: one of a chain that all results share.
 
-    __slots__ = ("count",)
+    To step along it takes 0.03 µs less than to count, and that is done at each of their uses.
+    """
+
+    __slots__ = ("fewer", "more")
 
     # What an `Extra` has, for whoever looks at the node meanwhile.
     name: ClassVar[None] = None
@@ -46,12 +49,20 @@ class _Uses:
     retains: ClassVar[bool] = False
     hooks: ClassVar[tuple[Any, ...]] = ()
 
-    def __init__(self) -> None:
-        self.count = 2
+    def __init__(self, fewer: _Uses | None = None) -> None:
+        self.fewer = fewer
+        self.more: Any = None
+        if fewer is not None:
+            fewer.more = self
 
 
-# Shared by all results that are used once, the common case: no gradient is kept for them.
+# Of all results that are used once, the common case: no gradient is kept for them.
 _ONCE: Any = _Uses()
+# Of those that are used more often, before and at the last of their uses.
+_TWICE: Any = _Uses(_Uses())
+_LONGEST: Any = _TWICE
+for _ in range(254):
+    _LONGEST = _Uses(_LONGEST)
 
 
 def sweep_numbers(root: Node, seed: Any, freed: Freed | None) -> dict[Node, Any] | None:
@@ -61,11 +72,12 @@ def sweep_numbers(root: Node, seed: Any, freed: Freed | None) -> dict[Node, Any]
     # Where an interrupt leaves marks behind it stays locked: no pass takes them as its own.
     marked = [root]
     leaves: list[Node] = []
+    mixed: set[Node] = set()
     try:
-        able = _count(marked)
+        able = _count(marked, mixed)
         if able:
             root._grad = seed
-            _descend(root, leaves, freed)
+            _descend(root, mixed, leaves, freed)
             found = {leaf: leaf.b for leaf in leaves}
     except BaseException:
         _unmark(marked, leaves)
@@ -83,39 +95,63 @@ def _unmark(marked: Iterable[Node], leaves: Iterable[Node]) -> None:
         extra: Any = node.extra
         if type(extra) is _Uses:
             node.extra = None
+    _LONGEST.more = None  # a longer chain takes more memory than it saves time
 
 
-def _count(marked: list[Node]) -> bool:
-    """Mark each result below the first of `marked` with its uses, and list it; False on others."""
-    cls, once = type(marked[0]), _ONCE
-    twice: Any = _Uses
+def _count(marked: list[Node], mixed: set[Node]) -> bool:  # noqa: PLR0912  (hot: written out)
+    """Mark each result below the first of `marked` with its uses, and list it; False on others.
+
+    Those of any number of inputs of which some are plain numbers are `mixed`.
+    """
+    cls, once, again = type(marked[0]), _ONCE, _TWICE
+    marks: Any = _Uses
     for node in marked:  # which grows meanwhile
         a, b = node.a, node.b
+        inputs: Any
         if b is not None:
             inputs = a, b
+        elif type(a) is not tuple:
+            inputs = (a,)
         else:
-            inputs = a if type(a) is tuple else (a,)
+            inputs = iter(a)
+            try:
+                # Without a look at the class, which would take as long as all the rest.
+                for p in inputs:
+                    if p.a is not None:
+                        uses: Any = p.extra
+                        if uses is None:
+                            p.extra = once
+                            marked.append(p)
+                        elif uses is once:
+                            p.extra, p._grad = again, None
+                        elif type(uses) is marks:
+                            p.extra = uses.more or marks(uses)
+                        else:
+                            return False
+                continue
+            except AttributeError:  # a number has no inputs; the rest is looked at as others are
+                mixed.add(node)
         for p in inputs:
             # Asking for the very class first takes a third of the time.
             if type(p) is not cls and not isinstance(p, Node):
                 if type(p) is Freed:
                     raise freed_before(node)
             elif p.a is not None:
-                uses: Any = p.extra
+                uses = p.extra
                 if uses is None:
                     p.extra = once
                     marked.append(p)
                 elif uses is once:
-                    p.extra, p._grad = twice(), None
-                elif type(uses) is twice:
-                    uses.count += 1
+                    p.extra, p._grad = again, None
+                elif type(uses) is marks:
+                    p.extra = uses.more or marks(uses)
                 else:
                     return False
     return True
 
 
 def _descend(  # noqa: PLR0912  (hot: a call costs more than the branch it would hide)
-    root: Node, leaves: list[Node], freed: Freed | None
+    root: Node, mixed: Container[Node], leaves: list[Node], freed: Freed | None
 ) -> None:
     """Hand gradients down to the leaves, which are listed as they are reached."""
     cls, once, now = type(root), _ONCE, CLOCK.now
@@ -131,7 +167,7 @@ def _descend(  # noqa: PLR0912  (hot: a call costs more than the branch it would
             _scatter(node, _edges(node, g), ready, leaves, now)
             p = None
         elif form is WEIGHTED:
-            _weigh(node, g, unit, ready, leaves, now)
+            _weigh(node, g, unit, ready, leaves, mixed, now)
             p = None
         else:
             # h is for the input p, k for q; an input that is no node is a number.
@@ -163,11 +199,8 @@ def _descend(  # noqa: PLR0912  (hot: a call costs more than the branch it would
                 else:
                     total = p._grad
                     p._grad = h if total is None else total + h
-                    left = uses.count - 1
-                    if left:
-                        uses.count = left
-                    else:
-                        p.extra = None
+                    p.extra = uses.fewer
+                    if p.extra is None:
                         ready.append(p)
             p, h, q = q, k, None
         if freed is not None:
@@ -204,11 +237,8 @@ def _scatter(
             else:
                 total = p._grad
                 p._grad = h if total is None else total + h
-                left = uses.count - 1
-                if left:
-                    uses.count = left
-                else:
-                    p.extra = None
+                p.extra = uses.fewer
+                if p.extra is None:
                     ready.append(p)
 
 
@@ -221,21 +251,51 @@ def _edges(node: Node, g: Any) -> Iterable[tuple[Node, Any]]:
         return failed(node, g, error)
 
 
+def _before(node: Node, g: Any) -> Any:
+    """The gradient of b + w₁x₁ + … + wₙxₙ, for that of f of it."""
+    function = node.op.pullback.functions[node.params["activation"]]  # type: ignore[union-attr, index]
+    if function is None:
+        return g
+    y = node._data
+    # What is traced takes the rule itself.
+    rule = function.slopes[float] if type(g) is float is type(y) else function.rules[0]
+    return rule(g, y, y)
+
+
+def _edges_of_nodes(node: Node, g: Any) -> list[tuple[Node, Any]]:
+    """Those of the inputs of b + w₁x₁ + … + wₙxₙ that are nodes, with their gradients."""
+    inputs: tuple[Any, ...] = node.a
+    n = len(inputs) // 2
+    pairs = zip(inputs, (*inputs[n:-1], *inputs[:n], 1.0), strict=True)
+    return [
+        (p, g * (q._data if isinstance(q, Node) else q)) for p, q in pairs if isinstance(p, Node)
+    ]
+
+
 def _weigh(
-    node: Node, g: Any, unit: tuple[Node], ready: list[Node], leaves: list[Node], now: int
+    node: Node,
+    g: Any,
+    unit: tuple[Node],
+    ready: list[Node],
+    leaves: list[Node],
+    mixed: Container[Node],
+    now: int,
 ) -> None:
-    """Hand their gradients to the inputs of f(b + w₁x₁ + … + wₙxₙ), all of them nodes."""
+    """Hand their gradients to the inputs of f(b + w₁x₁ + … + wₙxₙ).
+
+    3.3 µs for 16 inputs, where what the pullback gives takes 5.5.
+    """
     once, epoch = _ONCE, node.epoch
+    g = _before(node, g)
+    if node in mixed:
+        _scatter(node, _edges_of_nodes(node, g), ready, leaves, now)
+        return
     inputs: tuple[Node, ...] = node.a
     n = len(inputs) // 2
     if epoch != now:  # otherwise nothing was written since the node was made
         for p in inputs:
             if p.a is None and p.epoch > epoch:
                 raise mutated(node, p)
-    function = node.op.pullback.functions[node.params["activation"]]  # type: ignore[union-attr, index]
-    if function is not None:
-        y = node._data
-        g = function.op.slopes[float](g, y, y)
     for p, q in zip(inputs, inputs[n:-1] + inputs[:n] + unit, strict=True):
         h = g * q._data
         if p.a is None:
@@ -253,9 +313,6 @@ def _weigh(
             else:
                 total = p._grad
                 p._grad = h if total is None else total + h
-                left = uses.count - 1
-                if left:
-                    uses.count = left
-                else:
-                    p.extra = None
+                p.extra = uses.fewer
+                if p.extra is None:
                     ready.append(p)

@@ -7,13 +7,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 from tinygrad_nn.errors import OperandError, OptionError
+from tinygrad_nn.nn.changes import CHANGES
 from tinygrad_nn.tensor import Parameter, Tensor
 from tinygrad_nn.value import Value
 
 if TYPE_CHECKING:
     from tinygrad_nn.nn.module import Module
 
-__all__ = ["CHANGES", "Tree", "dotted", "named_parts", "nearest", "own_parameters", "walk"]
+__all__ = ["Tree", "dotted", "named_parts", "nearest", "own_parameters", "walk"]
 
 _OWN = frozenset({"training", "_buffers", "_hooks"})
 _ELSEWHERE = {
@@ -21,18 +22,6 @@ _ELSEWHERE = {
     "fit": "train.fit(model, loss, optimizer, data, epochs)",
     "predict": "train.predict(model, inputs)",
 }
-
-
-class _Changes:
-    """How often an attribute of any module was set: a captured step looks whether one was."""
-
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 0
-
-
-CHANGES = _Changes()
 
 
 class Tree:
@@ -379,9 +368,7 @@ def own_parameters(module: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def walk(
-    module: Any, prefix: str = "", above: tuple[Any, ...] = ()
-) -> Iterator[tuple[str, Module]]:
+def walk(module: Any, prefix: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Dotted name and module, a module at several places under each of its names.
 
     Raises:
@@ -400,8 +387,7 @@ def walk(
 
 def nearest(name: str, others: Any) -> str | None:
     """That of `others` which is written most like `name`, if one is."""
-    near = get_close_matches(name, others, n=1)
-    return near[0] if near else None
+    return next(iter(get_close_matches(name, others, n=1)), None)
 
 
 def dotted(prefix: str, name: str) -> str:

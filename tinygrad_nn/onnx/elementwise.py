@@ -281,6 +281,9 @@ def _nearest_cell(g: Graph, call: Call) -> str:
     return g.cast(t("Min", t("Max", x, float(low)), float(high)), t.dtype, call.dtype)
 
 
+_WITHIN = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
+
+
 @converter("neuron")
 def _neuron(g: Graph, call: Call) -> str:
     names = given(g, call)
@@ -288,4 +291,5 @@ def _neuron(g: Graph, call: Call) -> str:
     total = names[-1]
     for w, x in zip(names[:count], names[count:-1], strict=True):
         total = g.node("Add", total, g.node("Mul", w, x))
-    return total
+    within = call.params["activation"]
+    return total if within == "linear" else g.node(_WITHIN[within], total)

@@ -11,7 +11,7 @@ from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.optim.limits import LIMITS, Limit, check_execution, check_limits
 
-__all__ = ["Rule", "filled", "given", "rate", "remember"]
+__all__ = ["Rule", "filled", "given", "is_shared", "rate", "remember"]
 
 _BLOCK = 262144
 """Bytes of an array worked on at a time: the five arrays of Adam stay in a cache of 1 to 2 MB."""
@@ -59,6 +59,14 @@ class Rule:
             a number, None, a dtype, or a tuple of such.
         """
         return None
+
+    def shared(self, group: dict[str, Any]) -> bool:
+        """Whether `begin` looks at nothing but `group`, and leaves `state` as it is.
+
+        A captured step then calls it once for all parameters of a group. It counts only where the
+        class that has `begin` says so, and not for another `begin` of a class derived from it.
+        """
+        return False
 
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
@@ -141,6 +149,16 @@ class Rule:
             else:
                 g = g + decay * value
         return value, self.update(value, g, state, group, c)
+
+
+def is_shared(rule: Rule, group: dict[str, Any]) -> bool:
+    """Whether all parameters of a group begin a step with the same numbers, see `Rule.shared`."""
+    own = {"begin", "shared"}
+    for cls in type(rule).__mro__:
+        found = own.intersection(vars(cls))
+        if found:
+            return found == own and "begin" not in vars(rule) and rule.shared(group)
+    return False
 
 
 def held_once(p: Any) -> bool:

@@ -88,6 +88,10 @@ class SGD(Optimizer):
         keep, take = (0.0, 1.0) if first else (group["momentum"], 1 - group["dampening"])
         return size, keep, take if group["dampening"] else None
 
+    def shared(self, group: dict[str, Any]) -> bool:
+        """Without momentum there is the rate alone."""
+        return not group["momentum"]
+
     def update(
         self, value: Any, g: Any, state: dict[str, Any], group: dict[str, Any], c: Any
     ) -> Any:

@@ -9,10 +9,10 @@ import numpy as np
 from tinygrad_nn.compile.emit.guards import Unfit
 from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.places import Argument, Entry, Gradient, Leaf, Payload, Worked
-from tinygrad_nn.compile.program import Var
+from tinygrad_nn.compile.program import Program, Var
 from tinygrad_nn.core.node import Node
 
-__all__ = ["binding", "blank", "check", "holder", "key_of", "lasting", "read"]
+__all__ = ["binding", "blank", "check", "holder", "key_of", "lasting", "read", "read_leaves"]
 
 
 def check(x: Any, var: Var) -> None:
@@ -50,7 +50,7 @@ def holder(source: Source, place: Any) -> str:
     if isinstance(inner, Leaf):
         return source.name(inner.leaf, "p")
     if isinstance(inner, Argument):
-        return f"leaves[{inner.index}]"
+        return source.leaf(inner.index)
     return f"{source.name(inner.node, 'k')}(call)"
 
 
@@ -63,7 +63,7 @@ def expression(source: Source, place: Any) -> str:
     if isinstance(place, Payload) and isinstance(place.holder, (Leaf, Argument)):
         return _payload(holder(source, place))
     if isinstance(place, Argument):
-        return f"payload(leaves[{place.index}])"
+        return f"payload({source.leaf(place.index)})"
     if isinstance(place, Gradient):
         return f"payload({holder(source, place)}._grad)"
     if isinstance(place, Entry):
@@ -79,8 +79,8 @@ def payload(x: Any) -> Any:
     return x.synced() if isinstance(x, Node) else x
 
 
-def read(source: Source, var: Var, place: Any) -> str:
-    """Lines that read an input; gives its name."""
+def read(source: Source, var: Var, place: Any, scalar: bool) -> str:
+    """Lines that read an input, without axes as NumPy's `scalar` or as an array; its name."""
     now = expression(source, place)
     if var.dtype is None:
         name = source.local("n")
@@ -95,12 +95,22 @@ def read(source: Source, var: Var, place: Any) -> str:
             f"{name}.shape != {var.shape!r} or {name}.strides != {var.strides!r}: "
             f"check({name}, {source.name(var, 'v')})"
         )
-        if not var.shape:
+        if scalar:
             source.line(f"{name} = {name}[()]")
         return name
     name = source.fresh("a")
     source.line(f"if ({now}) is not {name}: bind_{name}({now})")
     return name
+
+
+def read_leaves(program: Program) -> frozenset[int]:
+    """Indices of leaves whose numbers are an input, and so are checked when they are read."""
+    found = set()
+    for var, place in program.inputs.items():
+        inner = getattr(place, "holder", None) if isinstance(place, Payload) else place
+        if var.dtype is not None and isinstance(inner, Argument):
+            found.add(inner.index)
+    return frozenset(found)
 
 
 def binding(source: Source, name: str, var: Var, views: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ __all__ = ["guard"]
 
 _PLAIN = (int, str, bytes, bool)
 _FEW = 4
+_MANY = 64
 
 
 def guard(leaves: Sequence[Any], used: frozenset[int]) -> Callable[[Source], None]:
@@ -29,13 +30,18 @@ def guard(leaves: Sequence[Any], used: frozenset[int]) -> Callable[[Source], Non
 
     def write(source: Source) -> None:
         source.scope["Unfit"] = Unfit
+        if forms and len(forms) <= _MANY:
+            source.unpacked = True  # a local name takes 3 ns, an item of a list 15
+            source.line(f"{''.join([f'{source.leaf(n)}, ' for n in range(len(forms))])}= leaves")
         for n, form in enumerate(forms):
-            for test in form(source, f"leaves[{n}]"):
+            for test in form(source, source.leaf(n), n in source.read):
                 source.line(f"if {test}: raise Unfit")
         # The same leaf twice has one gradient, and not two.
         if len(nodes) <= _FEW:
             for a, b, alike in same:
-                source.line(f"if leaves[{a}] is {'not ' * alike}leaves[{b}]: raise Unfit")
+                source.line(
+                    f"if {source.leaf(a)} is {'not ' * alike}{source.leaf(b)}: raise Unfit"
+                )
         else:
             pattern = tuple([next(m for m in nodes if leaves_at(m, n, same)) for n in nodes])
             source.line(f"if pattern([leaves[n] for n in {nodes}]) != {pattern!r}: raise Unfit")
@@ -45,7 +51,7 @@ def guard(leaves: Sequence[Any], used: frozenset[int]) -> Callable[[Source], Non
         if used:
             name = source.name(used, "found")
             for n in nodes:
-                source.line(f"if id(leaves[{n}]) in {name}: raise Unfit")
+                source.line(f"if id({source.leaf(n)}) in {name}: raise Unfit")
 
     return write
 
@@ -59,35 +65,38 @@ class Unfit(Exception):  # noqa: N818  (no error: the step is captured anew)
     """What is read has other shapes, dtypes or memory orders than the program is for."""
 
 
-def _form(x: Any) -> Callable[[Source, str], list[str]]:
-    """What must hold of an argument like `x`, as tests that must all be false."""
+def _form(x: Any) -> Callable[[Source, str, bool], list[str]]:
+    """What must hold of an argument like `x`, as tests that must all be false.
+
+    The tests of shape and dtype are left out for an array that is checked when it is read.
+    """
     kind = type(x)
     if isinstance(x, Node):
         return _node(kind, x.op, x._data)
     if isinstance(x, (np.ndarray, np.generic)):
-        return lambda source, at: [
-            f"{at}.__class__ is not {source.name(kind, 'kind')} or "
-            f"{_laid(source, at, x.shape, x.dtype)}"
+        return lambda source, at, read: [
+            f"{at}.__class__ is not {source.name(kind, 'kind')}",
+            *([] if read else [_laid(source, at, x.shape, x.dtype)]),
         ]
     if kind is float:
-        return lambda source, at: [f"{at}.__class__ is not {source.name(float, 'kind')}"]
+        return lambda source, at, read: [f"{at}.__class__ is not {source.name(float, 'kind')}"]
     if kind in _PLAIN:
-        return lambda source, at: [
+        return lambda source, at, read: [
             f"{at}.__class__ is not {source.name(kind, 'kind')} or {at} != {source.name(x, 'like')}"
         ]
-    return lambda source, at: [f"{at} is not {source.name(x, 'like')}"]
+    return lambda source, at, read: [f"{at} is not {source.name(x, 'like')}"]
 
 
-def _node(kind: type, op: Any, payload: Any) -> Callable[[Source, str], list[str]]:
+def _node(kind: type, op: Any, payload: Any) -> Callable[[Source, str, bool], list[str]]:
     shape, dtype = getattr(payload, "shape", None), getattr(payload, "dtype", None)
 
-    def tests(source: Source, at: str) -> list[str]:
+    def tests(source: Source, at: str, read: bool) -> list[str]:
         # A leaf that requires a gradient has an operation of its own, a constant has none.
         found = [
             f"{at}.__class__ is not {source.name(kind, 'kind')} or "
             f"{at}.op is not {source.name(op, 'op')}"
         ]
-        if dtype is not None:
+        if dtype is not None and not read:
             found.append(_laid(source, f"{at}._data", shape, dtype))
         return found
 

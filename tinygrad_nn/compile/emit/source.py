@@ -27,12 +27,16 @@ class Source:
         scope: What the names stand for: the functions' global variables.
         lines: The text so far.
         places: For the number of a line the user's line that it comes from.
+        unpacked: Whether the leaves of the arguments have local names.
+        read: Indices of leaves that are checked whole when their numbers are read.
     """
 
     def __init__(self) -> None:
         self.scope: dict[str, Any] = {}
         self.lines: list[str] = []
         self.places: dict[int, str] = {}
+        self.unpacked = False
+        self.read: frozenset[int] = frozenset()
         self.file = f"<captured step {next(_FILES)}>"
         finalize(self, linecache.cache.pop, self.file, None).atexit = False
         self._names: dict[int, str] = {}
@@ -57,6 +61,10 @@ class Source:
     def local(self, hint: str) -> str:
         """A new name for a local variable."""
         return f"{hint}{next(self._count)}"
+
+    def leaf(self, index: int) -> str:
+        """Expression for a leaf of the arguments."""
+        return f"leaf{index}" if self.unpacked else f"leaves[{index}]"
 
     def line(self, text: str, indent: int = 1, place: str = "") -> None:
         """One line more; `place` is the user's line."""

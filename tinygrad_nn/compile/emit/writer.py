@@ -57,20 +57,23 @@ class Writer:
         self._gradients: dict[Var, tuple[str, str]] = {}
         self.over = in_place(program, plan)
         self._reused = reusable(program, plan)
+        self._made = _compiled_only(program)  # arrays, even if they have no axes
 
     def written(self) -> dict[str, Any]:
         """Write and compile everything; gives the scope with the function `run`."""
         source = self.source
         body_at = len(source.lines)
+        source.read = ends.read_leaves(self.program)
         if self._guard is not None:
             self._guard(source)
         for var, value in self.program.constants.items():
             self._constant(var, value)
         for var, place in self.program.inputs.items():
-            self._names[var] = ends.read(source, var, place)
+            scalar = var.dtype is not None and not var.shape and var not in self._made
+            self._names[var] = ends.read(source, var, place, scalar)
             if ends.lasting(place, var):
                 self._bound[var] = {}
-            elif var.dtype is not None and not var.shape:
+            elif scalar:
                 self._numbers.add(var)
         source.line("try:")
         source.line("pass", 2)
@@ -179,7 +182,10 @@ class Writer:
             if targets[k] is None:
                 targets[k] = self.source.local("t")
                 self._line(i, f"{targets[k]} = {ends.blank(self.source, var)}")
-        args, f = self._arguments(i), self.source.name(i.call, "f")
+        args, f = self._arguments(i), self.source.name(getattr(i.call, "strict", i.call), "f")
+        for k in getattr(i.call, "arrays", ()):
+            if i.args[k] not in self._made:
+                args[k] = f"asarray({args[k]})"
         if form is Form.UFUNC:
             args = [self._weak(i, x, text) for x, text in zip(i.args, args, strict=True)]
         if form is Form.REDUCTION:
@@ -195,6 +201,7 @@ class Writer:
             args += [f"{k}={self.source.written(x, self._name)}" for k, x in i.params.items()]
         for var, target in zip(i.results, targets, strict=True):
             self._names[var] = target
+            self._made.add(var)
         self._line(i, f"{f}({', '.join(args)})")
 
     def _plain_product(self, i: Instruction) -> bool:
@@ -298,7 +305,7 @@ class Writer:
         source, name = self.source, self.source.local("r")
         source.scope.update(new=object.__new__, clock=CLOCK)
         if isinstance(var, Var) and var.dtype is not None and not var.shape:
-            value = f"asarray({value})"
+            value = value if var in self._made else f"asarray({value})"
         source.line(f"{name} = new({source.name(cls, 'kind')})")
         source.line(f"{name}._data = {value}")
         source.line(f"{name}.epoch = clock.now")
@@ -327,19 +334,31 @@ class Writer:
             return self.source.name(o.value, "c")
         var, name = o.value, self._names[o.value]
         owners = self.plan.owners[var]
-        shared = owners != {var} or bool(given & owners)
+        shared = owners != {var} or bool(given & owners) or var in self.program.private
         if isinstance(o.place, Returned):
-            inside = any(x in self.plan.slots for x in owners)
+            inside = any(x in self.plan.slots or x in self.program.private for x in owners)
             return f"{name}.copy()" if inside else name
         given |= owners
         if var.dtype is not None and not var.shape:
-            return f"asarray({name})" if not shared else f"owned({name})"
+            if not shared:
+                return name if var in self._made else f"asarray({name})"
+            return f"owned({name})"
         return f"owned({name})" if shared and var.dtype is not None else name
 
 
 def _owned(x: Any) -> Any:
     """A copy, in the same order of the axes."""
     return np.array(x, order="K")
+
+
+def _compiled_only(program: Program) -> set[Var]:
+    """Inputs without axes that compiled code alone reads, which wants them as arrays."""
+    found = {v for v in program.inputs if v.dtype is not None and not v.shape}
+    for i in program.instructions:
+        wanted = {i.args[k] for k in getattr(i.call, "arrays", ())}
+        found.difference_update(v for v in i.inputs if v not in wanted)
+    leaving = [o.value for o in program.outputs if isinstance(o.value, Var)]
+    return found.difference(leaving)
 
 
 def _columns(x: Var) -> bool:

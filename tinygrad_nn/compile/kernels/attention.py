@@ -16,7 +16,7 @@ _ROWS = 128
 
 
 def _axes(var: Var, kept: int) -> tuple[list[int], list[int]]:
-    """Sides and steps with two leading axes behind the first `kept`, put in front if there are fewer."""
+    """Sides and steps with two leading axes behind the first `kept`; missing ones have length 1."""
     missing = 4 + kept - len(var.shape)
     sides, walk = list(var.shape), list(steps(var))
     sides[kept:kept] = [1] * missing
@@ -61,7 +61,7 @@ def self_attention(i: Instruction) -> Instruction:
     out = _axes(i.out, 0)[1][:3]
     block = min(length, _BLOCK if causal else _ROWS)
     space = (block * (length + 1) + wide * length) * qkv.dtype.itemsize
-    numbers = [heads, length, length, wide, wide, block, causal, first, 2 * first]
+    numbers: list[Any] = [heads, length, length, wide, wide, block, causal, first, 2 * first]
     numbers += [*walk[:3] * 3, *out, float(i.params["scale"])]
     call = Ranged(source("attention", floats(qkv)).forward, outer * heads, space, numbers)
     return written(i, call, (qkv, qkv, qkv, mask))
@@ -74,7 +74,8 @@ def self_attention_slope(i: Instruction) -> Instruction:
     (_, outer, heads, length, wide), walk = _axes(qkv, 1)
     block = min(length, _BLOCK if causal else _ROWS)
     space = (block * (2 * length + 1) + 2 * wide * length) * qkv.dtype.itemsize
-    numbers = [heads, length, wide, block, causal, *_axes(g, 0)[1][:3], *_axes(delta, 0)[1][:3]]
+    numbers: list[Any] = [heads, length, wide, block, causal]
+    numbers += [*_axes(g, 0)[1][:3], *_axes(delta, 0)[1][:3]]
     numbers += [*walk[:4], *_axes(i.out, 1)[1][:4], 0, float(i.params["scale"])]
     call = Ranged(source("attention", floats(qkv)).backward, outer * heads, space, numbers)
     return written(i, call, (g, delta, qkv, mask))

@@ -66,6 +66,7 @@ class Ranged:
         return whole[first:]
 
     def __call__(self, *arrays: Any) -> None:
+        """All rows."""
         self.part(0, self.total, self._space, *arrays)
 
     def part(self, start: int, stop: int, space: Any, *arrays: Any) -> None:

@@ -35,9 +35,10 @@ def standardize(i: Instruction) -> Instruction:
     x, *affine = i.args
     count = prod(x.shape[i.params["axes"][0] :])
     weight, bias = ([*affine, x, x])[:2]
-    numbers = [count, len(affine) > 0, len(affine) > 1, i.params["centred"], i.params["eps"]]
+    flags = len(affine) > 0, len(affine) > 1, i.params["centred"]
+    numbers = [count, *map(int, flags), float(i.params["eps"])]
     function = source("normalization", floats(x)).standardize
-    call = Ranged(function, prod(x.shape) // count, 0, [*map(int, numbers[:-1]), float(numbers[-1])])
+    call = Ranged(function, prod(x.shape) // count, 0, numbers)
     return written(i, call, (x, weight, bias))
 
 

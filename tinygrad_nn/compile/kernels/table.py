@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from tinygrad_nn.compile.kernels import activation, attention, normalization, pooling, recurrence
 from tinygrad_nn.compile.numba import blas
-from tinygrad_nn.compile.program import Instruction, Program
+from tinygrad_nn.compile.program import Instruction, Program, Var
 
 __all__ = ["KERNELS", "Kernel", "with_kernels"]
 
@@ -19,15 +19,19 @@ class Kernel:
     Attributes:
         accepts: Whether an instruction has the dtypes, shapes and layouts that it is for.
         build: The compiled instruction, which writes into arrays that it is given.
+        prepare: What is asked first: the instruction in another form, by what made its arguments.
     """
 
     accepts: Callable[[Instruction], bool]
     build: Callable[[Instruction], Instruction]
+    prepare: Callable[[Instruction, Mapping[Var, Instruction]], Instruction] = lambda i, makers: i
 
 
 KERNELS: dict[str, Kernel] = {
     "_lstm": Kernel(recurrence.accepts_lstm, recurrence.lstm),
-    "_lstm_slope": Kernel(recurrence.accepts_lstm_slope, recurrence.lstm_slope),
+    "_lstm_slope": Kernel(
+        recurrence.accepts_lstm_slope, recurrence.lstm_slope, recurrence.of_last_output
+    ),
     "self_attention": Kernel(attention.accepts_self_attention, attention.self_attention),
     "self_attention_slope": Kernel(
         attention.accepts_self_attention_slope, attention.self_attention_slope
@@ -47,12 +51,13 @@ def with_kernels(program: Program) -> Program:
     if not blas.width():
         return program
     done, names = [], set()
+    makers = {v: i for i in program.instructions for v in i.results}
     for i in program.instructions:
         kernel = KERNELS.get(i.op.key) if i.op is not None and i.pure and not i.more else None
         if kernel is None or i.writes or not kernel.accepts(i):
             done.append(i)
             continue
-        done.append(kernel.build(i))
+        done.append(kernel.build(kernel.prepare(i, makers)))
         names.add(i.op.key)
     if not names:
         return program

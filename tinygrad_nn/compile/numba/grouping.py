@@ -15,6 +15,7 @@ from tinygrad_nn.compile.numba.lower import parts_of
 from tinygrad_nn.compile.numba.parts import Part, View
 from tinygrad_nn.compile.numba.segment import compiled
 from tinygrad_nn.compile.program import Instruction, Program, Var, variables
+from tinygrad_nn.threads import allowed
 
 __all__ = ["with_numba"]
 
@@ -31,8 +32,7 @@ def with_numba(program: Program) -> Program:
         OptionError: numba is not installed.
     """
     require()
-    # Large products stay with NumPy: threads may share them.
-    known = {i.out: None if large_product(i) else parts_of(i) for i in program.instructions}
+    known = {i.out: None if _for_threads(i) else parts_of(i) for i in program.instructions}
     fixed = {v for v, x in program.constants.items() if isinstance(x, np.ndarray)}
     runs = _scheduled(program.instructions, known)
     wanted_last = {o.value for o in program.outputs if isinstance(o.value, Var)}
@@ -53,6 +53,11 @@ def with_numba(program: Program) -> Program:
     left = sorted({i.name for i in instructions if known.get(i.out) is None and i.name != "numba"})
     text = f"{len(program.instructions)} instructions, {count} compiled functions"
     return done.noted("numba", text + (f"; NumPy computes {', '.join(left)}" if left else ""))
+
+
+def _for_threads(i: Instruction) -> bool:
+    """Products that threads can share stay with NumPy: alone it costs 3 hundredths of a step."""
+    return large_product(i) and allowed() > 1
 
 
 def _claims(program: Program) -> dict[Var, Var]:

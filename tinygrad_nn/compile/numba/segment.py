@@ -138,7 +138,7 @@ class _Segment:
             if v.dtype is not None and not v.shape and v not in self.fixed
         ]  # fmt: skip
         if loose:
-            call = _arrays(call, loose)
+            call = _Loose(call, loose)
         first, *more = self.results
         pairs = {(self.results.index(r), self.inputs.index(v)) for r, v in self.same.items()}
         return Instruction(
@@ -374,17 +374,23 @@ def _argument(v: Var) -> str:
     return _array(v)
 
 
-def _arrays(call: Callable[..., Any], places: Sequence[int]) -> Any:
-    """Numbers may come as NumPy's scalars or as arrays without axes; compiled code wants arrays."""
+class _Loose:
+    """Numbers may come as NumPy's scalars or as arrays without axes; compiled code wants arrays.
 
-    def converted(*args: Any) -> None:
+    Attributes:
+        strict: The compiled function, for who has arrays.
+        arrays: Places of such arguments.
+    """
+
+    def __init__(self, strict: Callable[..., Any], arrays: Sequence[int]) -> None:
+        self.strict, self.arrays = strict, arrays
+
+    def __call__(self, *args: Any) -> None:
+        """Call it with arrays."""
         given = list(args)
-        for i in places:
-            if given[i].__class__ is not np.ndarray:
-                given[i] = np.asarray(given[i])
-        call(*given)
-
-    return converted
+        for i in self.arrays:
+            given[i] = np.asarray(given[i])
+        self.strict(*given)
 
 
 def _space(size: int) -> Any:

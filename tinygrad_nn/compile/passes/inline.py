@@ -202,7 +202,7 @@ def _quiet(call: Any, quiet: tuple[str, ...]) -> Callable[..., Any]:
 def inlined(program: Program) -> Program:
     """Put the calls inside of kernels in their place, of operations that are in `OPENED`."""
     kept: list[Instruction] = []
-    constants = dict(program.constants)
+    constants, private = dict(program.constants), set(program.private)
     new: dict[Var, Any] = {}
     opened = []
     for instruction in program.instructions:
@@ -214,11 +214,12 @@ def inlined(program: Program) -> Program:
         opening, out = inner
         kept += opening.instructions
         constants.update(opening.constants)
+        private.update(opening.constants)
         new[i.out] = out
         opened.append(i.op.key)
     if not opened:
         return program
-    grown = renamed(replace(program, constants=constants), kept, new)
+    grown = renamed(replace(program, constants=constants, private=frozenset(private)), kept, new)
     names = ", ".join(sorted(set(opened)))
     return grown.noted("inlining", f"opened {len(opened)} kernels: {names}")
 

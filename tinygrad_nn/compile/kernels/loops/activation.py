@@ -6,14 +6,11 @@ from math import pi, sqrt
 from typing import Any
 
 from numba import float32 as real
-from numba import int64, njit, void
 
-from tinygrad_nn.compile.kernels.memory import address, apart
+from tinygrad_nn.compile.kernels.memory import address, apart, compiled, entry
 from tinygrad_nn.compile.numba.mathematics import exp_f4 as exp
 from tinygrad_nn.compile.numba.runtime import loads, stores
 
-_compiled: Any = njit(error_model="numpy", boundscheck=False, nogil=True)
-_entry: Any = {"error_model": "numpy", "boundscheck": False, "nogil": True, "cache": True}
 _at: Any = address["f4"]
 _load0, _load1 = loads[:2]
 _store2 = stores[2]
@@ -21,7 +18,7 @@ _RATE, _CUBIC = sqrt(2 / pi), 0.044715
 _FAR = 100.0
 
 
-@_compiled
+@compiled
 def _values(begin: Any, end: Any, x: Any, out: Any) -> None:
     """x σ(2u) with u = √(2/π) (x + 0.044715 x³): ½ (1 + tanh u) is σ(2u)."""
     apart()
@@ -31,7 +28,7 @@ def _values(begin: Any, end: Any, x: Any, out: Any) -> None:
         _store2(out, j, v / (real(1) + exp(v * (low + high * (v * v)))))
 
 
-@_compiled
+@compiled
 def _slopes(begin: Any, end: Any, g: Any, x: Any, out: Any) -> None:
     """g (σ + x σ (1 − σ) 2u')."""
     apart()
@@ -45,13 +42,13 @@ def _slopes(begin: Any, end: Any, g: Any, x: Any, out: Any) -> None:
         _store2(out, j, _load1(g, j) * slope)
 
 
-@njit(void(*[int64] * 5), **_entry)
+@entry(5)
 def gelu(begin: Any, end: Any, space: Any, x: Any, out: Any) -> None:
     """Some elements."""
     _values(begin, end, _at(x, 0), _at(out, 0))
 
 
-@njit(void(*[int64] * 6), **_entry)
+@entry(6)
 def gelu_slope(begin: Any, end: Any, space: Any, g: Any, x: Any, out: Any) -> None:
     """Some elements."""
     _slopes(begin, end, _at(g, 0), _at(x, 0), _at(out, 0))

@@ -10,14 +10,11 @@ from math import inf
 from typing import Any
 
 from numba import float32 as real
-from numba import float64, int64, njit, void
 
-from tinygrad_nn.compile.kernels.memory import address, apart, larger
+from tinygrad_nn.compile.kernels.memory import address, apart, compiled, entry, larger
 from tinygrad_nn.compile.numba.mathematics import exp_f4 as exp
 from tinygrad_nn.compile.numba.runtime import add, gemm, gemm_add, loads, offset, stores
 
-_compiled: Any = njit(error_model="numpy", boundscheck=False, nogil=True)
-_entry: Any = {"error_model": "numpy", "boundscheck": False, "nogil": True, "cache": True}
 _at: Any = address["f4"]
 _byte: Any = address["u1"]
 _multiply: Any = gemm["s", 64]
@@ -29,7 +26,7 @@ _store0, _store1, _store2 = stores[:3]
 _PLAIN, _TURNED = 111, 112
 
 
-@_compiled
+@compiled
 def _lowered(
     rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any
 ) -> None:  # fmt: skip
@@ -47,7 +44,7 @@ def _lowered(
             _store0(row, j, _load0(row, j) - top)
 
 
-@_compiled
+@compiled
 def _exponential(count: Any, x: Any) -> None:
     """Over all rows as one: they are short, and a loop's odd end is slow."""
     apart()
@@ -55,7 +52,7 @@ def _exponential(count: Any, x: Any) -> None:
         _store0(x, j, exp(_load0(x, j)))
 
 
-@_compiled
+@compiled
 def _shares(rows: Any, seen: Any, powers: Any, shares: Any) -> None:
     """One over the sum of each row."""
     apart()
@@ -66,7 +63,7 @@ def _shares(rows: Any, seen: Any, powers: Any, shares: Any) -> None:
         _store1(shares, r, real(1) / total if total != real(0) else real(0))
 
 
-@_compiled
+@compiled
 def _powers(
     rows: Any, first: Any, keys: Any, seen: Any, causal: Any, scores: Any, shares: Any
 ) -> None:  # fmt: skip
@@ -76,16 +73,16 @@ def _powers(
     _shares(rows, seen, scores, shares)
 
 
-@_compiled
+@compiled
 def _across(rows: Any, columns: Any, source: Any, step: Any, factor: Any, target: Any) -> None:
-    """Rows as columns, times `factor`: products with long transposed rows take nearly twice as long."""
+    """Rows as columns, times `factor`: products with rows take up to twice as long."""
     apart()
     for i in range(rows):
         for j in range(columns):
             _store1(target, j * rows + i, _load0(source, i * step + j) * factor)
 
 
-@_compiled
+@compiled
 def _shared(rows: Any, columns: Any, shares: Any, out: Any, step: Any) -> None:
     apart()
     for r in range(rows):
@@ -94,7 +91,7 @@ def _shared(rows: Any, columns: Any, shares: Any, out: Any, step: Any) -> None:
             _store0(out, r * step + j, _load0(out, r * step + j) * share)
 
 
-@_compiled
+@compiled
 def _slopes(
     rows: Any, seen: Any, scores: Any, slopes: Any, shares: Any, delta: Any, delta_step: Any,
     scale: Any,
@@ -110,7 +107,7 @@ def _slopes(
             _store1(other, j, p * (_load1(other, j) - d) * scale)
 
 
-@njit(void(*[int64] * 29, float64), **_entry)
+@entry(29, 1)
 def forward(
     begin: Any, end: Any, space: Any, q: Any, k: Any, v: Any, mask: Any, out: Any, heads: Any,
     length: Any, keys: Any, wide: Any, tall: Any, block: Any, causal: Any, from_k: Any,
@@ -137,7 +134,7 @@ def forward(
             _shared(rows, tall, shares, there, o2)
 
 
-@njit(void(*[int64] * 28, float64), **_entry)
+@entry(28, 1)
 def backward(
     begin: Any, end: Any, space: Any, g: Any, delta: Any, qkv: Any, mask: Any, out: Any,
     heads: Any, length: Any, wide: Any, block: Any, causal: Any, g0: Any, g1: Any, g2: Any,

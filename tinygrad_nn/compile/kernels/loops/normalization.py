@@ -6,13 +6,10 @@ from math import sqrt
 from typing import Any
 
 from numba import float32 as real
-from numba import float64, int64, njit, void
 
-from tinygrad_nn.compile.kernels.memory import address, apart
+from tinygrad_nn.compile.kernels.memory import address, apart, compiled, entry
 from tinygrad_nn.compile.numba.runtime import add, loads, offset, stores
 
-_compiled: Any = njit(error_model="numpy", boundscheck=False, nogil=True)
-_entry: Any = {"error_model": "numpy", "boundscheck": False, "nogil": True, "cache": True}
 _at: Any = address["f4"]
 _load: Any = loads[-1]
 _store: Any = stores[-1]
@@ -21,7 +18,7 @@ _store3, _store4, _store5 = stores[3:6]
 _ROWS = 64
 
 
-@_compiled
+@compiled
 def _mean(count: Any, x: Any) -> Any:
     total = real(0)
     for j in range(count):
@@ -29,7 +26,7 @@ def _mean(count: Any, x: Any) -> Any:
     return total / real(count)
 
 
-@_compiled
+@compiled
 def _spread(count: Any, x: Any, mean: Any, eps: Any) -> Any:
     """One over the root of the mean square."""
     total = real(0)
@@ -39,9 +36,10 @@ def _spread(count: Any, x: Any, mean: Any, eps: Any) -> Any:
     return real(1) / real(sqrt(total / real(count) + real(eps)))
 
 
-@_compiled
+@compiled
 def _scaled(
-    count: Any, x: Any, mean: Any, r: Any, weighted: Any, weight: Any, biased: Any, bias: Any, out: Any
+    count: Any, x: Any, mean: Any, r: Any, weighted: Any, weight: Any, biased: Any, bias: Any,
+    out: Any,
 ) -> None:  # fmt: skip
     apart()
     if biased:
@@ -55,7 +53,7 @@ def _scaled(
             _store3(out, j, (_load0(x, j) - mean) * r)
 
 
-@njit(void(*[int64] * 11, float64), **_entry)
+@entry(11, 1)
 def standardize(
     begin: Any, end: Any, space: Any, x: Any, weight: Any, bias: Any, out: Any, count: Any,
     weighted: Any, biased: Any, centred: Any, eps: Any,
@@ -70,7 +68,7 @@ def standardize(
         )
 
 
-@_compiled
+@compiled
 def _levels(count: Any, g: Any, x: Any, mean: Any, weighted: Any, weight: Any) -> Any:
     """Means of k and of k c, with k = g · weight and c = x − mean."""
     level, along = real(0), real(0)
@@ -87,7 +85,7 @@ def _levels(count: Any, g: Any, x: Any, mean: Any, weighted: Any, weight: Any) -
     return level / real(count), along / real(count)
 
 
-@_compiled
+@compiled
 def _sloped(
     count: Any, g: Any, x: Any, mean: Any, r: Any, level: Any, along: Any, weighted: Any,
     weight: Any, out: Any, to_weight: Any, to_bias: Any,
@@ -107,7 +105,7 @@ def _sloped(
             _store3(out, j, r * (_load1(g, j) - level - c * bent))
 
 
-@_compiled
+@compiled
 def _moved(count: Any, source: Any, target: Any) -> None:
     """Add to the target, and begin again with zeros."""
     for j in range(count):
@@ -115,7 +113,7 @@ def _moved(count: Any, source: Any, target: Any) -> None:
         _store(source, j, real(0))
 
 
-@njit(void(*[int64] * 11, float64), **_entry)
+@entry(11, 1)
 def row_slopes(
     begin: Any, end: Any, space: Any, g: Any, x: Any, weight: Any, out: Any, rows: Any,
     count: Any, weighted: Any, centred: Any, eps: Any,

@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from numba import float32 as real
-from numba import int64, njit, uint8, void
+from numba import uint8
 
-from tinygrad_nn.compile.kernels.memory import address, apart
+from tinygrad_nn.compile.kernels.memory import address, apart, compiled, entry
 from tinygrad_nn.compile.numba.runtime import loads, stores
 
-_compiled: Any = njit(error_model="numpy", boundscheck=False, nogil=True)
-_entry: Any = {"error_model": "numpy", "boundscheck": False, "nogil": True, "cache": True}
 _at: Any = address["f4"]
 _byte: Any = address["u1"]
 _load0, _load1, _load2 = loads[:3]
@@ -22,24 +20,24 @@ _store0, _store2 = stores[0], stores[2]
 _NONE = 255
 
 
-@_compiled
+@compiled
 def _begun(count: Any, winner: Any) -> None:
     apart()
     for j in range(count):
         _store0(winner, j, uint8(_NONE))
 
 
-@_compiled
+@compiled
 def _compared(count: Any, number: Any, x: Any, y: Any, winner: Any) -> None:
     """The first place that has the maximum wins, or the last one of NaN."""
     apart()
     for j in range(count):
         v, old = _load0(x, j), _load2(winner, j)
-        hit = ((v == _load1(y, j)) & (old == uint8(_NONE))) | (v != v)
+        hit = ((v == _load1(y, j)) & (old == uint8(_NONE))) | (v != v)  # noqa: PLR0124  (NaN)
         _store2(winner, j, uint8(number) if hit else old)
 
 
-@njit(void(*[int64] * 21), **_entry)
+@entry(21)
 def pool_winner(
     begin: Any, end: Any, space: Any, x: Any, y: Any, out: Any, count: Any, channels: Any,
     columns: Any, tall: Any, wide: Any, xc: Any, xh: Any, xw: Any, yc: Any, yh: Any, yw: Any,
@@ -61,7 +59,7 @@ def pool_winner(
                     _compared(count, number, place, wanted, winner)
 
 
-@_compiled
+@compiled
 def _placed(count: Any, number: Any, g: Any, step: Any, winner: Any, out: Any) -> None:
     apart()
     for j in range(count):
@@ -69,7 +67,7 @@ def _placed(count: Any, number: Any, g: Any, step: Any, winner: Any, out: Any) -
         _store2(out, j, value if _load1(winner, j) == uint8(number) else real(0))
 
 
-@njit(void(*[int64] * 21), **_entry)
+@entry(21)
 def pool_place(
     begin: Any, end: Any, space: Any, g: Any, winner: Any, out: Any, count: Any, channels: Any,
     columns: Any, tall: Any, wide: Any, gc: Any, gh: Any, gw: Any, kc: Any, kh: Any, kw: Any,

@@ -8,15 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from numba import float32 as real
-from numba import int64, njit, void
 
-from tinygrad_nn.compile.kernels.memory import address, apart
+from tinygrad_nn.compile.kernels.memory import address, apart, compiled, entry
 from tinygrad_nn.compile.numba.mathematics import exp_f4 as exp
 from tinygrad_nn.compile.numba.mathematics import tanh_f4 as tanh
 from tinygrad_nn.compile.numba.runtime import gemm, gemm_add, loads, offset, stores
 
-_compiled: Any = njit(error_model="numpy", boundscheck=False, nogil=True)
-_entry: Any = {"error_model": "numpy", "boundscheck": False, "nogil": True, "cache": True}
 _at: Any = address["f4"]
 _multiply: Any = gemm["s", 64]
 _add: Any = gemm_add["s", 64]
@@ -29,8 +26,10 @@ _store8 = stores[8]
 _PLAIN, _TURNED = 111, 112
 
 
-@_compiled
-def _copied(rows: Any, columns: Any, source: Any, down: Any, right: Any, target: Any, step: Any) -> None:
+@compiled
+def _copied(
+    rows: Any, columns: Any, source: Any, down: Any, right: Any, target: Any, step: Any
+) -> None:
     """Elements in steps `down` and `right` into rows."""
     apart()
     for i in range(rows):
@@ -38,13 +37,13 @@ def _copied(rows: Any, columns: Any, source: Any, down: Any, right: Any, target:
             _store1(target, i * step + j, _load0(source, i * down + j * right))
 
 
-@_compiled
+@compiled
 def _filled(count: Any, target: Any, value: Any) -> None:
     for i in range(count):
         _store(target, i, value)
 
 
-@_compiled
+@compiled
 def _gates(size: Any, gates: Any, before: Any, new: Any, h: Any, below: Any) -> None:
     """Sums in the gates i, f, o, g become the gates; cells and outputs of the step."""
     apart()
@@ -67,14 +66,14 @@ def _gates(size: Any, gates: Any, before: Any, new: Any, h: Any, below: Any) -> 
         _store7(below, j, y)
 
 
-@_compiled
+@compiled
 def _turned(r: Any, wide: Any) -> Any:
     """Row of the order i, f, o, g that row `r` of the order i, f, g, o is."""
     block = r // wide
     return r + wide if block == 2 else r - wide if block == 3 else r
 
 
-@_compiled
+@compiled
 def _side_by_side(
     wide: Any, inputs: Any, inner: Any, i0: Any, i1: Any, outer: Any, o0: Any, o1: Any, weight: Any
 ) -> None:  # fmt: skip
@@ -86,7 +85,7 @@ def _side_by_side(
         _copied(wide, wide, offset(outer, r * o0), o0, o1, offset(row, inputs + 1), length)
 
 
-@njit(void(*[int64] * 28), **_entry)
+@entry(28)
 def forward(
     begin: Any, end: Any, space: Any, x: Any, first: Any, cells: Any, inner: Any, outer: Any,
     bias: Any, out: Any, count: Any, batch: Any, inputs: Any, wide: Any, biased: Any,
@@ -117,17 +116,21 @@ def forward(
         before = offset(step, size)
 
 
-@_compiled
+@compiled
 def _slopes(
-    wide: Any, batch: Any, step: Any, memory: Any, g: Any, dh: Any, dc: Any, d: Any, columns: Any
+    wide: Any, batch: Any, step: Any, memory: Any, g: Any, rest: Any, down: Any, dh: Any, dc: Any,
+    d: Any, columns: Any,
 ) -> None:  # fmt: skip
-    """Gradients of the sums in the gates of a step, and of the cells before."""
+    """Gradients of the sums in the gates of a step, and of the cells before.
+
+    `g` is what arrives at the outputs, `rest` what arrives at cells and gates, `down` apart.
+    """
     apart()
     one, size = real(1), wide * batch
     cells, inlet, forget = offset(step, size), offset(step, 2 * size), offset(step, 3 * size)
     outlet, fresh = offset(step, 4 * size), offset(step, 5 * size)
-    g1, g2, g3 = offset(g, size), offset(g, 2 * size), offset(g, 3 * size)
-    g4, g5 = offset(g, 4 * size), offset(g, 5 * size)
+    g1, g2, g3 = rest, offset(rest, down), offset(rest, 2 * down)
+    g4, g5 = offset(rest, 3 * down), offset(rest, 4 * down)
     block = wide * columns
     d0, d1, d2, d3 = d, offset(d, block), offset(d, 2 * block), offset(d, 3 * block)
     for r in range(wide):
@@ -145,34 +148,67 @@ def _slopes(
             _store3(dc, j, slope * f)
 
 
-@njit(void(*[int64] * 31), **_entry)
+@compiled
+def _weights(wide: Any, inputs: Any, weights: Any, out: Any, biased: Any) -> None:
+    """Gradients of the two weights and the bias, from those of the columns."""
+    rows, length = 4 * wide, inputs + 1 + wide
+    for r in range(0, rows, wide):
+        row = offset(weights, _turned(r, wide) * length)
+        _copied(wide, inputs, row, length, 1, offset(out, r * inputs), inputs)
+        to_outer = offset(out, rows * inputs + r * wide)
+        _copied(wide, wide, offset(row, inputs + 1), length, 1, to_outer, wide)
+        if biased:
+            to_bias = offset(out, rows * (inputs + wide) + r)
+            _copied(wide, 1, offset(row, inputs), length, 1, to_bias, 1)
+
+
+@compiled
+def _rows(batch: Any, inputs: Any, count: Any, found: Any, step: Any, out: Any) -> None:
+    """Columns of inputs as rows, for some steps."""
+    for t in range(count):
+        mine = offset(found, t * batch)
+        _copied(batch, inputs, mine, 1, step, offset(out, t * batch * inputs), inputs)
+
+
+@compiled
+def _transposed(
+    wide: Any, inputs: Any, inner: Any, i0: Any, i1: Any, outer: Any, o0: Any, o1: Any,
+    to_x: Any, across: Any, to_inputs: Any,
+) -> None:  # fmt: skip
+    """Weights for the way back."""
+    rows = 4 * wide
+    for r in range(0, rows, wide):
+        turned = _turned(r, wide)
+        _copied(wide, wide, offset(outer, r * o0), o1, o0, offset(across, turned), rows)
+        if to_x:
+            _copied(inputs, wide, offset(inner, r * i0), i1, i0, offset(to_inputs, turned), rows)
+
+
+@entry(34)
 def backward(
     begin: Any, end: Any, space: Any, g: Any, made: Any, x: Any, first: Any, cells: Any,
     inner: Any, outer: Any, out: Any, count: Any, batch: Any, inputs: Any, wide: Any, biased: Any,
     reverse: Any, to_x: Any, some: Any, x0: Any, x1: Any, x2: Any, f0: Any, f1: Any, c0: Any,
-    c1: Any, i0: Any, i1: Any, o0: Any, o1: Any, g0: Any,
+    c1: Any, i0: Any, i1: Any, o0: Any, o1: Any, g0: Any, g1: Any, single: Any, only: Any,
 ) -> None:  # fmt: skip
-    """Gradients of all inputs behind one another, worked out for `some` steps at a time."""
+    """Gradients of all inputs behind one another, worked out for `some` steps at a time.
+
+    If `single`, `g` is that of the outputs of step `only`, and there is no other.
+    """
     size, rows, length, columns = wide * batch, 4 * wide, inputs + 1 + wide, some * batch
-    y, at = _at(made, 0), 0
-    d = _at(space, at)
-    at += rows * columns
-    below = _at(space, at)
-    at += length * columns
-    weights = _at(space, at)
-    at += rows * length
-    across = _at(space, at)
-    at += rows * wide
-    dh, dc, start, end_h = (
-        _at(space, at), _at(space, at + size), _at(space, at + 2 * size), _at(space, at + 3 * size)
-    )  # fmt: skip
-    at += 4 * size
-    to_inputs, from_inputs = _at(space, at), _at(space, at + rows * inputs)
-    for r in range(0, rows, wide):
-        turned = _turned(r, wide)
-        _copied(wide, wide, _at(outer, r * o0), o1, o0, offset(across, turned), rows)
-        if to_x:
-            _copied(inputs, wide, _at(inner, r * i0), i1, i0, offset(to_inputs, turned), rows)
+    y, d = _at(made, 0), _at(space, 0)
+    below = offset(d, rows * columns)
+    weights = offset(below, length * columns)
+    across = offset(weights, rows * length)
+    dh = offset(across, rows * wide)
+    dc, start, end_h = offset(dh, size), offset(dh, 2 * size), offset(dh, 3 * size)
+    given, zeros = offset(dh, 4 * size), offset(dh, 5 * size)
+    to_inputs = offset(dh, 6 * size)
+    from_inputs = offset(to_inputs, rows * inputs)
+    if single:
+        _filled(size, zeros, real(0))
+        _copied(wide, batch, _at(g, 0), g1, g0, given, batch)
+    _transposed(wide, inputs, _at(inner, 0), i0, i1, _at(outer, 0), o0, o1, to_x, across, to_inputs)
     _filled(rows * length, weights, real(0))
     _filled(2 * size, dh, real(0))
     _filled(length * columns, below, real(1))
@@ -185,15 +221,19 @@ def backward(
         for s in range(high - low):
             t = low + s if reverse else high - 1 - s
             past = t + 1 if reverse else t - 1
-            inside = 0 <= past and past < count
+            inside = 0 <= past < count
             before = offset(y, past * 6 * size)
             memory = offset(before, size) if inside else start
             h = before if inside else end_h
             column = (t - low) * batch
             mine = offset(d, column)
+            here_g, rest, down = _at(g, t * g0), _at(g, t * g0 + size), size
+            if single:
+                here_g, rest, down = given if t == only else zeros, zeros, 0
             _slopes(
-                wide, batch, offset(y, t * 6 * size), memory, _at(g, t * g0), dh, dc, mine, columns
-            )
+                wide, batch, offset(y, t * 6 * size), memory, here_g, rest, down, dh, dc, mine,
+                columns,
+            )  # fmt: skip
             _multiply(_PLAIN, _PLAIN, wide, batch, rows, across, rows, mine, columns, dh, batch)
             _copied(inputs, batch, _at(x, t * x0), x2, x1, offset(below, column), columns)
             state = offset(below, (inputs + 1) * columns + column)
@@ -204,18 +244,8 @@ def backward(
             _multiply(
                 _PLAIN, _PLAIN, inputs, here, rows, to_inputs, rows, d, columns, from_inputs, here
             )
-            for t in range(low, high):
-                found = offset(from_inputs, (t - low) * batch)
-                _copied(batch, inputs, found, 1, here, _at(out, t * batch * inputs), inputs)
+            _rows(batch, inputs, high - low, from_inputs, here, _at(out, low * batch * inputs))
     at = count * batch * inputs if to_x else 0
     _copied(batch, wide, dh, 1, batch, _at(out, at), wide)
     _copied(batch, wide, dc, 1, batch, _at(out, at + size), wide)
-    at += 2 * size
-    for r in range(0, rows, wide):
-        row = offset(weights, _turned(r, wide) * length)
-        _copied(wide, inputs, row, length, 1, _at(out, at + r * inputs), inputs)
-        to_outer = _at(out, at + rows * inputs + r * wide)
-        _copied(wide, wide, offset(row, inputs + 1), length, 1, to_outer, wide)
-        if biased:
-            to_bias = _at(out, at + rows * (inputs + wide) + r)
-            _copied(wide, 1, offset(row, inputs), length, 1, to_bias, 1)
+    _weights(wide, inputs, weights, _at(out, at + 2 * size), biased)
