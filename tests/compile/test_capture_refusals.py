@@ -3,7 +3,6 @@
 import math
 import threading
 from queue import SimpleQueue
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -129,16 +128,15 @@ def test_refused_with_the_users_line(name):
 
 
 def test_what_left_a_step_by_another_way_is_refused():
-    kept = SimpleNamespace(scale=1.0)
+    kept: SimpleQueue = SimpleQueue()  # nobody can look into it
 
     def step(x):
-        kept.__dict__["scale"] = None  # not named, and so not seen
-        object.__setattr__(kept, "other", x * 2)
+        kept.put(x * 2)
         return x
 
     tg.jit(step, engine=ENGINE)(rows(0))
     with pytest.raises(CaptureError, match="after the step was over"):
-        kept.other + 1
+        kept.get() + 1
 
 
 def test_another_thread_may_not_use_the_parameters_during_the_first_call():

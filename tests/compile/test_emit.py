@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given
 
 from tests.compile.programs import Builder, bits, plainly, programs, replayed, same
+from tests.ops.case import flatten
+from tests.ops.draws import SeededDraw
 from tinygrad_nn.compile.emit import Replay, Unfit
+from tinygrad_nn.compile.emit.forms import FRESH
 from tinygrad_nn.compile.emit.memory import planned
 from tinygrad_nn.compile.passes import optimized
+from tinygrad_nn.core.op import OPS
 
 
 @given(drawn=programs())
@@ -130,3 +134,27 @@ def test_a_replay_lets_its_source_go():
     del replay
     gc.collect()
     assert file not in linecache.cache
+
+
+@pytest.mark.parametrize("key", sorted(FRESH))
+def test_kernels_said_to_make_new_memory_do(key: str):
+    record = OPS[key]
+    for seed in range(20):
+        args, params = record.sample(SeededDraw(seed))
+        with np.errstate(all="ignore"):
+            out = record.kernels[np.ndarray][0](*args, **params)
+        given = [x for x in flatten(args) if isinstance(x, np.ndarray)]
+        assert not any(np.shares_memory(out, x) for x in given)
+
+
+@given(drawn=programs())
+def test_results_that_are_needed_at_the_same_time_lie_apart(drawn: Any):
+    plan = planned(drawn.program)
+    made = {v: n for n, i in enumerate(drawn.program.instructions) for v in i.results}
+    for a, slot in plan.slots.items():
+        assert slot.nbytes >= a.nbytes
+        for b, other in plan.slots.items():
+            # At the same instruction only in place: the argument's last use makes the result.
+            if a is not b and slot is other and made[a] <= made[b]:
+                i = drawn.program.instructions[made[b]]
+                assert plan.last[a] < made[b] or (plan.last[a] == made[b] and a in i.inputs)

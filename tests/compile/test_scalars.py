@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
+import operator
 import random
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +18,9 @@ from hypothesis import strategies as st
 
 import tinygrad_nn as tg
 from tinygrad_nn import Value
+from tinygrad_nn.backends import scalar
 from tinygrad_nn.compile.scalars import NumberReplay, vector
-from tinygrad_nn.compile.scalars.schedule import Group
+from tinygrad_nn.compile.scalars.schedule import Group, Schedule
 
 ENGINES = ["numpy"]
 if importlib.util.find_spec("numba") is not None:
@@ -159,3 +163,55 @@ def test_zeros_infinities_and_nan_are_those_of_eager_numbers(engine: str) -> Non
         expected = step(x).data, w.grad
         found = captured(x).data, w.grad
         assert np.array_equal(found, expected, equal_nan=True), (x, found, expected)
+
+
+EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, 3.0, math.inf, -math.inf, math.nan, 5e-324, 1e308, -2.5)
+
+
+def bits(x: float) -> str:
+    return "nan" if math.isnan(x) else float(x).hex()
+
+
+def expected_of(kind: Any, row: tuple[float, ...]) -> str:
+    return bits(float(kind(*row)))
+
+
+def arity(kind: Any) -> int:
+    return kind.__code__.co_argcount if hasattr(kind, "__code__") else len(_arguments(kind))
+
+
+def _arguments(kind: Any) -> tuple[str, ...]:
+    unary = (operator.neg, operator.pos, operator.abs, math.tanh)
+    return ("x",) if kind in unary else ("a", "b")
+
+
+def rows_of(kind: Any) -> list[tuple[float, ...]]:
+    """Arguments from the odd corners; a divisor of 0 is no argument of Python's division."""
+    rows = list(itertools.product(EDGES, repeat=arity(kind)))
+    return [row for row in rows if kind is not operator.truediv or row[1] != 0]
+
+
+@pytest.mark.parametrize("kind", vector.EXACT, ids=lambda kind: kind.__name__)
+def test_each_function_of_the_table_gives_the_bits_of_its_key(kind: Any) -> None:
+    rows = rows_of(kind)
+    args = np.arange(len(rows) * arity(kind)).reshape(len(rows), -1).T
+    values = np.concatenate([np.array(rows).ravel(), np.zeros(len(rows))])
+    with np.errstate(all="ignore"):
+        vector._step(Group(kind, args.size, args), values)()
+    assert list(map(bits, values[args.size :])) == [expected_of(kind, row) for row in rows]
+
+
+@pytest.mark.skipif("numba" not in ENGINES, reason="needs numba")
+def test_each_branch_of_the_compiled_loop_gives_what_its_key_does() -> None:
+    from tinygrad_nn.compile.scalars.loop import CODES, loop_run
+
+    for kind in CODES:
+        rows = rows_of(kind)
+        judge = scalar.pow if kind is operator.pow else kind  # where Python's raises
+        args = np.arange(len(rows) * arity(kind)).reshape(len(rows), -1).T
+        values = np.concatenate([np.array(rows).ravel(), np.zeros(len(rows))])
+        run = loop_run(Schedule((Group(kind, args.size, args),), None, values.size), values)
+        assert run is not None
+        run()
+        for row, found in zip(rows, values[args.size :].tolist(), strict=True):
+            same(found, float(judge(*row)), "numba")

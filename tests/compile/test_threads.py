@@ -28,7 +28,7 @@ from tinygrad_nn import nn, optim, threads
 from tinygrad_nn.compile.kernels import KERNELS
 from tinygrad_nn.compile.numba import blas, installed
 from tinygrad_nn.compile.passes.blocks import BLOCK, blocks
-from tinygrad_nn.compile.passes.spread import spread
+from tinygrad_nn.compile.passes.spread import _SIDES, spread
 from tinygrad_nn.compile.program import Instruction, Output, Program, Var, mapped
 from tinygrad_nn.compile.sharing import Spread
 from tinygrad_nn.core.op import OPS
@@ -289,7 +289,7 @@ def test_sums_along_the_last_axis(small: None, data: Any):
     assert shared(b.program(out), b.values) == (last and sides[0] > 1)
 
 
-LONG = st.integers(150, 300)
+LONG = st.integers(150, 500)
 
 
 @settings(max_examples=25, deadline=None)
@@ -305,15 +305,15 @@ def test_products_of_matrices(data: Any):
     out = b.do(call.__name__, call, a, c)
     with threads.single:
         b.values[out] = call(b.values[a], b.values[c])
-        assert shared(b.program(out), b.values)
+        assert shared(b.program(out), b.values) == (max(m, n) >= 2 * _SIDES[kind])
 
 
-@pytest.mark.parametrize("sides", [(2048, 64), (8, 256, 64), (128, 512)])
+@pytest.mark.parametrize("sides", [(2048, 64), (8, 256, 64), (130, 512)])
 @pytest.mark.parametrize("biased", [0, 1])
 @pytest.mark.parametrize("kind", "fd")
 def test_linear_layers(sides: tuple[int, ...], biased: int, kind: str):
     rng, b = np.random.default_rng(1), Builder()
-    given = [sides, (140, sides[-1]), (140,)][: 2 + biased]
+    given = [sides, (440, sides[-1]), (440,)][: 2 + biased]
     args = [b.input(rng.standard_normal(s).astype(kind)) for s in given]
     with threads.single:
         out = operated(b, "linear", *args)
@@ -409,9 +409,13 @@ def test_a_piece_that_is_left_out_is_noticed(small: None, monkeypatch: Any):
 
 def training(engine: str) -> list[bytes]:
     """Losses and parameters of some steps of a network whose layers are large enough."""
-    tg.random.seed(0)
+    rng = np.random.default_rng(0)
     net = nn.Sequential(
-        nn.Linear(160, 400), nn.LayerNorm(400), nn.GELU("tanh"), nn.Linear(400, 256), nn.ReLU()
+        nn.Linear(160, 400, rng=rng),
+        nn.LayerNorm(400),
+        nn.GELU("tanh"),
+        nn.Linear(400, 256, rng=rng),
+        nn.ReLU(),
     )
     optimizer = optim.Adam(net.parameters(), lr=1e-2)
     x = np.random.default_rng(1).standard_normal((700, 160)).astype(np.float32)
@@ -424,7 +428,9 @@ def training(engine: str) -> list[bytes]:
         return loss
 
     step = tg.jit(step, engine=engine) if engine else step
-    losses = [step(x).numpy().tobytes() for _ in range(3)]
+    with threads.single:  # the first call is eager code, with the bits that BLAS has there
+        losses = [step(x).numpy().tobytes()]
+    losses += [step(x).numpy().tobytes() for _ in range(2)]
     if engine:
         assert any(isinstance(i.call, Spread) for i in step.program.instructions)
         assert "shared by threads" in str(step.program.notes)

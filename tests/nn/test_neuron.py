@@ -168,6 +168,27 @@ def test_a_layer_asks_a_neuron_that_is_special():
         layer(x)
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh", "sigmoid"])
+def test_a_captured_step_gives_the_same_bits(activation):
+    """There a neuron is its products and sums, which the groups of a program of numbers want."""
+    rows = np.random.default_rng(0).standard_normal((4, 2)).tolist()
+    found = []
+    for capture in (lambda step: step, tg.jit):
+        model = MLP(2, [3, 2, 1], activation=activation, rng=2)
+
+        @capture
+        def step(model=model):
+            loss = sum((model([Value(row[0]), row[1]]) - 1.0) ** 2 for row in rows)
+            model.zero_grad()
+            loss.backward()
+            for p in model.parameters():
+                p.data -= 0.05 * p.grad
+            return loss
+
+        found.append(([step().data for _ in range(4)], [p.data for p in model.parameters()]))
+    assert repr(found[0]) == repr(found[1])
+
+
 def test_without_a_graph_a_neuron_records_nothing():
     layer = Layer(2, 2, rng=0)
     with tg.no_grad():

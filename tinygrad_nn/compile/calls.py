@@ -24,9 +24,9 @@ __all__ = [
     "SHAPED_BY_VALUES",
     "after",
     "coerced",
+    "lasting",
     "part",
     "real",
-    "shaped_as",
     "stand_in",
     "ufunc",
     "users_line",
@@ -124,7 +124,44 @@ def written_as(function: Any, target: Any, other: Any) -> tuple[Callable[..., An
     return lambda target, other: function(target, other, out=np.empty_like(target)), out
 
 
-def shaped_as(call: Callable[..., Any], out: Any) -> Callable[..., Any]:
+def lasting(errors: Any, name: str, call: Any, args: Sequence[Any], out: Any) -> Any:
+    """`call` as it is to be at each replay: with the shape, and the silence, of the first call.
+
+    Args:
+        errors: What NumPy does about errors outside of the step.
+        name: Of the function.
+        call: The function.
+        args: What it is called with.
+        out: What it gave.
+    """
+    chosen = name in BY_VALUES or name == "getitem"
+    if name in SHAPED_BY_VALUES or (chosen and any(map(_is_mask, args))):
+        call = _shaped_as(call, out)
+    now = np.geterr()
+    return call if now == errors else _quiet(call, tuple(now.items()))
+
+
+def _is_mask(x: Any) -> bool:
+    """Whether it chooses by truth: another mask may choose more or fewer."""
+    if type(x) is tuple:
+        return any(map(_is_mask, x))
+    return getattr(x, "dtype", None) == np.bool_ and bool(x.ndim)
+
+
+@lru_cache(256)
+def _quiet(call: Callable[..., Any], errors: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
+    """`call` within the `numpy.errstate` that is in the step."""
+    options: Any = dict(errors)
+
+    # One function for the same two, so that equal instructions are seen to be equal.
+    def quietly(*args: Any, **params: Any) -> Any:
+        with np.errstate(**options):
+            return call(*args, **params)
+
+    return quietly
+
+
+def _shaped_as(call: Callable[..., Any], out: Any) -> Callable[..., Any]:
     """`call`, whose result must have the shape that it has in the first call."""
     wanted = _shapes(out)
 

@@ -14,12 +14,11 @@ from tinygrad_nn.compile.calls import (
     BY_VALUES,
     IMPURE,
     MASK,
-    SHAPED_BY_VALUES,
     after,
     coerced,
+    lasting,
     part,
     real,
-    shaped_as,
     stand_in,
     ufunc,
     users_line,
@@ -192,8 +191,7 @@ class Capture:
         out = call(*[real(x) for x in args], **{k: real(x) for k, x in params.items()})
         if about:
             return out
-        if name in SHAPED_BY_VALUES:
-            call = shaped_as(call, out)
+        call = lasting(self.scope.errors, name, call, args, out)
         if isinstance(out, (tuple, list)):
             return self._several(name, call, args, params, out, op, pure)
         if coerce is not None and type(out) in _PYTHONS and type(out) is not coerce:

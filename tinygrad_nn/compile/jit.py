@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from operator import is_
 from threading import RLock
+from types import MethodType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_nn.compile import namespaces as namespaces
 from tinygrad_nn.compile.capture import Capture
-from tinygrad_nn.compile.emit import Replay, guard
+from tinygrad_nn.compile.emit import Memory, Replay, guard
 from tinygrad_nn.compile.labels import labelled
 from tinygrad_nn.compile.limit import drop_oldest
 from tinygrad_nn.compile.numbers import undo
@@ -95,6 +96,14 @@ class Step:
             self._last = captured
             return result
 
+    def __get__(self, thing: Any, kind: type | None = None) -> Any:
+        """A step in a class is a method: each object has programs of its own."""
+        return self if thing is None else MethodType(self, thing)
+
+    def __reduce__(self) -> Any:
+        """A copy has no programs yet: those are for what the original names."""
+        return Step, (self.function, self.engine)
+
     @property
     def program(self) -> StepProgram:
         """The program of the last call: `print` lists it, `tinygrad_nn.draw` draws it.
@@ -108,6 +117,24 @@ class Step:
                 "first call; call it once with the arguments that it is for"
             )
         return self._last.shown
+
+    @property
+    def memory(self) -> Memory:
+        """Bytes that the program of the last call takes, beside those of eager code.
+
+        Raises:
+            CaptureError: The step was not called yet.
+
+        Example:
+            >>> import tinygrad_nn as tg
+            >>> step = tg.jit(lambda x: ((x * 2 + 1) * x).sum(), engine="numpy")
+            >>> y = step(tg.ones(1000))
+            >>> step.memory.captured < step.memory.eager
+            True
+        """
+        self.program  # noqa: B018  (raises)
+        plan = getattr(self._last.replay, "plan", None)  # type: ignore[union-attr]
+        return Memory(0, 0) if plan is None else Memory(plan.peak_bytes, plan.eager_bytes)
 
 
 _UNFIT = object()
@@ -224,12 +251,17 @@ def _capture(
         found, assemble = flatten(result)
         found = capture.settle(found)
         wrapped: dict[int, type] = {}
+        found = [_unshared(capture, x) for x in found]
         fixed = [_returned(capture, x, i, wrapped) for i, x in enumerate(found)]
         capture.leaves.finish()
         capture.numbers.finish()
 
+    # An array that the step made of nothing is another one at each call.
+    made = {i: np.array(x, order="K") for i, x in enumerate(fixed) if capture.scope.is_new(x)}
+
     def build(results: dict[int, Any]) -> Any:
-        return assemble([results.get(i, x) for i, x in enumerate(fixed)])
+        new = {i: np.array(x, order="K") for i, x in made.items()}
+        return assemble([results.get(i, new.get(i, x)) for i, x in enumerate(fixed)])
 
     single = build if len(found) != 1 or found[0] is not result or 0 not in wrapped else None
     flat = not given and len(args) == len(leaves) and all(map(is_, args, leaves))
@@ -259,6 +291,16 @@ def _argument(capture: Capture, x: Any, i: int) -> Any:
         return Tensor.wrap(capture.read_from(Argument(i), np.asarray(x)))
     if isinstance(x, float):
         return capture.numbers.number(x, lambda call: float(call.leaves[i]), ("argument", i))
+    return x
+
+
+def _unshared(capture: Capture, x: Any) -> Any:
+    """A result; a copy if it is a constant made in the step, which the program goes on using."""
+    if isinstance(x, Node) and x.op is None and not capture.leaves.outside(x):
+        inner: Any = capture.payload(x)
+        if inner.var in capture.constants and isinstance(inner.value, np.ndarray):
+            copy = capture.apply("copy", np.ndarray.copy, (inner,), {})
+            return type(x).wrap(copy)  # type: ignore[attr-defined]
     return x
 
 

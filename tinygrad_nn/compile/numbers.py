@@ -127,10 +127,14 @@ class Numbers:
             )
         idle = True
         self._alike.clear()
-        for number, group in enumerate(optimizer.param_groups):
+        groups = optimizer.param_groups
+        self.fixed_option((id(optimizer),), len(groups), lambda: len(optimizer.param_groups))
+        for number, group in enumerate(groups):
             self._membership(optimizer, number)
             for p in group["params"]:
-                if p._grad is not None:
+                if p._grad is None:
+                    self._capture.leaves.lift(p)  # a gradient may be there at another call
+                else:
                     idle = False
                     self._moved(optimizer, number, p)
         if idle:
@@ -215,6 +219,9 @@ class Numbers:
         """Give the state its real arrays."""
         for place, found in self._written:
             place.write(self._call, found.value if isinstance(found, Traced) else found)
+        # Actions keep this object: it must not keep the arrays of the first call.
+        self._written.clear()
+        self._undo.clear()
 
     def restore(self) -> None:
         """The states of optimisers as they were."""

@@ -243,7 +243,7 @@ def _fixed(x: Any) -> bool:
 def _names(code: CodeType) -> frozenset[str]:
     """Names in a piece of code and in the functions within it."""
     names = set(_all_names(code, "co_names"))
-    if names & {"getattr", "vars", "attrgetter", "__dict__", "setattr"}:
+    if names & {"getattr", "attrgetter", "setattr"}:
         texts = [x for x in _all_names(code, "co_consts") if isinstance(x, str)]
         names |= {part for x in texts for part in x.split(".") if part.isidentifier()}
     return frozenset(names)

@@ -27,7 +27,11 @@ __all__ = ["Scope"]
 
 
 class Scope:
-    """Everything outside of a step that its code names."""
+    """Everything outside of a step that its code names.
+
+    Attributes:
+        errors: What NumPy does about errors outside of the step.
+    """
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
@@ -35,6 +39,7 @@ class Scope:
         self._modules: dict[int, Attributes] = {}
         self._called: dict[int, Attributes] = {}
         self._drawing = 0
+        self.errors = np.geterr()
 
     def watch(self, function: Any, *arguments: Any) -> None:
         """Follow the names in the code of `function`, and in what those functions call."""
@@ -79,6 +84,11 @@ class Scope:
     def entered_modules(self) -> list[Any]:
         """Modules that were called, in the order of their first calls."""
         return [one.holder for one in self._called.values()]
+
+    def is_new(self, x: Any) -> bool:
+        """Whether it is an array that was not there before the step, as far as is known."""
+        known = any(x is array for _, array, _ in self._reach.arrays)
+        return isinstance(x, np.ndarray) and not known
 
     def check_unchanged(self) -> None:
         """Refuse a step that changed what it found, as a replay would not."""

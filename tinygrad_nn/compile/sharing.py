@@ -30,13 +30,13 @@ class Spread:
         self, whole: Callable[..., Any], part: Part, total: int, grain: int, most: int
     ) -> None:
         self.whole, self.part, self.total, self.grain = whole, part, total, grain
-        self.most = min(most, -(-total // grain))
+        self.most = min(most, total // grain)
 
     def bounds(self, count: int) -> list[tuple[int, int]]:
         """First and last row of each of at most `count` pieces."""
-        grains = -(-self.total // self.grain)
-        ends = [min(grains * k // count * self.grain, self.total) for k in range(count + 1)]
-        return list(pairwise(ends))
+        grains = self.total // self.grain
+        ends = [grains * k // count * self.grain for k in range(count)]
+        return list(pairwise([*ends, self.total]))
 
     def __call__(self, *arrays: Any) -> None:
         """Arguments, and arrays for the results."""

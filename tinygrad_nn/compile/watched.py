@@ -121,7 +121,8 @@ class Items:
     """A list, tuple, dict, set or queue."""
 
     def __init__(self, holder: Any, name: str) -> None:
-        self.holder, self._name, self._held = holder, name, self.items()
+        self.holder, self._name = holder, name
+        self._held = self.items()
 
     def items(self) -> list[Any]:
         """What is in it now, with the keys."""

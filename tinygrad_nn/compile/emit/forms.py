@@ -59,10 +59,11 @@ VIEWS = frozenset(
 
 FRESH = frozenset(
     {
-        "convolution", "convolution_transpose", "convolution_weight", "dot", "embedding", "gelu",
-        "layer_norm", "linear", "log_softmax", "masked", "matmul", "max_pool", "mean", "nll",
-        "place", "pool_place", "pool_winner", "relu", "sigmoid", "softmax", "sum", "sum_rows",
-        "tanh", "where",
+        "_lstm", "_lstm_slope", "_row_slopes", "_stack", "convolution", "convolution_transpose",
+        "convolution_weight", "dot", "gelu", "gelu_slope", "linear", "log_softmax",
+        "masked", "matmul", "max_pool", "mean", "nll", "place", "pool_place",
+        "pool_winner", "relu", "self_attention", "self_attention_slope", "sigmoid", "softmax",
+        "standardize", "sum", "sum_rows", "tanh", "unslice", "where",
     }
 )  # fmt: skip
 """Operations whose kernels never give their argument's memory back."""

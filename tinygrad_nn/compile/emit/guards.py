@@ -74,9 +74,11 @@ def _form(x: Any) -> Callable[[Source, str, bool], list[str]]:
     if isinstance(x, Node):
         return _node(kind, x.op, x._data)
     if isinstance(x, (np.ndarray, np.generic)):
+        # Not the array itself, which would be kept for as long as the program is.
+        shape, dtype = x.shape, x.dtype
         return lambda source, at, read: [
             f"{at}.__class__ is not {source.name(kind, 'kind')}",
-            *([] if read else [_laid(source, at, x.shape, x.dtype)]),
+            *([] if read else [_laid(source, at, shape, dtype)]),
         ]
     if kind is float:
         return lambda source, at, read: [f"{at}.__class__ is not {source.name(float, 'kind')}"]

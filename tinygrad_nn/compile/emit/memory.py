@@ -6,7 +6,8 @@ in buffers made once: two share one if the first is not needed any more when the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,10 +16,27 @@ from tinygrad_nn.compile.emit.forms import INTO, Form, form_of, fresh, inplace_p
 from tinygrad_nn.compile.layout import alike, dense
 from tinygrad_nn.compile.program import Instruction, Program, Var
 
-__all__ = ["Plan", "alone", "planned"]
+__all__ = ["Memory", "Plan", "alone", "peak", "planned"]
 
 _LINE = 64
 _FOREVER = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that a captured step takes for what it computes, and what eager code would take.
+
+    Both count arrays at their height: results that leave, results of which a later part of the
+    step needs something, for a captured step also its buffers, which stay between calls. What a
+    kernel takes while it runs is in neither.
+
+    Attributes:
+        captured: With the buffers that results share.
+        eager: With each result in memory of its own, from when it is made until its last use.
+    """
+
+    captured: int
+    eager: int
 
 
 @dataclass(slots=True)
@@ -38,6 +56,16 @@ class _Slot:
 
 
 @dataclass(slots=True)
+class _Span:
+    """Results that lie in the same place, each over the one before: from when to when."""
+
+    first: int
+    last: int
+    nbytes: int
+    slot: _Slot | None = None
+
+
+@dataclass(slots=True)
 class Plan:
     """The memory of a program.
 
@@ -47,7 +75,7 @@ class Plan:
         last: For each owner the number of the last instruction that uses it.
         slots: Buffers of the results that lie in one.
         escaping: Owners that leave the program.
-        peak_bytes: What all buffers take, and the results that leave.
+        peak_bytes: What all buffers take, and at their height the results that lie in none.
         eager_bytes: What the same results take at their height if each has memory of its own, from
             when it is made until it was last used.
     """
@@ -66,13 +94,22 @@ class Plan:
         return len({id(slot) for slot in self.slots.values()})
 
 
-def planned(program: Program) -> Plan:
-    """Find out what may share memory."""
+def planned(program: Program, placing: bool = True) -> Plan:
+    """Find out what may share memory; without `placing` only what has memory of its own."""
     plan = Plan([form_of(i) for i in program.instructions])
     _own(program, plan)
     _follow(program, plan)
-    _place(program, plan)
+    if placing:
+        _place(program, plan)
+        plan.eager_bytes = _height(program, plan, ())
+        plan.peak_bytes = peak(program, plan)
     return plan
+
+
+def peak(program: Program, plan: Plan, over: Collection[Var] = ()) -> int:
+    """Bytes at the height of a replay; those `over` which an input is written take none."""
+    buffers = {id(slot): slot.nbytes for slot in plan.slots.values()}
+    return sum(buffers.values()) + _height(program, plan, {*plan.slots, *over})
 
 
 def _own(program: Program, plan: Plan) -> None:
@@ -101,31 +138,51 @@ def _follow(program: Program, plan: Plan) -> None:
 
 
 def _place(program: Program, plan: Plan) -> None:
-    free: list[_Slot] = []
-    ends: dict[int, list[Var]] = {}
-    for owner, n in plan.last.items():
-        ends.setdefault(n, []).append(owner)
-    alive = height = 0
+    """Give buffers to results, the largest first: later ones fit into what is there."""
+    spans: list[_Span] = []
+    at: dict[Var, _Span] = {}
     for n, (i, form) in enumerate(zip(program.instructions, plan.forms, strict=True)):
-        dying = [v for v in ends.get(n, ()) if v in plan.slots]
-        if form in INTO:
-            for k, var in enumerate(i.results):
-                if var not in plan.escaping and dense(var):
-                    taken = _taken(i, form, k, var, dying, plan)
-                    if taken is not None:
-                        dying.remove(taken)
-                    plan.slots[var] = plan.slots[taken] if taken else _found(free, var.nbytes)
-        free += [plan.slots[v] for v in dying]
-        # A result that nothing uses ends where it is made.
-        if form in INTO:
-            free += [plan.slots[v] for v in i.results if plan.last[v] == n and v in plan.slots]
-        alive += sum(v.nbytes for v in i.results if v in plan.owners[v])
+        dying = {v for v in i.inputs if v in at and plan.last[v] == n}
+        for k, var in enumerate(i.results if form in INTO else ()):
+            if var in plan.escaping or not dense(var):
+                continue
+            taken = _taken(i, form, k, var, dying, plan)
+            if taken is None:
+                at[var] = _Span(n, plan.last[var], var.nbytes)
+                spans.append(at[var])
+            else:
+                dying.remove(taken)
+                at[var] = at[taken]
+                at[var].last = plan.last[var]
+    slots: list[tuple[_Slot, list[int]]] = []
+    for span in sorted(spans, key=lambda s: -s.nbytes):
+        # The smallest that is free all the time; from small to large, so as to keep the large.
+        for slot, times in reversed(slots):
+            place = bisect(times, span.first)
+            if not place % 2 and (place == len(times) or span.last < times[place]):
+                if not place or times[place - 1] < span.first:
+                    break
+        else:
+            slot, times, place = _Slot(span.nbytes), [], 0
+            slots.append((slot, times))
+        times[place:place] = [span.first, span.last]
+        span.slot = slot
+    plan.slots = {var: span.slot for var, span in at.items() if span.slot is not None}
+
+
+def _height(program: Program, plan: Plan, without: Collection[Var]) -> int:
+    """Bytes of results in memory of their own, at most at one time."""
+    ends: dict[int, int] = {}
+    for owner, n in plan.last.items():
+        if not _outside(program, owner) and owner not in without:
+            ends[n] = ends.get(n, 0) + owner.nbytes
+    alive = height = 0
+    for n, i in enumerate(program.instructions):
+        made = [v for v in i.results if v in plan.owners[v] and v not in without]
+        alive += sum(v.nbytes for v in made)
         height = max(height, alive)
-        alive -= sum(v.nbytes for v in ends.get(n, ()) if not _outside(program, v))
-    plan.eager_bytes = height
-    leaving = sum(v.nbytes for v in plan.escaping if not _outside(program, v))
-    distinct = {id(slot): slot.nbytes for slot in plan.slots.values()}
-    plan.peak_bytes = leaving + sum(distinct.values())
+        alive -= ends.get(n, 0)
+    return height
 
 
 def _outside(program: Program, var: Var) -> bool:
@@ -133,7 +190,7 @@ def _outside(program: Program, var: Var) -> bool:
 
 
 def _taken(
-    i: Instruction, form: Form, k: int, var: Var, dying: list[Var], plan: Plan
+    i: Instruction, form: Form, k: int, var: Var, dying: Collection[Var], plan: Plan
 ) -> Var | None:
     """An argument that is not needed any more and whose memory can take the result."""
     for result, n in inplace_pairs(i, form):
@@ -149,16 +206,3 @@ def alone(i: Instruction, n: int, owners: Mapping[Var, frozenset[Var]]) -> bool:
     """Whether no other argument shows the memory of argument `n` in another way."""
     x: Var = i.args[n]
     return not any(y is not x and owners[y] & owners[x] for y in i.inputs)
-
-
-def _found(free: list[_Slot], nbytes: int) -> _Slot:
-    """A free buffer: the smallest that is large enough, else the largest, made larger."""
-    fitting = [slot for slot in free if slot.nbytes >= nbytes]
-    slot = min(fitting, key=lambda s: s.nbytes) if fitting else None
-    if slot is None and free:
-        slot = max(free, key=lambda s: s.nbytes)
-    if slot is None:
-        return _Slot(nbytes)
-    free.remove(slot)
-    slot.nbytes = max(slot.nbytes, nbytes)
-    return slot

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinygrad_nn.compile.emit.guards import Unfit
-from tinygrad_nn.compile.emit.memory import planned
+from tinygrad_nn.compile.emit.memory import peak, planned
 from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.emit.writer import Writer
 from tinygrad_nn.compile.places import Call
@@ -45,7 +45,7 @@ class Replay:
         if any(isinstance(i.call, Spread) for i in program.instructions):
             self.run_leaves = alone(self.run_leaves)
         # What is written over a parameter takes no memory of its own.
-        self.plan.peak_bytes -= sum(var.nbytes for var in self._writer.over)
+        self.plan.peak_bytes = peak(program, self.plan, self._writer.over)
         self.text = "\n".join(self._writer.source.lines)
         self._program = program
 

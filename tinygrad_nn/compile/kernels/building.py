@@ -15,7 +15,7 @@ from tinygrad_nn.compile.numba import blas
 from tinygrad_nn.compile.numba.cache import module
 from tinygrad_nn.compile.program import Instruction, Var
 
-__all__ = ["Ranged", "floats", "fresh", "steps", "written"]
+__all__ = ["Ranged", "floats", "steps", "written"]
 
 _WIDER = (
     ("float32 as real", "float64 as real"), ("_f4 as", "_f8 as"), ('"f4"', '"f8"'), ('"s"', '"d"'),
@@ -92,11 +92,6 @@ def floats(*given: Any) -> str:
 def steps(var: Var) -> tuple[int, ...]:
     """Elements from one to the next along each axis."""
     return tuple(s // var.dtype.itemsize for s in var.strides)
-
-
-def fresh(shape: tuple[int, ...], dtype: Any) -> Var:
-    """A variable in C order."""
-    return Var(shape, dtype, np.empty(shape, dtype).strides)
 
 
 def written(

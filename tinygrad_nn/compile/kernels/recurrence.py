@@ -68,7 +68,7 @@ def _steps(*arrays: Var) -> list[int]:
 
 
 def lstm(i: Instruction) -> Instruction:
-    """0.58 of the time of NumPy for 32 sequences of 64 steps with 128 cells."""
+    """0.85 of the time of NumPy, of which most are products (32 sequences, 128 cells)."""
     count, batch, inputs, wide, biased = _numbers(i.args)
     x, first, cells, inner, outer, *bias = i.args
     length = inputs + 1 + wide
@@ -81,7 +81,7 @@ def lstm(i: Instruction) -> Instruction:
 
 
 def lstm_slope(i: Instruction) -> Instruction:
-    """The products are two thirds of it."""
+    """0.68 of the time of NumPy; products are most of it."""
     g, y, *given = i.args
     x, first, cells, inner, outer, *_ = given
     count, batch, inputs, wide, biased = _numbers(tuple(given))

@@ -51,8 +51,13 @@ def with_numba(program: Program) -> Program:
         instructions += found
     done = replace(program, instructions=tuple(instructions))
     left = sorted({i.name for i in instructions if known.get(i.out) is None and i.name != "numba"})
-    text = f"{len(program.instructions)} instructions, {count} compiled functions"
+    text = f"{_counted(len(program.instructions), 'instruction')}, "
+    text += _counted(count, "compiled function")
     return done.noted("numba", text + (f"; NumPy computes {', '.join(left)}" if left else ""))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _for_threads(i: Instruction) -> bool:

@@ -3,7 +3,7 @@
 numba's own exponential is libm's, called for each element: 16 times slower than NumPy's. The
 approximations are those of S. Moshier's Cephes library (Methods and Programs for Mathematical
 Functions, 1989), with the special values chosen instead of branched to. At most 2 units in the
-last place from the truth where not said otherwise, which tests/compile measures.
+last place from the truth where not said otherwise (tanh: 2.5), which tests/compile measures.
 
 Imported by generated modules alone, since it imports numba.
 """
@@ -100,12 +100,25 @@ def _tanh_small_f4(x: Any) -> Any:
 
 @_inline
 def tanh_f4(x: Any) -> Any:
-    """(e^x − e^−x) / (e^x + e^−x)."""
+    """m / (m + 2) with m = e^2|x| − 1 = (2ⁿ − 1) + 2ⁿ (e^r − 1), which cancels nowhere.
+
+    One polynomial for all x: two thirds of the time of two and a choice.
+    """
     size = abs(x)
-    far = f4(1.0) - f4(2.0) / (exp_f4(size + size) + f4(1.0))
-    near = _tanh_small_f4(x)
-    far = far if x > f4(0.0) else -far
-    return far if size > f4(0.625) else near
+    y = f4(9.02) if size > f4(9.02) else size  # from here on it is 1; NaN stays
+    t = y * f4(2.885390081777927) + f4(12582912.0)
+    n = t - f4(12582912.0)
+    r = ((y + y) - n * f4(0.693359375)) - n * f4(-2.12194440e-4)
+    p = f4(1.9875691500e-4) * r + f4(1.3981999507e-3)
+    p = p * r + f4(8.3334519073e-3)
+    p = p * r + f4(4.1665795894e-2)
+    p = p * r + f4(1.6666665459e-1)
+    p = p * r + f4(5.0000001201e-1)
+    power = _bits_f4(int32(int32(_bits_i4(t) << int32(23)) + int32(127 << 23)))
+    m = power * (r * r * p + r) + (power - f4(1.0))
+    w = m / (m + f4(2.0))
+    w = w if x > f4(0.0) else -w
+    return w if x != f4(0.0) else x  # keeps the sign of zero
 
 
 @_inline

@@ -30,7 +30,7 @@ _SHORT = 3
 
 def blocks(program: Program) -> Program:
     """Make one instruction of each run of elementwise calls over arrays of one large form."""
-    escaping = planned(program).escaping
+    escaping = planned(program, placing=False).escaping
     needed = {o.value for o in program.outputs if isinstance(o.value, Var)}
     last: dict[Var, int] = {}
     for n, i in enumerate(program.instructions):

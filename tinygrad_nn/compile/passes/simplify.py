@@ -19,7 +19,7 @@ def simplified(program: Program) -> Program:
     made: dict[Var, Instruction] = {}
     new: dict[Var, Any] = {}
     kept = []
-    escaping = planned(program).escaping
+    escaping = planned(program, placing=False).escaping
     for instruction in program.instructions:
         i = instruction.with_inputs(new)
         same = _same(i, made)

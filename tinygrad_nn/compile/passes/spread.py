@@ -28,8 +28,11 @@ __all__ = ["spread"]
 
 _ELEMENTS = 1 << 17
 """Elements of a piece of an elementwise function: 50 µs or more, where handing over takes 20."""
-_ROWS = 16
-"""Rows or columns that pieces of a product are multiples of, as the kernels of BLAS have them."""
+_SIDES = {"f": 64, "d": 192}
+"""Rows or columns that pieces of a product are multiples of: so many, or a divisor of it, the
+kernels of OpenBLAS work on at a time, and only then a row has the same bits in a piece."""
+_NARROW = 16
+"""Products of a narrower matrix are bound by memory."""
 _GROUP = 64
 """The same for functions that multiply rows with a vector."""
 
@@ -48,7 +51,7 @@ def spread(program: Program) -> Program:
         if max(v.nbytes for v in (*i.results, *i.inputs, i.out)) < _ELEMENTS:
             found.append(i)  # small, whatever it is
             continue
-        plan = plan or planned(program)
+        plan = plan or planned(program, placing=False)
         shared = _shared(i, plan)
         count += shared is not i
         found.append(shared)
@@ -168,7 +171,7 @@ def _product(i: Instruction, plan: Plan) -> Spread | None:
     if not c_order(i.out):
         return None
     whole = partial(_into_product, i.call)
-    return _halves(whole, i.out.shape, most, partial(_some_of_product, i.call))
+    return _halves(whole, i.out, most, partial(_some_of_product, i.call))
 
 
 def _into_product(call: Callable[..., Any], a: Any, b: Any, out: Any) -> None:
@@ -176,12 +179,13 @@ def _into_product(call: Callable[..., Any], a: Any, b: Any, out: Any) -> None:
 
 
 def _halves(
-    whole: Callable[..., Any], sides: tuple[int, ...], most: int, part: Callable[..., None]
+    whole: Callable[..., Any], out: Var, most: int, part: Callable[..., None]
 ) -> Spread | None:
     """Cut the longer side of the result; `part` is told whether these are its rows."""
+    sides = prod(out.shape[:-1]), out.shape[-1]
     rows = sides[0] >= sides[1]
-    found = Spread(whole, partial(part, rows), max(sides), _ROWS, most)
-    return found if found.most > 1 and min(sides) >= _ROWS else None
+    found = Spread(whole, partial(part, rows), max(sides), _SIDES[out.dtype.char], most)
+    return found if found.most > 1 and min(sides) >= _NARROW else None
 
 
 def _some_of_product(
@@ -197,8 +201,8 @@ def _linear(i: Instruction) -> Spread | None:
     most = size_of_linear(i) // PRODUCTS
     if most < 2:
         return None
-    sides = (prod(i.out.shape[:-1]), i.out.shape[-1])
-    return _halves(partial(_some_of_linear, True, 0, 0, sides[0]), sides, most, _some_of_linear)
+    whole = partial(_some_of_linear, True, 0, 0, prod(i.out.shape[:-1]))
+    return _halves(whole, i.out, most, _some_of_linear)
 
 
 def _some_of_linear(

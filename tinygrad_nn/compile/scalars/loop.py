@@ -14,9 +14,9 @@ from tinygrad_nn.backends import scalar
 from tinygrad_nn.compile.scalars.schedule import Schedule
 from tinygrad_nn.compile.scalars.tape import SUM
 
-__all__ = ["loop_run"]
+__all__ = ["CODES", "loop_run"]
 
-_CODES: dict[Any, int] = {
+CODES: dict[Any, int] = {
     SUM: 0,
     operator.sub: 1,
     operator.mul: 2,
@@ -48,14 +48,14 @@ _CODES: dict[Any, int] = {
 def loop_run(schedule: Schedule, values: Any) -> Callable[[], None] | None:
     """Function that computes all groups in the array `values`; None if a kind is not known."""
     groups = schedule.groups
-    if not all(group.kind in _CODES for group in groups):
+    if not all(group.kind in CODES for group in groups):
         return None
     rows = np.zeros((len(groups), 5), np.int64)
     packed: list[Any] = []
     at = 0
     for n, group in enumerate(groups):
         length, count = group.args.shape
-        rows[n] = _CODES[group.kind], group.start, count, length, at
+        rows[n] = CODES[group.kind], group.start, count, length, at
         # Terms of a sum side by side; of other kinds all first arguments, then all second ones.
         flat = group.args.T if group.kind is SUM and length > 2 else group.args
         packed.append(np.ascontiguousarray(flat, np.int32).ravel())

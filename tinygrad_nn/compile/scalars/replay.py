@@ -9,7 +9,8 @@ import numpy as np
 
 from tinygrad_nn.compile.emit.guards import Unfit
 from tinygrad_nn.compile.emit.source import Source
-from tinygrad_nn.compile.numba import installed, module
+from tinygrad_nn.compile.numba import module
+from tinygrad_nn.compile.passes.pipeline import chosen
 from tinygrad_nn.compile.places import Gradient, Leaf, Payload, Returned, Worked
 from tinygrad_nn.compile.program import Program, Var
 from tinygrad_nn.compile.scalars.schedule import Schedule, schedule_of
@@ -83,7 +84,7 @@ def _checks(guard: Callable[[Source], None] | None) -> Callable[[Any], None] | N
 
 def _runner(schedule: Schedule, values: Any, engine: str) -> Callable[[], None]:
     """What computes: a compiled loop if there may be one, else NumPy or Python."""
-    if engine == "numba" or (engine == "auto" and installed()):
+    if chosen(engine) == "numba":
         # By a generated module, as all that needs numba: its import takes 0.5 s.
         found = module(_LOOP).loop_run(schedule, values)
         if found is not None:
@@ -127,7 +128,7 @@ class _Writes:
         self._plain = [o for o in program.outputs if not isinstance(o.value, Var)]
         outputs = [o for o in program.outputs if isinstance(o.value, Var)]
         self._outputs = outputs
-        self._at = schedule.places[[tape.numbers[o.value] for o in outputs]]  
+        self._at = schedule.places[[tape.numbers[o.value] for o in outputs]]
         self._payloads, self._gradients, self._returned, self._others = [], [], [], []
         for n, output in enumerate(outputs):
             place = output.place

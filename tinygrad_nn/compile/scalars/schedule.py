@@ -48,7 +48,7 @@ def schedule_of(tape: Tape) -> Schedule:
     fixed = len(tape.inputs) + len(tape.fixed)
     level = [0] * tape.count
     gathered: dict[Any, list[Any]] = {}
-    for node in tape.nodes:
+    for node in tape.entries:
         deep = 1 + max([level[a] for a in node.args])
         level[node.out] = deep
         gathered.setdefault((deep, node.kind, len(node.args)), []).append(node)

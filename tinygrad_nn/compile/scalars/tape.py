@@ -15,14 +15,14 @@ from typing import Any
 
 from tinygrad_nn.compile.program import Program, Var
 
-__all__ = ["SUM", "Node", "Tape", "tape_of"]
+__all__ = ["SUM", "Entry", "Tape", "tape_of"]
 
 SUM = operator.add
 """The kind of sums, of any number of terms."""
 
 
 @dataclass(slots=True)
-class Node:
+class Entry:
     """One computation: `kind` of the values with these numbers."""
 
     kind: Callable[..., Any]
@@ -37,14 +37,14 @@ class Tape:
     Attributes:
         inputs: Places that the first values are read from.
         fixed: The values that follow them, the same at each replay.
-        nodes: In an order in which each comes after its arguments.
+        entries: In an order in which each comes after its arguments.
         numbers: For each variable the number of its value.
         count: How many values there are, with those that sums have made superfluous.
     """
 
     inputs: tuple[Any, ...]
     fixed: tuple[float, ...]
-    nodes: tuple[Node, ...]
+    entries: tuple[Entry, ...]
     numbers: dict[Var, int]
     count: int
 
@@ -91,7 +91,7 @@ def tape_of(program: Program) -> Tape | None:
     first = len(program.inputs) + len(values)
     for n, (_, _, out) in enumerate(found):
         numbers[out] = first + n
-    nodes = [Node(call, [number(x) for x in args], numbers[out]) for call, args, out in found]
+    nodes = [Entry(call, [number(x) for x in args], numbers[out]) for call, args, out in found]
     nodes = _summed(nodes, {numbers[x] for x in outs}, first)
     return Tape(
         tuple(program.inputs.values()), tuple(values), tuple(nodes), numbers, first + len(found)
@@ -108,7 +108,7 @@ def _alive(found: list[Any], outs: set[Var]) -> list[Any]:
     return kept[::-1]
 
 
-def _summed(nodes: Sequence[Node], outs: set[int], first: int) -> list[Node]:
+def _summed(nodes: Sequence[Entry], outs: set[int], first: int) -> list[Entry]:
     """Sums of sums as one node, where a partial sum is needed for nothing else."""
     uses = [0] * (first + len(nodes))
     for node in nodes:

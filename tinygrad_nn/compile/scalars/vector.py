@@ -16,9 +16,9 @@ from tinygrad_nn.backends import scalar
 from tinygrad_nn.compile.scalars.schedule import Group, Schedule
 from tinygrad_nn.compile.scalars.tape import SUM
 
-__all__ = ["list_run", "vector_run"]
+__all__ = ["EXACT", "list_run", "vector_run"]
 
-_EXACT: dict[Any, Callable[..., Any]] = {
+EXACT: dict[Any, Callable[..., Any]] = {
     operator.sub: np.subtract,
     operator.mul: np.multiply,
     operator.truediv: np.divide,
@@ -57,7 +57,7 @@ def _step(group: Group, values: Any) -> Callable[[], None]:
     out = values[group.start : group.start + args.shape[1]]
     if group.kind is SUM:
         return _sum(args, values, out)
-    exact = _EXACT.get(group.kind)
+    exact = EXACT.get(group.kind)
     if isinstance(exact, np.ufunc):
         return _ufunc(exact, args, take, out)
     if exact is not None:
