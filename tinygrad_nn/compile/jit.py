@@ -300,7 +300,7 @@ def _unshared(capture: Capture, x: Any) -> Any:
         inner: Any = capture.payload(x)
         if inner.var in capture.constants and isinstance(inner.value, np.ndarray):
             copy = capture.apply("copy", np.ndarray.copy, (inner,), {})
-            return type(x).wrap(copy)  # type: ignore[attr-defined]
+            return type(x).wrap(copy)
     return x
 
 

@@ -58,7 +58,7 @@ class Reach:
         self.nodes: list[Any] = []
         self.generators: list[Any] = []
         self._entered = entered
-        self._seen: dict[int, Any] = {}
+        self._seen: dict[Any, Any] = {}
         self._names: set[str] = set()
         self._objects: list[tuple[Any, str, set[str]]] = []
         self._todo: list[tuple[str, Any]] = []
@@ -142,7 +142,7 @@ class Reach:
         for kind in cls.__mro__:
             if (id(kind), named) in self._seen or _is_library_class(kind):
                 continue
-            self._seen[id(kind), named] = kind  # type: ignore[index]
+            self._seen[id(kind), named] = kind
             self._object(kind, f"{kind.__name__}.")
             for name, x in vars(kind).items():
                 made = name in ("__init__", "__post_init__", "__new__")

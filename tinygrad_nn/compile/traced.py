@@ -374,6 +374,15 @@ class HostNumber(Traced):
     def __int__(self) -> int:
         return self.capture.numbers.held(int, (self,))  # type: ignore[no-any-return]
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return self.capture.numbers.held(round, (self, digits))
+
+    def __format__(self, spec: str) -> str:
+        return self.capture.numbers.held(format, (self, spec))  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(float(self), dtype)
+
     def _compared(function: Any) -> Any:  # noqa: N805
         def call(self: HostNumber, other: Any) -> Any:
             if isinstance(other, (_Secret, Node)):

@@ -147,7 +147,7 @@ class Items:
         if isinstance(self.holder, dict):
             for key, x in self.holder.items():
                 if isinstance(x, Traced):
-                    self.holder[key] = x.value  # type: ignore[attr-defined]
+                    self.holder[key] = x.value
 
 
 class Attributes(Items):

@@ -20,6 +20,9 @@ __all__ = ["Memory", "Plan", "alone", "peak", "planned"]
 
 _LINE = 64
 _FOREVER = 1 << 60
+_SEPARATE = 1 << 21
+"""Bytes from which a result has no buffer, but memory for as long as it is needed: the call of the
+allocator is nothing beside what is computed, and buffers stay when they are not needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ def _place(program: Program, plan: Plan) -> None:
     for n, (i, form) in enumerate(zip(program.instructions, plan.forms, strict=True)):
         dying = {v for v in i.inputs if v in at and plan.last[v] == n}
         for k, var in enumerate(i.results if form in INTO else ()):
-            if var in plan.escaping or not dense(var):
+            if var in plan.escaping or not dense(var) or var.nbytes > _SEPARATE:
                 continue
             taken = _taken(i, form, k, var, dying, plan)
             if taken is None:

@@ -55,6 +55,12 @@ class Writer:
         self._cells: dict[tuple[Var, Any], str] = {}
         self._changing: list[str] = []
         self._gradients: dict[Var, tuple[str, str]] = {}
+        self._ending: dict[int, list[Var]] = {}
+        for i in program.instructions:
+            for var in i.results:
+                end = max([plan.last[o] for o in plan.owners[var]], default=-1)
+                if max([o.nbytes for o in plan.owners[var]], default=0) >= _LARGE:
+                    self._ending.setdefault(end, []).append(var)
         self.over = in_place(program, plan)
         self._reused = reusable(program, plan)
         self._made = _compiled_only(program)  # arrays, even if they have no axes
@@ -261,14 +267,11 @@ class Writer:
         return isinstance(self.program.inputs[var], Entry)
 
     def _give_up(self, n: int) -> None:
-        """Drop large results that no later instruction uses."""
-        i = self.program.instructions[n]
-        for var in {*i.inputs, *i.results}:
+        """Drop large results that no later instruction uses, and what shows their memory."""
+        for var in self._ending.get(n, ()):
             name = self._names.get(var, "")
-            ended = all(self.plan.last[o] <= n for o in self.plan.owners[var])
-            if name.startswith("t") and name not in self.source.scope and ended:
-                if var.nbytes >= _LARGE:
-                    self.source.line(f"{name} = None", 2)
+            if name.startswith("t") and name not in self.source.scope:
+                self.source.line(f"{name} = None", 2)
 
     # ── The end ─────────────────────────────────────────────────────────────────────────
 

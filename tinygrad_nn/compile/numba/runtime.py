@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 __all__ = [
-    "SCOPES", "add", "apart", "at", "bits", "gemm", "gemm_add", "index", "loads", "offset", "pointer",
+    "SCOPES", "add", "apart", "at", "bits", "differ", "gemm", "gemm_add", "index", "loads", "offset", "pointer",
     "stores",
 ]  # fmt: skip
 
@@ -123,6 +123,16 @@ def offset(typing: Any, array: Any, count: Any) -> Any:
         return builder.gep(args[0], [args[1]])
 
     return array(array, types.int64), generate
+
+
+@_intrinsic
+def differ(typing: Any, a: Any, b: Any) -> Any:
+    """Whether two addresses are different ones."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.icmp_unsigned("!=", args[0], args[1])
+
+    return types.boolean(a, a), generate
 
 
 def _at(name: str) -> Any:

@@ -20,6 +20,7 @@ from tinygrad_nn.compile.numba.parts import (
     Product,
     Ref,
     View,
+    own,
     resolved,
     steps_of,
 )
@@ -54,7 +55,7 @@ from numba import float32 as f4, float64 as f8, int8 as i1, int16 as i2, int32 a
 from numba import njit, types, uint8 as u1, uint16 as u2, uint32 as u4, uint64 as u8
 
 from tinygrad_nn.compile.numba.routines import multiply_f4, multiply_f8, pick, place_f4, place_f8
-from tinygrad_nn.compile.numba.runtime import at, gemm, loads, offset, pointer, stores
+from tinygrad_nn.compile.numba.runtime import at, differ, gemm, loads, offset, pointer, stores
 
 load, store = loads[-1], stores[-1]
 '''
@@ -148,7 +149,7 @@ class _Segment:
 
     def text(self) -> str:
         """The module."""
-        body = self._prologue()
+        body = self._prologue() + self._taken_over()
         where = self._memory()
         for at, step in enumerate(self.steps):
             body += where.get(at, [])
@@ -183,6 +184,22 @@ class _Segment:
             lines += self._checked(v, f"r{i}")
             lines.append(f"s{i} = pointer(r{i})")
             self.names[v] = f"s{i}"
+        return lines
+
+    def _taken_over(self) -> list[str]:
+        """Copies of arguments whose memory results take, unless that is what they were given.
+
+        From there on the two are one array. Were they two that may be the same, LLVM would look
+        whether they overlap before each loop, and not use vectors: Adam took 3 ns an element and
+        not 0.4.
+        """
+        lines = []
+        for r, v in self.same.items():
+            loop = Loop(v.shape)
+            loop.add(Element(r, "{0}", (v,), (v.dtype,)), [own(v)])
+            copied = self._looped(loop, {r}, {})
+            lines += [f"if differ({self.names[v]}, {self.names[r]}):", f"    {copied}"]
+        self.names.update({v: self.names[r] for r, v in self.same.items()})
         return lines
 
     def _import(self, name: str, line: str) -> None:
@@ -244,8 +261,11 @@ class _Segment:
         assert isinstance(part, Assemble)
         return self._assembled(part)
 
-    def _looped(self, loop: Loop, kept: Collection[Var] = ()) -> str:
-        kernel = kernel_of(loop, self.views, self.kept.union(kept), self.same)
+    def _looped(
+        self, loop: Loop, kept: Collection[Var] = (), same: Mapping[Var, Var] | None = None
+    ) -> str:
+        same = self.same if same is None else same
+        kernel = kernel_of(loop, self.views, self.kept.union(kept), same)
         found = cache.module(_HEAD + kernel.text)
         name = f"k_{found.__name__[-12:]}"
         self._import(name, f"from {found.__name__} import kernel as {name}")

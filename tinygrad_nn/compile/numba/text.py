@@ -123,8 +123,13 @@ class _Writer:
         head = [f"n{i}" for i in range(self.depth)]
         arguments: list[Any] = list(self.sides)
         self.step_names: dict[tuple[int, int], str] = {}
+        known: dict[Any, str] = {}
         for i, a in enumerate(self.accesses.values()):
-            a.name = f"p{i}"
+            # A result in the memory of an argument is that array.
+            place = self.same.get(a.ref.root, a.ref.root), a.ref.offset, a.steps
+            a.name = known.setdefault(place, f"p{i}")
+            if a.name != f"p{i}":
+                continue
             head.append(a.name)
             arguments.append(a.ref)
             for d, step in enumerate(a.steps):

@@ -4,3 +4,8 @@
 through several arrays it is a function of its own, marked by `apart`, and tells them apart by
 the numbers of `loads` and `stores`: see `numba.runtime`.
 """
+
+from tinygrad_nn.compile.numba.blas import width as _width
+
+# Before any loop is loaded: LLVM ends the process where it finds no function of that name.
+_width()
