@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import cache
 from operator import index
@@ -253,11 +253,9 @@ class _Pool:
 
     def some(self, count: int) -> list[_Worker]:
         """As many workers, or fewer where the system gives no more threads."""
-        try:
+        with suppress(RuntimeError):
             while len(self.workers) < count:
                 self.workers.append(_Worker())
-        except RuntimeError:
-            pass
         return self.workers[:count]
 
 

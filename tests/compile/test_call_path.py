@@ -232,3 +232,42 @@ def test_a_planted_fault_is_seen(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(writer, "getrefcount", lambda x: min(plain(x) - 1, 3))
     with pytest.raises(AssertionError):
         test_what_the_user_kept_never_changes()
+
+
+def overflowing() -> bool:
+    """Whether an update that raises half-way leaves all parameters as they were."""
+    weights = [leaf(1.0), leaf(2.0)]
+    optimizer = optim.SGD(weights, lr=1.0)
+
+    @jit(engine="numpy")
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = (weights[0] * x).sum() + (weights[1] * x).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(3):
+        step(tg.tensor(np.ones(1, "f4")))
+    # Not by `.data`: what somebody else has is never written over.
+    weights[1]._data[:] = -3e38
+    optimizer.param_groups[0]["lr"] = 2e38
+    before = [w._data.copy() for w in weights]
+    raised = False
+    with np.errstate(all="raise"):
+        try:
+            step(tg.tensor(np.ones(1, "f4")))
+        except FloatingPointError:
+            raised = True
+    return raised and all(
+        np.array_equal(w._data, old) for w, old in zip(weights, before, strict=True)
+    )
+
+
+def test_an_update_that_raises_writes_nothing():
+    assert overflowing()
+
+
+def test_an_update_in_place_that_raises_would_write(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(writer, "calm", lambda: True)
+    assert not overflowing()

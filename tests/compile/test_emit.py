@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+import tinygrad_nn as tg
 from tests.compile.programs import Builder, bits, plainly, programs, replayed, same
 from tests.ops.case import flatten
 from tests.ops.draws import SeededDraw
+from tinygrad_nn.compile import jit
 from tinygrad_nn.compile.emit import Replay, Unfit
 from tinygrad_nn.compile.emit.forms import FRESH
 from tinygrad_nn.compile.emit.memory import planned
 from tinygrad_nn.compile.passes import optimized
 from tinygrad_nn.core.op import OPS
+from tinygrad_nn.errors import CaptureError
 
 
 @given(drawn=programs())
@@ -158,3 +161,17 @@ def test_results_that_are_needed_at_the_same_time_lie_apart(drawn: Any):
             if a is not b and slot is other and made[a] <= made[b]:
                 i = drawn.program.instructions[made[b]]
                 assert plan.last[a] < made[b] or (plan.last[a] == made[b] and a in i.inputs)
+
+
+def test_a_step_tells_what_memory_it_takes():
+    @jit(engine="numpy")
+    def step(x: Any) -> Any:
+        y = x
+        for _ in range(5):
+            y = (y * 2 + 1) * x
+        return y.sum()
+
+    with pytest.raises(CaptureError, match="call it once"):
+        step.memory  # noqa: B018
+    step(tg.ones(1000))
+    assert 0 < step.memory.captured < step.memory.eager

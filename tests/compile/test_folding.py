@@ -10,9 +10,9 @@ from hypothesis import given
 
 import tinygrad_nn as tg
 from tests.compile.programs import Builder, plainly, programs, replayed, same
+from tinygrad_nn.backends import namespace
 from tinygrad_nn.compile import jit
 from tinygrad_nn.compile.passes.fold import folded
-from tinygrad_nn.backends import namespace
 
 ENGINES = ["numpy", "numba"]
 

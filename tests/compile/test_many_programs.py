@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 import tinygrad_nn as tg
 from tinygrad_nn import nn, optim
 from tinygrad_nn.compile import jit
-from tinygrad_nn.compile import jit as jit_function
 from tinygrad_nn.compile.places import Payload, Returned
 
 ROWS = (1, 3, 4)
@@ -25,9 +24,7 @@ class World:
 
     def __init__(self, name: str, engine: str = "") -> None:
         rng = np.random.default_rng(7)
-        self.model = nn.Sequential(
-            nn.Linear(6, 5), nn.Sigmoid(), nn.Dropout(0.0), nn.Linear(5, 3)
-        )
+        self.model = nn.Sequential(nn.Linear(6, 5), nn.Sigmoid(), nn.Dropout(0.0), nn.Linear(5, 3))
         for p in self.model.parameters():
             p.data = rng.standard_normal(p.shape).astype("f4")
         self.optimizer = getattr(optim, name)(self.model.parameters(), lr=0.05)
@@ -65,29 +62,30 @@ def batch(n: int, rows: int) -> tuple[Any, Any]:
     )
 
 
+def changed(kind: str, rows: int, *worlds: World) -> None:
+    """What happens between two calls."""
+    if kind == "collect":
+        gc.collect()
+    for world in worlds:
+        if kind == "rate":
+            world.optimizer.param_groups[0]["lr"] = 0.01 * rows
+        elif kind != "collect":
+            world.model.train(kind == "train")
+
+
 def check(name: str, engine: str, drawn: list[tuple[str, int, bool]]) -> None:
     """The same calls of two worlds, one of them captured: the same results, which stay."""
     plain, captured = World(name), World(name, engine)
     kept: list[tuple[Any, float]] = []
     for n, (kind, rows, keep) in enumerate(drawn):
+        if kind in ("train", "eval", "collect", "rate"):
+            changed(kind, rows, plain, captured)
+            continue
         x, y = batch(n, rows)
-        if kind in ("train", "eval"):
-            for world in (plain, captured):
-                world.model.train(kind == "train")
-            continue
-        if kind == "rate":
-            for world in (plain, captured):
-                world.optimizer.param_groups[0]["lr"] = 0.01 * rows
-            continue
-        if kind == "collect":
-            gc.collect()
-            continue
-        if kind == "learn":
-            want, got = plain.step(x, y), captured.step(x, y)
-        elif kind == "look":
-            want, got = plain.look(x, y), captured.look(x, y)
-        else:
-            want, got = plain.lose(x, y), captured.lose(x, y)
+        want, got = (
+            {"learn": world.step, "look": world.look}.get(kind, world.lose)(x, y)
+            for world in (plain, captured)
+        )
         assert got.shape == ()
         pairs = [(want.data, got.data), *zip(plain.arrays(), captured.arrays(), strict=True)]
         for a, b in pairs:
@@ -115,8 +113,15 @@ def test_compiled_programs_in_any_order_give_what_eager_code_gives(drawn: Any):
     check("SGD", "numba", drawn)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_compiled_step_gives_the_same_each_time(rows: int):
+    # Loops put into one another once took two arrays in one place for two places.
+    pytest.importorskip("numba")
+    check("SGD", "numba", [("learn", rows, False)] * 4)
+
+
 def test_results_in_the_wrong_place_are_found(monkeypatch: pytest.MonkeyPatch):
-    module = sys.modules[jit_function.__module__]
+    module = sys.modules[jit.__module__]
     optimized = module.optimized
 
     def confused(program: Any, engine: str) -> Any:

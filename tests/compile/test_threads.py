@@ -25,6 +25,7 @@ from tests.compile.numba_tools import blank
 from tests.compile.programs import Builder, bits
 from tests.compile.test_kernels import CASES, instruction, placed
 from tinygrad_nn import nn, optim, threads
+from tinygrad_nn.compile.emit import Replay
 from tinygrad_nn.compile.kernels import KERNELS
 from tinygrad_nn.compile.numba import blas, installed
 from tinygrad_nn.compile.passes.blocks import BLOCK, blocks
@@ -486,3 +487,19 @@ def test_an_error_within_a_piece_arrives(monkeypatch: Any):
     assert not threads._LIMIT.depth
     x[-1] = 0
     assert (step(x).numpy() == 2).all()
+
+
+@settable
+@pytest.mark.parametrize(("side", "count"), [(300, 1), (30, 2)])
+def test_products_within_a_step_have_one_thread_where_they_are_large(side: int, count: int):
+    tg.set_num_threads(2)
+    seen: list[int] = []
+
+    def look(x: Any) -> Any:
+        seen.append(threads._libraries()[0].num_threads)
+        return x + 1.0
+
+    b = Builder()
+    x = b.input(np.ones((side, side)))
+    Replay(b.program(b.do("look", look, x))).run_leaves([np.ones((side, side))], [], None)
+    assert seen[-1] == count

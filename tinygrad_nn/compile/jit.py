@@ -8,15 +8,16 @@ from operator import is_
 from threading import RLock
 from types import MethodType
 from typing import Any, TypeVar
+from warnings import warn
 
 import numpy as np
 
 from tinygrad_nn.compile import namespaces as namespaces
 from tinygrad_nn.compile.capture import Capture
-from tinygrad_nn.compile.emit import Memory, Replay, guard
+from tinygrad_nn.compile.emit import Memory, Replay, Unfit, guard
 from tinygrad_nn.compile.labels import labelled
 from tinygrad_nn.compile.limit import drop_oldest
-from tinygrad_nn.compile.numbers import undo
+from tinygrad_nn.compile.numbers import Mismatch, undo
 from tinygrad_nn.compile.passes import ENGINES, engine_of, optimized
 from tinygrad_nn.compile.places import Argument, Call, Leaf, Returned
 from tinygrad_nn.compile.printed import StepProgram
@@ -79,6 +80,8 @@ class Step:
         """Any call: look for a program, or capture one."""
         if MODE.get() & WATCH or OBSERVERS.get() or TRANSFORMS.get() or capturing() is not None:
             # Who watches wants to see operations; within another capture it is a part of that.
+            leaves, rebuild = flatten((args, given))
+            args, given = rebuild([_tensor(x) for x in leaves])
             return self.function(*args, **given)
         leaves, _ = flatten((args, given))
         with self._lock:
@@ -89,8 +92,18 @@ class Step:
                 if result is not _UNFIT:
                     self._last = captured
                     return result
+            broken = self._last.failure if self._last is not None else None
             with _CAPTURING:
                 captured, result = _capture(self, leaves, args, given)
+            if broken is not None:
+                # Had the step itself raised, as of wrong numbers, its error would be out by now.
+                warn(
+                    f"jit: {self.name}: a replay failed with {type(broken).__name__}: {broken}; the "
+                    "step itself did not, and was captured anew. Nothing was changed by the failed "
+                    "replay, but this is a fault of tinygrad_nn: please report it",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
             self._captured.setdefault(key, []).insert(0, captured)
             drop_oldest(self.name, self._captured)
             self._last = captured
@@ -132,8 +145,7 @@ class Step:
             >>> step.memory.captured < step.memory.eager
             True
         """
-        self.program  # noqa: B018  (raises)
-        plan = getattr(self._last.replay, "plan", None)  # type: ignore[union-attr]
+        plan = getattr(getattr(self._last, "replay", self.program), "plan", None)
         return Memory(0, 0) if plan is None else Memory(plan.peak_bytes, plan.eager_bytes)
 
 
@@ -189,6 +201,7 @@ class _Captured:
         self._generators = [
             x for x in self.program.constants.values() if isinstance(x, np.random.Generator)
         ]
+        self.failure: Exception | None = None
         self._build = build
         self._simple = not self.actions and not self._generators
         self._lock = lock
@@ -197,11 +210,13 @@ class _Captured:
         """Replay, if the program is for this call."""
         with self._lock:
             if self._holds is not None and not self._holds():
+                self.failure = None
                 return _UNFIT
             if self._simple:
                 try:
                     results = self._run(leaves, None, None)
-                except Exception:
+                except Exception as error:
+                    self._failed(error)
                     return _UNFIT
             else:
                 results = self._prepared(leaves)
@@ -222,19 +237,29 @@ class _Captured:
         try:
             for action in self.actions:
                 action(call)
-            return self._run(leaves, call.numbers, call)  # type: ignore[no-any-return]
+            return self._run(leaves, call.numbers, call)
         except BaseException as error:
             undo(call.begun)
             if not isinstance(error, Exception):
                 raise
             rewind(standing)
+            self._failed(error)
             return None
+
+    def _failed(self, error: Exception) -> None:
+        """Remember what ended a replay, unless it is that the program is not for the call."""
+        self.failure = None if isinstance(error, (Unfit, Mismatch)) else error
 
 
 def rewind(standing: list[tuple[Any, Any]]) -> None:
     """Let generators stand where they stood."""
     for rng, state in standing:
         rng.bit_generator.state = state
+
+
+def _tensor(x: Any) -> Any:
+    """An argument as a captured step is given it: arrays are tensors."""
+    return Tensor(x) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
 def _capture(

@@ -76,7 +76,10 @@ class Leaves:
         if held.shared is not None:
             node.extra.shared = None  # type: ignore[union-attr]
         g = node._grad
-        payload = g.synced() if isinstance(g, Node) else g
+        # Not by `synced`, which would make a leaf of the gradient, of another node at each call.
+        payload = g.taken_over() if isinstance(g, Node) else g
+        if isinstance(payload, Traced) and g in self._held:
+            payload = self._held[g].payload
         if payload is not None and not isinstance(payload, Traced):
             held.seen = node._grad = self._capture.read_from(Gradient(place), payload)
 

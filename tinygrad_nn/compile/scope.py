@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_nn.compile.draws import is_generator
 from tinygrad_nn.compile.reach import Reach
-from tinygrad_nn.compile.watched import Attributes, Items, Numbers
+from tinygrad_nn.compile.watched import Attributes, Items, Numbers, Slots
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.nn import Module
 from tinygrad_nn.nn.changes import CHANGES
@@ -66,8 +66,9 @@ class Scope:
             if isinstance(x, Module):
                 self._reach.follow(f"{name}.{key}", x)
             elif key == "_hooks" and x is not None:
+                self._reach.watched.append(Slots(x, x.KINDS, f"{name}."))
                 for kind in x.KINDS:
-                    self._reach.follow(f"{name}.{key}", getattr(x, kind))
+                    self._reach.follow(f"{name}.{kind}", getattr(x, kind))
             elif (type(x) in (list, dict, set, tuple) and key != "_buffers") or (
                 is_generator(x) or (not own and callable(x))
             ):
@@ -122,10 +123,10 @@ class Scope:
         arrays = [(x, old) for _, x, old in self._reach.arrays if id(x) not in constants]
         watched = (*self._reach.watched, *[Numbers(*pair) for pair in arrays])
         modules = (*self._modules.values(), *self._called.values())
-        leaves = {id(x): (x, op) for x, op in self._capture.leaves.kept}
-        # Of others it may have been asked whether they require a gradient.
-        leaves.update((id(x), (x, x.op)) for x in self._reach.nodes if x.is_leaf)
-        found = tuple(leaves.values())
+        # Of those that no operation was given it may have been asked whether they require one.
+        asked = [(x, x.op) for x in self._reach.nodes if x.is_leaf]
+        leaves = {id(x): (x, op) for x, op in (*asked, *self._capture.leaves.kept)}
+        found = tuple([(x, op, hooks_of(x)) for x, op in leaves.values()])
         seen = CHANGES.count
 
         def modules_same() -> bool:
@@ -140,9 +141,14 @@ class Scope:
             for one in watched:
                 if not one.same():
                     return False
-            for leaf, op in found:
-                if leaf.op is not op:
+            for leaf, op, hooks in found:
+                if leaf.op is not op or (leaf.extra is not None and hooks_of(leaf) != hooks):
                     return False
             return not modules or seen == CHANGES.count or modules_same()
 
         return holds if watched or modules or found else None
+
+
+def hooks_of(leaf: Any) -> list[Any]:
+    """What is called with the gradient of a leaf."""
+    return [] if leaf.extra is None else [*leaf.extra.hooks]

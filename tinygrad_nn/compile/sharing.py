@@ -7,9 +7,13 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+from tinygrad_nn.compile.program import Program
 from tinygrad_nn.threads import allowed, single, together
 
-__all__ = ["Part", "Spread", "alone"]
+__all__ = ["Part", "Spread", "alone", "wide"]
+
+_WIDE = 1 << 18
+"""Bytes of an array; OpenBLAS begins to use threads at products of three sides of 100 or so."""
 
 Part = Callable[..., None]
 
@@ -51,8 +55,19 @@ class Spread:
         together(pieces)
 
 
+def wide(program: Program) -> bool:
+    """Whether BLAS might use several threads within it, and 3 µs for a replay do not count.
+
+    Where a neighbour is busy, its threads wait for one another: a step of an LSTM took 60 ms
+    with two, and 17 with one.
+    """
+    found = program.instructions
+    every = [x for i in found for x in (i, *i.inside)]
+    return any(v.nbytes >= _WIDE for i in every for v in (*i.inputs, *i.results))
+
+
 def alone(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A replay that shares its work: while it runs, NumPy's products have one thread each."""
+    """A replay during which NumPy's products have one thread each."""
 
     def shared(*args: Any) -> Any:
         if allowed() < 2:

@@ -39,9 +39,7 @@ def guard(leaves: Sequence[Any], used: frozenset[int]) -> Callable[[Source], Non
         # The same leaf twice has one gradient, and not two.
         if len(nodes) <= _FEW:
             for a, b, alike in same:
-                source.line(
-                    f"if {source.leaf(a)} is {'not ' * alike}{source.leaf(b)}: raise Unfit"
-                )
+                source.line(f"if {source.leaf(a)} is {'not ' * alike}{source.leaf(b)}: raise Unfit")
         else:
             pattern = tuple([next(m for m in nodes if leaves_at(m, n, same)) for n in nodes])
             source.line(f"if pattern([leaves[n] for n in {nodes}]) != {pattern!r}: raise Unfit")

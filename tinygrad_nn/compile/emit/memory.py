@@ -6,7 +6,7 @@ in buffers made once: two share one if the first is not needed any more when the
 
 from __future__ import annotations
 
-from bisect import bisect
+from bisect import bisect_left, insort
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -159,18 +159,22 @@ def _place(program: Program, plan: Plan) -> None:
                 at[var].last = plan.last[var]
     slots: list[tuple[_Slot, list[int]]] = []
     for span in sorted(spans, key=lambda s: -s.nbytes):
-        # The smallest that is free all the time; from small to large, so as to keep the large.
-        for slot, times in reversed(slots):
-            place = bisect(times, span.first)
-            if not place % 2 and (place == len(times) or span.last < times[place]):
-                if not place or times[place - 1] < span.first:
-                    break
-        else:
-            slot, times, place = _Slot(span.nbytes), [], 0
-            slots.append((slot, times))
-        times[place:place] = [span.first, span.last]
+        # The smallest that is free all the time, so as to keep the large.
+        slot = next((s for s, times in reversed(slots) if _free(times, span)), None)
+        if slot is None:
+            slot = _Slot(span.nbytes)
+            slots.append((slot, []))
+        times = next(t for s, t in slots if s is slot)
+        insort(times, span.first)
+        insort(times, span.last)
         span.slot = slot
     plan.slots = {var: span.slot for var, span in at.items() if span.slot is not None}
+
+
+def _free(times: list[int], span: _Span) -> bool:
+    """Whether a buffer with these first and last uses is free for as long as `span` lasts."""
+    place = bisect_left(times, span.first)
+    return not place % 2 and (place == len(times) or span.last < times[place])
 
 
 def _height(program: Program, plan: Plan, without: Collection[Var]) -> int:

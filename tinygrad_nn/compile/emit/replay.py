@@ -11,7 +11,7 @@ from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.emit.writer import Writer
 from tinygrad_nn.compile.places import Call
 from tinygrad_nn.compile.program import Program
-from tinygrad_nn.compile.sharing import Spread, alone
+from tinygrad_nn.compile.sharing import alone, wide
 
 __all__ = ["Replay"]
 
@@ -42,7 +42,7 @@ class Replay:
         self._writer.source.scope["told"] = self._told
         scope = self._writer.written()
         self.run_leaves: Any = scope["run"]
-        if any(isinstance(i.call, Spread) for i in program.instructions):
+        if wide(program):
             self.run_leaves = alone(self.run_leaves)
         # What is written over a parameter takes no memory of its own.
         self.plan.peak_bytes = peak(program, self.plan, self._writer.over)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+import sys
 from sys import getrefcount
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from tinygrad_nn.compile.emit import ends
 from tinygrad_nn.compile.emit.forms import INTO, OPERATORS, Form, into
 from tinygrad_nn.compile.emit.memory import Plan
-from tinygrad_nn.compile.emit.over import in_place, reusable
+from tinygrad_nn.compile.emit.over import calm, in_place, reusable
 from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.layout import c_order, dense, example
 from tinygrad_nn.compile.passes.literals import weak_dtype
@@ -23,6 +24,18 @@ __all__ = ["Writer"]
 
 _LARGE = 4096
 """Bytes from which a result that is not needed any more is given up at once."""
+
+
+_SOLE = object()
+
+
+def _measured() -> int:
+    """What `getrefcount` says, in this Python, of an object that one global name holds."""
+    return getrefcount(_SOLE)
+
+
+# Without a global lock counts are spread over threads and tell nothing: never in place there.
+_ONE = _measured() if getattr(sys, "_is_gil_enabled", bool(1).__bool__)() else -(2**30)
 
 
 class Writer:
@@ -45,7 +58,7 @@ class Writer:
         self.source.scope.update(
             ndarray=np.ndarray, empty=np.empty, empty_like=np.empty_like, asarray=np.asarray,
             check=ends.check, payload=ends.payload, getrefcount=getrefcount, tick=CLOCK.tick,
-            owned=_owned,
+            owned=_owned, calm=calm,
         )  # fmt: skip
         self._names: dict[Var, str] = {}
         self._arrays: dict[Var, Any] = {}  # arrays that are the same at each replay
@@ -81,6 +94,8 @@ class Writer:
                 self._bound[var] = {}
             elif scalar:
                 self._numbers.add(var)
+        if self.over:
+            source.line("still = calm()")
         source.line("try:")
         source.line("pass", 2)
         for n, i in enumerate(self.program.instructions):
@@ -244,12 +259,12 @@ class Writer:
         if old is not None:
             name = self._names[old]
             target = self.source.local("o")
-            count = 3 + len(self._bound[old])
+            count = _ONE + 1 + len(self._bound[old])
             held = " + (call is not None and bool(call.begun))" if self._is_entry(old) else ""
             self._line(
                 i,
-                f"{target} = {name} if free_{name} and getrefcount({name}) == {count}{held} "
-                f"else empty_like({name})",
+                f"{target} = {name} if still and free_{name} and "
+                f"getrefcount({name}) == {count}{held} else empty_like({name})",
             )
             return target
         place = self._reused.get(var)
@@ -259,7 +274,7 @@ class Writer:
         self._changing.append(name)
         node = ends.holder(self.source, place)
         self._gradients[var] = name, node
-        self._line(i, f"if getrefcount({name}) != (3 if {node}._grad is {name} else 2):")
+        self._line(i, f"if getrefcount({name}) != {_ONE} + ({node}._grad is {name}):")
         self.source.line(f"{name} = {ends.blank(self.source, var)}", 3)
         return name
 

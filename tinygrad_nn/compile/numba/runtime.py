@@ -15,8 +15,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 __all__ = [
-    "SCOPES", "add", "apart", "at", "bits", "differ", "gemm", "gemm_add", "index", "loads", "offset", "pointer",
-    "stores",
+    "SCOPES", "add", "apart", "at", "bits", "differ", "gemm", "gemm_add", "index", "loads",
+    "offset", "pointer", "stores",
 ]  # fmt: skip
 
 
