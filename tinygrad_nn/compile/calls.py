@@ -63,15 +63,15 @@ _UFUNCS = {
 
 
 @lru_cache(4096)
-def _is_ours(code: Any) -> bool:
-    """Whether code is of this package or of NumPy."""
-    return code.co_filename.startswith(_OURS)  # type: ignore[no-any-return]
+def _is_ours(file: str) -> bool:
+    """Whether a file is of this package or of NumPy."""
+    return file.startswith(_OURS)
 
 
 def users_line() -> str:
     """The user's line: the nearest frame outside of this package and of NumPy."""
     frame = sys._getframe(2)
-    while _is_ours(frame.f_code) and frame.f_back is not None:
+    while _is_ours(frame.f_code.co_filename) and frame.f_back is not None:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

@@ -9,6 +9,7 @@ holds for that outcome only, which is looked at again before each replay.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_nn.compile.places import Call, Entry, Worked
@@ -73,7 +74,8 @@ class Numbers:
 
     def work(self, function: Callable[..., Any], args: Sequence[Any]) -> HostNumber:
         """A number from others, once for the same ones."""
-        key = (function, *[("n", x.index) if isinstance(x, HostNumber) else x for x in args])
+        # By their texts, since 0.0 and -0.0 are equal.
+        key = (function, *[x.index if isinstance(x, HostNumber) else repr(x) for x in args])
         if key in self._worked:
             return self._worked[key]
         take = [_taker(x) for x in args]
@@ -88,7 +90,9 @@ class Numbers:
         take = [_taker(x) for x in args]
 
         def check(call: Call) -> None:
-            if function(*[t(call) for t in take]) != outcome:
+            found = function(*[t(call) for t in take])
+            # NaN is what it was, though it does not equal itself.
+            if found != outcome and not (_is_nan(found) and _is_nan(outcome)):
                 raise Mismatch
 
         self.actions.append(check)
@@ -344,6 +348,10 @@ class _Group(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._optimizer.param_groups[self._number])
+
+
+def _is_nan(x: Any) -> bool:
+    return isinstance(x, float) and isnan(x)
 
 
 def _plain(x: Any) -> Any:

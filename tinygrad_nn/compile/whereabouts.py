@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import CodeType
 
 from tinygrad_nn.core.caller import line_of
@@ -19,11 +19,11 @@ _BACKWARD = ("core/sweep", "core/backward", "core/reverse")
 _UPDATE = ("optim/", "compile/numbers", "nn/utils/clip")
 
 
-@cache
-def _phase(code: CodeType) -> str:
-    """What code of this package is part of: the sweep, an optimiser's formula, or "" for else."""
-    name = code.co_filename.removeprefix(_PACKAGE).replace(os.sep, "/")
-    if name == code.co_filename:
+@lru_cache(1024)
+def _phase(file: str) -> str:
+    """What a file of this package is part of: the sweep, an optimiser's formula, or "" for else."""
+    name = file.removeprefix(_PACKAGE).replace(os.sep, "/")
+    if name == file:
         return "user"
     if name.startswith(_BACKWARD):
         return "backward"
@@ -39,15 +39,19 @@ def whereabouts(depth: int = 2) -> tuple[str, str]:
     frame = sys._getframe(depth)
     phase = ""
     while frame.f_back is not None:
-        found = _phase(frame.f_code)
+        found = _phase(frame.f_code.co_filename)
         if found == "user":
             break
         phase = phase or found
         frame = frame.f_back
-    return _line(frame.f_code, frame.f_lasti), phase or "forward"
+    code = frame.f_code
+    return _line(code.co_filename, code, frame.f_lasti), phase or "forward"
 
 
 @lru_cache(4096)
-def _line(code: CodeType, at: int) -> str:
-    """To find the number of a line takes 30 µs in a long function."""
+def _line(file: str, code: CodeType, at: int) -> str:
+    """To find the number of a line takes 30 µs in a long function.
+
+    By the file too: the same function in two files is one and the same code to Python.
+    """
     return line_of(code, at)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 import sys
+from collections.abc import Callable, Mapping
 from sys import getrefcount
 from typing import Any
 
