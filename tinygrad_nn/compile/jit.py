@@ -14,16 +14,17 @@ import numpy as np
 
 from tinygrad_nn.compile import namespaces as namespaces
 from tinygrad_nn.compile.capture import Capture
+from tinygrad_nn.compile.crossing import argument, first, returned, unshared
 from tinygrad_nn.compile.emit import Memory, Replay, Unfit, guard
 from tinygrad_nn.compile.labels import labelled
 from tinygrad_nn.compile.limit import drop_oldest
 from tinygrad_nn.compile.numbers import Mismatch, undo
 from tinygrad_nn.compile.passes import ENGINES, engine_of, optimized
-from tinygrad_nn.compile.places import Argument, Call, Leaf, Returned
+from tinygrad_nn.compile.places import Call, Leaf
 from tinygrad_nn.compile.printed import StepProgram
 from tinygrad_nn.compile.program import Program
 from tinygrad_nn.compile.scalars import NumberReplay, number_program
-from tinygrad_nn.core.capturing import Traced, capturing
+from tinygrad_nn.core.capturing import capturing
 from tinygrad_nn.core.node import MODE, TRANSFORMS, WATCH, Node
 from tinygrad_nn.core.observe import OBSERVERS
 from tinygrad_nn.core.tree import flatten
@@ -268,7 +269,7 @@ def _capture(
     """Run the step once and write it down."""
     capture = Capture()
     capture.scope.watch(step.function, *leaves)
-    stood = [_argument(capture, x, i) for i, x in enumerate(leaves)]
+    stood = [argument(capture, x, i) for i, x in enumerate(leaves)]
     _, rebuild = flatten((args, given))
     with capture.running():
         new_args, new_given = rebuild(stood)
@@ -276,8 +277,8 @@ def _capture(
         found, assemble = flatten(result)
         found = capture.settle(found)
         wrapped: dict[int, type] = {}
-        found = [_unshared(capture, x) for x in found]
-        fixed = [_returned(capture, x, i, wrapped) for i, x in enumerate(found)]
+        found = [unshared(capture, x) for x in found]
+        fixed = [returned(capture, x, i, wrapped) for i, x in enumerate(found)]
         capture.leaves.finish()
         capture.numbers.finish()
 
@@ -297,61 +298,7 @@ def _capture(
         captured.engine,
         labelled(capture, step.function, args, given),
     )
-    first = {i: _first(x) for i, x in enumerate(found)}
-    return captured, build(first)
-
-
-def _argument(capture: Capture, x: Any, i: int) -> Any:
-    """What the function is given for an argument."""
-    if isinstance(x, Node):
-        if x.is_leaf:
-            capture.leaves.given(x, Argument(i))
-            return x
-        raise CaptureError(
-            f"jit: argument {i} is the result of {x.op.name} and requires a gradient, "  # type: ignore[union-attr]
-            "expected a constant or a leaf: the history of a captured step begins at its "
-            "arguments; compute it inside, or pass x.detach()"
-        )
-    if isinstance(x, (np.ndarray, np.generic)):
-        return Tensor.wrap(capture.read_from(Argument(i), np.asarray(x)))
-    if isinstance(x, float):
-        return capture.numbers.number(x, lambda call: float(call.leaves[i]), ("argument", i))
-    return x
-
-
-def _unshared(capture: Capture, x: Any) -> Any:
-    """A result; a copy if it is a constant made in the step, which the program goes on using."""
-    if isinstance(x, Node) and x.op is None and not capture.leaves.outside(x):
-        inner: Any = capture.payload(x)
-        if inner.var in capture.constants and isinstance(inner.value, np.ndarray):
-            copy = capture.apply("copy", np.ndarray.copy, (inner,), {})
-            return type(x).wrap(copy)
-    return x
-
-
-def _returned(capture: Capture, x: Any, i: int, wrapped: dict[int, type]) -> Any:
-    """Let a result leave the program; gives what is the same at each replay."""
-    if isinstance(x, Node):
-        inner = capture.payload(x)
-        if capture.leaves.is_own(x):
-            return x  # a parameter is itself
-    else:
-        inner = x
-    if not isinstance(inner, Traced):
-        return x
-    capture.write_to(Returned(i), inner)
-    if isinstance(x, Node):
-        wrapped[i] = type(x)
-    return None
-
-
-def _first(x: Any) -> Any:
-    """A result of the first call, without what stands for its payload."""
-    if isinstance(x, Node):
-        inner: Any = x._data
-        return type(x).wrap(inner.value) if isinstance(inner, Traced) else x
-    value: Any = x
-    return value.value if isinstance(x, Traced) else x
+    return captured, build({i: first(x) for i, x in enumerate(found)})
 
 
 def _signature(args: tuple[Any, ...], given: dict[str, Any]) -> Any:

@@ -242,15 +242,11 @@ def _parts(c: Any) -> tuple[Sequence[Any], Callable[[list[Any]], Any]]:
 _NESTED = {tuple, list, dict}
 
 
-def _begin(
-    optimizer: Any, number: int, p: Node, c: Any, shared: bool
-) -> Callable[[Call], None]:
+def _begin(optimizer: Any, number: int, p: Node, c: Any, shared: bool) -> Callable[[Call], None]:
     """Action that calls `begin` again; what is no float must come out as it did in `c`."""
     parts = _parts(c)[0]
     kinds = tuple(map(type, parts))
-    fixed = [
-        (i, x) for i, x in enumerate(parts) if not isinstance(x, float) and x is not None
-    ]
+    fixed = [(i, x) for i, x in enumerate(parts) if not isinstance(x, float) and x is not None]
     plain, flat = type(c) is float, type(c) is tuple and parts is c
 
     def action(call: Call) -> None:

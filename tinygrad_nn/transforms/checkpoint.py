@@ -7,6 +7,7 @@ from typing import Any
 
 from tinygrad_nn import ops
 from tinygrad_nn.core.bind import VARIADIC
+from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import CLOCK, Node, enable_grad, is_grad_enabled
 from tinygrad_nn.core.op import LEAF, Op, family
 from tinygrad_nn.core.order import reverse_order
@@ -121,7 +122,9 @@ def _twin(x: Any) -> Node:
 
 
 def _bits(x: Any) -> Any:
-    payload = x._data if isinstance(x, Node) else x
+    payload: Any = x._data if isinstance(x, Node) else x
+    if isinstance(payload, Traced):
+        payload = payload.value  # looked at once, when the step is captured
     return payload.tobytes() if hasattr(payload, "tobytes") else repr(payload)
 
 

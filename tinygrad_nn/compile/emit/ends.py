@@ -94,6 +94,8 @@ def read(source: Source, var: Var, place: Any, scalar: bool) -> str:
             f"if {name}.__class__ is not ndarray or {name}.dtype is not {fits[1]} or "
             f"{name}.shape != {var.shape!r} or {name}.strides != {var.strides!r}: "
             f"check({name}, {source.name(var, 'v')})"
+            # NumPy's scalars pass too, as arguments.
+            + (f"; {name} = asarray({name})" if not var.shape and not scalar else "")
         )
         if scalar:
             source.line(f"{name} = {name}[()]")

@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
@@ -73,12 +74,11 @@ def folder() -> Path:
     else:
         base = Path.home() / ".cache"
     path = base / "tinygrad_nn" / "numba"
-    try:
+    with suppress(OSError):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _private(path) and os.access(path, os.W_OK):
             return path
-    except OSError:
-        pass
+    # Nothing may be written there: machine code is kept for this process alone.
     return Path(tempfile.mkdtemp(prefix="tinygrad_nn_numba_"))
 
 
@@ -114,11 +114,9 @@ def module(text: str) -> Any:
 
 def _written(path: Path, text: str) -> None:
     """Have exactly this text in the file; two processes may write it at once."""
-    try:
+    with suppress(OSError, UnicodeDecodeError):
         if path.read_text(encoding="utf-8") == text:
             return
-    except (OSError, UnicodeDecodeError):
-        pass
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

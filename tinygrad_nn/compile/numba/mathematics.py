@@ -33,8 +33,9 @@ def _inline(function: _F) -> _F:
     # Put into every caller: where it stays a call no loop becomes vectors, at ten times the time.
     # A product and a sum may be rounded once: a fifth less time for GELU, and a smaller error.
     compiled = njit(
-        error_model="numpy", boundscheck=False, nogil=True, forceinline=True, fastmath={"contract"}
-    )
+        error_model="numpy", boundscheck=False, nogil=True, forceinline=True,
+        fastmath={"contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True,
+    )  # fmt: skip
     made: _F = compiled(function)
     return made
 

@@ -15,7 +15,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _compiled(function: _F) -> _F:
-    made: _F = njit(error_model="numpy", boundscheck=False, nogil=True)(function)
+    made: _F = njit(
+        error_model="numpy", boundscheck=False, nogil=True,
+        no_cpython_wrapper=True, no_cfunc_wrapper=True,
+    )(function)  # fmt: skip
     return made
 
 
