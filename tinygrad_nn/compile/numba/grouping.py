@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_nn.compile.large import large_product
 from tinygrad_nn.compile.numba.cache import require
 from tinygrad_nn.compile.numba.lower import parts_of
-from tinygrad_nn.compile.numba.parts import Part, View
+from tinygrad_nn.compile.numba.parts import Element, Part, View
 from tinygrad_nn.compile.numba.segment import compiled
 from tinygrad_nn.compile.program import Instruction, Program, Var, variables
 from tinygrad_nn.threads import allowed
@@ -144,20 +144,18 @@ def _replaced(
     fixed: set[Var],
 ) -> list[Instruction]:
     """A run as one compiled instruction and the views of what it made; or as it is."""
-    parts: list[Part] = []
-    for i in run:
-        found = known[i.out]
-        if found is None:
-            return run
-        parts += found
-    if sum(not isinstance(p, View) for p in parts) < _ALONE:
+    if any(known[i.out] is None for i in run):
         return run
     outside = [i for i in run if i.out in wanted]
     # A view for others is made by NumPy: of memory that the function filled.
     shown = _shown(run, known, outside)
     sources = {v for i in shown for v in i.inputs} - {i.out for i in shown}
     results = [i.out for i in run if i not in shown and (i in outside or i.out in sources)]
-    if not results:
+    parts: list[Part] = []
+    for i in run:
+        found = known[i.out] or []
+        parts += _written(i.out, found) if i.out in results else found
+    if not results or sum(not isinstance(p, View) for p in parts) < _ALONE:
         return run
     inside = tuple(i for i in run if i not in shown)
     head = replace(compiled(parts, results, claims, fixed, run[0].line), inside=inside)
@@ -178,6 +176,15 @@ def _shown(
         found[i] = None
         queue += [makers[v] for v in variables(i.args) if v in makers and _is_view(known[v])]
     return [i for i in run if i in found]
+
+
+def _written(out: Var, parts: list[Part]) -> list[Part]:
+    """Parts whose result is in memory of its own, where it would be a view of what they made."""
+    last = parts[-1]
+    if _is_view(parts) or not isinstance(last, View):
+        return parts
+    inner = Var(out.shape, out.dtype, out.strides)
+    return [*parts[:-1], replace(last, out=inner), Element(out, "{0}", (inner,), (out.dtype,))]
 
 
 def _is_view(parts: list[Part] | None) -> bool:
