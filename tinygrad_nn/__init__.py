@@ -55,7 +55,7 @@ if _typing.TYPE_CHECKING:
     from tinygrad_nn import report as report
     from tinygrad_nn import train as train
     from tinygrad_nn import viz as viz
-    from tinygrad_nn.compile import jit as jit
+    from tinygrad_nn.compile.jit import jit as jit
     from tinygrad_nn.serialize import load as load
     from tinygrad_nn.serialize import save as save
     from tinygrad_nn.threads import get_num_threads as get_num_threads

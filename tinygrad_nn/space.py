@@ -48,7 +48,7 @@ class ArraySpace(Node):
         return super().wrap(np.asarray(payload) if isinstance(payload, np.generic) else payload, op)
 
     # Array from a kernel's result: operations on 0-d arrays give NumPy scalars.
-    coerce = staticmethod(np.asarray)
+    coerce = staticmethod(np.asarray)  # type: ignore[assignment]
 
     @classmethod
     def own(cls, held: list[Any]) -> Any:

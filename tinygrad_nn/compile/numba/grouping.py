@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.compile.emit.ends import lasting
 from tinygrad_nn.compile.large import large_product
 from tinygrad_nn.compile.numba.cache import require
 from tinygrad_nn.compile.numba.lower import parts_of
 from tinygrad_nn.compile.numba.parts import Element, Part, View
 from tinygrad_nn.compile.numba.segment import compiled
+from tinygrad_nn.compile.places import Argument, Gradient, Payload
 from tinygrad_nn.compile.program import Instruction, Program, Var, variables
 from tinygrad_nn.threads import allowed
 
@@ -67,13 +69,18 @@ def _for_threads(i: Instruction) -> bool:
 
 def _claims(program: Program) -> dict[Var, Var]:
     """For what is written at the end the variable that was read from the same place."""
-    read = {_where(place): v for v, place in program.inputs.items()}
+    read = {_where(p): v for v, p in program.inputs.items() if _lasting(p, v)}
     found = {}
     for output in program.outputs:
         old = read.get(_where(output.place))
         if old is not None and isinstance(output.value, Var):
             found[output.value] = old
     return found
+
+
+def _lasting(place: Any, var: Var) -> bool:
+    """Whether a result may be written over it: places of tests have no kinds, and may."""
+    return lasting(place, var) or not isinstance(place, (Payload, Gradient, Argument))
 
 
 def _where(place: Any) -> Any:

@@ -116,18 +116,18 @@ class _Segment:
         self.space = 0
 
     def _claimed(self, claims: Mapping[Var, Var]) -> dict[Var, Var]:
-        """For each result at most one argument whose memory it may take, and the other way."""
+        """For each result at most one argument whose memory it may take, and the other way.
+
+        Only what is sure to be given that memory, as old values of parameters are: a result that
+        is given another begins with a copy.
+        """
         found: dict[Var, Var] = {}
         free = [v for v in self.inputs if v.dtype is not None and v.shape]
-        for wanted in (True, False):
-            for r in self.results:
-                for v in [claims.get(r)] if wanted else free:
-                    if r in found or v not in free or v is None:
-                        continue
-                    if alias(self.steps, self.maker, self.views, r, v):
-                        found[r] = v
-                        free.remove(v)
-                        break
+        for r in self.results:
+            v = claims.get(r)
+            if v in free and alias(self.steps, self.maker, self.views, r, v):
+                found[r] = v
+                free.remove(v)
         return found
 
     # ── The instruction ─────────────────────────────────────────────────────────────────
