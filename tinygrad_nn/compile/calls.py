@@ -21,12 +21,13 @@ __all__ = [
     "BY_VALUES",
     "IMPURE",
     "MASK",
-    "SHAPED_BY_VALUES",
     "after",
     "coerced",
     "lasting",
     "part",
     "real",
+    "shape_follows",
+    "shaped_as",
     "stand_in",
     "ufunc",
     "users_line",
@@ -124,19 +125,19 @@ def written_as(function: Any, target: Any, other: Any) -> tuple[Callable[..., An
     return lambda target, other: function(target, other, out=np.empty_like(target)), out
 
 
-def lasting(errors: Any, name: str, call: Any, args: Sequence[Any], out: Any) -> Any:
-    """`call` as it is to be at each replay: with the shape, and the silence, of the first call.
+def shape_follows(name: str, args: Sequence[Any]) -> bool:
+    """Whether the shape of the result may be another for other numbers of the same shapes."""
+    chosen = name in BY_VALUES or name == "getitem"
+    return name in SHAPED_BY_VALUES or (chosen and any(map(_is_mask, args)))
+
+
+def lasting(errors: Any, call: Any) -> Any:
+    """`call` as it is to be at each replay: with the silence about errors of the first call.
 
     Args:
         errors: What NumPy does about errors outside of the step.
-        name: Of the function.
         call: The function.
-        args: What it is called with.
-        out: What it gave.
     """
-    chosen = name in BY_VALUES or name == "getitem"
-    if name in SHAPED_BY_VALUES or (chosen and any(map(_is_mask, args))):
-        call = _shaped_as(call, out)
     now = np.geterr()
     return call if now == errors else _quiet(call, tuple(now.items()))
 
@@ -161,7 +162,7 @@ def _quiet(call: Callable[..., Any], errors: tuple[tuple[str, Any], ...]) -> Cal
     return quietly
 
 
-def _shaped_as(call: Callable[..., Any], out: Any) -> Callable[..., Any]:
+def shaped_as(call: Callable[..., Any], out: Any) -> Callable[..., Any]:
     """`call`, whose result must have the shape that it has in the first call."""
     wanted = _shapes(out)
 

@@ -19,6 +19,8 @@ from tinygrad_nn.compile.calls import (
     lasting,
     part,
     real,
+    shape_follows,
+    shaped_as,
     stand_in,
     ufunc,
     users_line,
@@ -191,7 +193,9 @@ class Capture:
         out = call(*[real(x) for x in args], **{k: real(x) for k, x in params.items()})
         if about:
             return out
-        call = lasting(self.scope.errors, name, call, args, out)
+        if shape_follows(name, args):
+            call, pure = shaped_as(call, out), False  # looked at even if only the shape is used
+        call = lasting(self.scope.errors, call)
         if isinstance(out, (tuple, list)):
             return self._several(name, call, args, params, out, op, pure)
         if coerce is not None and type(out) in _PYTHONS and type(out) is not coerce:

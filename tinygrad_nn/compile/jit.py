@@ -100,8 +100,8 @@ class Step:
                 # Had the step itself raised, as of wrong numbers, its error would be out by now.
                 warn(
                     f"jit: {self.name}: a replay failed with {type(broken).__name__}: {broken}; "
-                    "the step itself did not, and was captured anew. Nothing was changed by the failed "
-                    "replay, but this is a fault of tinygrad_nn: please report it",
+                    "the step itself did not, and was captured anew. The failed replay changed "
+                    "nothing, but this is a fault of tinygrad_nn: please report it",
                     RuntimeWarning,
                     stacklevel=3,
                 )

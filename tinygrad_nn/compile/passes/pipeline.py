@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from warnings import warn
 
 from tinygrad_nn.compile.kernels import with_kernels
-from tinygrad_nn.compile.numba import installed, with_numba
+from tinygrad_nn.compile.numba import installed, require, with_numba
 from tinygrad_nn.compile.passes.blocks import blocks
 from tinygrad_nn.compile.passes.common import common
 from tinygrad_nn.compile.passes.dead import dead
@@ -74,6 +74,8 @@ def optimized(program: Program, engine: str) -> Program:
         CaptureError: `engine` is "numba", which cannot compile the program.
     """
     name = chosen(engine)
+    if ENGINES[name].needs:
+        require()
     try:
         return _through(program, name)
     except TinygradError:
