@@ -238,7 +238,6 @@ def detached(found):
         ("device", "'cpu'"),
         ("randint", "tg.random.integers"),
         ("utils", "tinygrad_nn.data"),
-        ("compile", "leave it out"),
     ],
 )
 def test_a_missing_function_is_explained(name, advice):

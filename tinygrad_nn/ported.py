@@ -175,13 +175,11 @@ FUNCTIONS = {
     "bfloat16": "NumPy has none; write 'float16'",
     "bmm": "write tg.matmul, or a @ b",
     "chunk": "write x.chunk(n)",
-    "compile": "leave it out",
     "cuda": _CPU,
     "device": "leave it out, or write 'cpu': there is no other",
     "func": "tg.grad, tg.jacobian, tg.hessian, tg.vjp, tg.jvp and tg.hvp are in the package itself",
     "inference_mode": "write tg.no_grad()",
     "is_tensor": "write isinstance(x, tg.Tensor)",
-    "jit": "leave it out",
     "manual_seed": "there is no global seed: give rng=0, or one np.random.default_rng(0), to "
     "whatever draws: layers, DataLoader, tg.random",
     "mm": "write tg.matmul, or a @ b",
