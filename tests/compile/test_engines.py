@@ -131,3 +131,16 @@ def test_what_is_shared() -> None:
     heavy, adam = optim.SGD([p], lr=0.1, momentum=0.9), optim.Adam([p])
     found = [is_shared(o, o.param_groups[0]) for o in (plain, counting, heavy, adam)]
     assert found == [True, False, False, False]
+
+
+@pytest.mark.skipif(not pipeline.installed(), reason="needs numba")
+def test_arrays_that_may_not_be_written_are_replayed_on() -> None:
+    def loss(x: Any) -> Any:
+        return tg.tanh(tg.corrcoef(x)).sum() + nn.MaxPool2d(2)(tg.reshape(x, (1, 4, 6))).sum()
+
+    step = tg.jit(loss, engine="numba")
+    for seed in range(3):
+        x = np.random.default_rng(seed).standard_normal((4, 6))
+        x.flags.writeable = False
+        assert step(x).item() == pytest.approx(loss(tg.tensor(x)).item(), rel=1e-12)
+    assert sum(map(len, step._captured.values())) == 1

@@ -69,7 +69,8 @@ def argument_type(v: Var) -> str:
     """The same for an array or a number."""
     if v.dtype is None:
         return "types.float64"
-    return array_type(v)
+    # What may not be written to is taken too: a view such as of `broadcast_to`, or a user's array.
+    return f"{array_type(v)[:-1]}, readonly=True)"
 
 
 class Loose:
