@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tinygrad_nn.compile.emit.guards import Unfit
 from tinygrad_nn.compile.emit.memory import peak, planned
 from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.emit.writer import Writer
-from tinygrad_nn.compile.places import Call
 from tinygrad_nn.compile.program import Program
 from tinygrad_nn.compile.sharing import alone, wide
 
@@ -47,28 +45,6 @@ class Replay:
         # What is written over a parameter takes no memory of its own.
         self.plan.peak_bytes = peak(program, self.plan, self._writer.over)
         self.text = "\n".join(self._writer.source.lines)
-        self._program = program
-
-    def fits(self, call: Call) -> bool:
-        """Whether what is read has the shapes and dtypes of the program."""
-        for var, place in self._program.inputs.items():
-            value = place.read(call)
-            if var.dtype is not None:
-                if getattr(value, "shape", None) != var.shape or value.dtype != var.dtype:
-                    return False
-        return True
-
-    def run(self, call: Call) -> None:
-        """Compute, and write the outputs."""
-        call.results.update(self.run_leaves(call.leaves, call.numbers, call))
-
-    def attempt(self, call: Call) -> bool:
-        """Run, if what is read fits."""
-        try:
-            self.run(call)
-        except Unfit:
-            return False
-        return True
 
     def _told(self, error: BaseException) -> None:
         """Add the user's line to an error that comes out of the function."""
