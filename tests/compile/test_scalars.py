@@ -129,6 +129,27 @@ def test_a_long_chain_replays(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_values_are_arguments_of_a_program_of_numbers(engine: str) -> None:
+    """Each call has others; none of them is captured anew, which would warn."""
+
+    def chain(xs: list[Value]) -> Value:
+        y = xs[0] * 1.0
+        for k in range(400):
+            y = (y * xs[k % 3]).tanh()
+        y.backward()
+        return y
+
+    step = tg.jit(chain, engine=engine)
+    for turn in range(3):
+        theirs, ours = ([Value(x + turn / 8) for x in (0.5, 0.75, 1.25)] for _ in range(2))
+        assert step(theirs).data == chain(ours).data
+        assert [x.grad for x in theirs] == [x.grad for x in ours]
+        if turn == 0:
+            program = step.program
+        assert step.program is program
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_what_leaves_the_floats_is_run_as_other_programs_are(engine: str) -> None:
     """Numbers beside arrays in one step: no program of numbers alone."""
     w = Value(0.5)

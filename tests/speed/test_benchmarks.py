@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from dataclasses import replace
 from math import isfinite
 
@@ -72,6 +73,8 @@ def test_every_contender_does_the_same_mathematics(
     if why := contender.absent():
         pytest.skip(why)
     options = workload.cases[case]
+    if not contender.needs:
+        warnings.simplefilter("error")  # a replay that fails warns, and is captured anew
     try:
         runner = contender.make(**options)
         answer = runner.answer()

@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def told(error: Exception) -> str:
     """A line about it, for pages: where on this machine our files are is nobody's business."""
     line = " ".join(f"{type(error).__name__}: {error}".split())
-    for place in (ROOT, Path(sys.prefix)):
+    # The longer one first: an environment is often a folder of the checkout.
+    for place in sorted({ROOT, Path(sys.prefix)}, key=lambda x: -len(str(x))):
         line = line.replace(f"{place}/", "")
     return line.replace("|", "/")[:300]
 

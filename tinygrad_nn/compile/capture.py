@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ __all__ = ["Capture"]
 _NUMBERS = frozenset({TracedNumber, float})
 _NOTHING: dict[str, Any] = {}
 _PYTHONS = (bool, int, float)
+_ITEM = methodcaller("item")  # of an array, or of the scalar that NumPy makes of its sum
 
 
 class Capture:
@@ -317,7 +319,7 @@ class Capture:
 
     def item(self, node: Node) -> Any:
         """Number of a node with one element, to compute on with in Python."""
-        return self.apply("item", np.ndarray.item, (self.payload(node),), {})
+        return self.apply("item", _ITEM, (self.payload(node),), {})
 
     def in_place(self, function: Any, target: Any, other: Any) -> Any:
         """`target += other` and the like: the result has the memory order of `target`."""

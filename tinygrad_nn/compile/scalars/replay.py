@@ -11,7 +11,7 @@ from tinygrad_nn.compile.emit.guards import Unfit
 from tinygrad_nn.compile.emit.source import Source
 from tinygrad_nn.compile.numba import module
 from tinygrad_nn.compile.passes.pipeline import chosen
-from tinygrad_nn.compile.places import Gradient, Leaf, Payload, Returned, Worked
+from tinygrad_nn.compile.places import Call, Gradient, Leaf, Payload, Returned, Worked
 from tinygrad_nn.compile.program import Program, Var
 from tinygrad_nn.compile.scalars.schedule import Schedule, schedule_of
 from tinygrad_nn.compile.scalars.tape import Tape, tape_of
@@ -62,6 +62,7 @@ class NumberReplay:
         """Compute, and write the outputs; results by their index."""
         if self._checked is not None:
             self._checked(leaves)
+        call = Call(leaves) if call is None else call
         self._read(numbers, call)
         self._compute()
         results = self._write(call)
