@@ -55,7 +55,7 @@ if _typing.TYPE_CHECKING:
     from tinygrad_nn import report as report
     from tinygrad_nn import train as train
     from tinygrad_nn import viz as viz
-    from tinygrad_nn.compile.jit import jit as jit
+    from tinygrad_nn.compiler.jit import jit as jit
     from tinygrad_nn.serialize import load as load
     from tinygrad_nn.serialize import save as save
     from tinygrad_nn.threads import get_num_threads as get_num_threads
@@ -89,7 +89,7 @@ _LATER = {
     "draw": "tinygrad_nn.viz:draw",
     "explain": "tinygrad_nn.viz.explain:explain",
     "get_num_threads": "tinygrad_nn.threads:get_num_threads",
-    "jit": "tinygrad_nn.compile:jit",
+    "jit": "tinygrad_nn.compiler:jit",
     "ledger": "tinygrad_nn.viz.ledger:ledger",
     "load": "tinygrad_nn.serialize:load",
     "movie": "tinygrad_nn.viz.movie:movie",

@@ -40,14 +40,16 @@ def test_the_contracts_hold():
 def sketch(tmp_path: Path) -> Path:
     """A package of our shape, its modules empty, under the real contracts."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in ["backends", "core", "ops", "nn", "optim", "data", "viz", "train", "compile"]:
+    for name in "backends core ops nn optim data viz train compiler compiler/capture".split():
         package = tmp_path / "tinygrad_nn" / name
         package.mkdir(parents=True)
         (package / "__init__.py").touch()
-    for name in ["__init__", "errors", "tensor", "core/node", "core/sweep", "nn/linear"]:
+    for name in ["__init__", "errors", "tensor", "core/node", "core/sweep", "nn/linear", *COMPILER]:
         (tmp_path / "tinygrad_nn" / f"{name}.py").touch()
     return tmp_path
 
+
+COMPILER = ["compiler/program", "compiler/jit", "compiler/capture/traced", "compiler/capture/calls"]
 
 FAULTS = {
     "upward import": ("core/node", "import tinygrad_nn.ops", "Imports point down"),
@@ -59,10 +61,20 @@ FAULTS = {
     "sideways import": ("viz/__init__", "import tinygrad_nn.train", "Imports point down"),
     "module without a layer": ("utils", "", "Imports point down"),
     "upward within core": ("core/node", "import tinygrad_nn.core.sweep", "Within core"),
+    "upward within compiler": (
+        "compiler/program",
+        "import tinygrad_nn.compiler.jit",
+        "Within compiler",
+    ),
+    "upward within capture": (
+        "compiler/capture/traced",
+        "import tinygrad_nn.compiler.capture.calls",
+        "Within capture",
+    ),
     "numpy in core": ("core/sweep", "import numpy.linalg", "Only the backends"),
     "numpy in nn": ("nn/linear", "def f():\n    from numpy import exp", "Only the backends"),
     "cupy in nn": ("nn/__init__", "import cupy", "Only the backends"),
-    "numpy in compile": ("compile/__init__", "import numpy as np", "Only the backends"),
+    "numpy in compiler": ("compiler/__init__", "import numpy as np", "Only the backends"),
 }
 
 

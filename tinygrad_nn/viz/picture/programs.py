@@ -15,7 +15,7 @@ class HasGraph(Protocol):
     """What `step.program` is: this package is not to know more of it."""
 
     def graph(self, limit: int = 60) -> dict[str, Any]:
-        """Boxes, links, frames and notes: see `tinygrad_nn.compile`."""
+        """Boxes, links, frames and notes: see `tinygrad_nn.compiler`."""
 
     def text(self) -> str:
         """The program as lines."""

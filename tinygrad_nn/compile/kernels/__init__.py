@@ -1,5 +1,0 @@
-"""Kernels written by hand for what costs most in a step: the engine `numba` alone uses them."""
-
-from tinygrad_nn.compile.kernels.table import KERNELS as KERNELS
-from tinygrad_nn.compile.kernels.table import Kernel as Kernel
-from tinygrad_nn.compile.kernels.table import with_kernels as with_kernels

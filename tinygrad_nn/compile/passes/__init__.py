@@ -1,6 +1,0 @@
-"""Passes over programs, and which of them each engine runs."""
-
-from tinygrad_nn.compile.passes.pipeline import ENGINES as ENGINES
-from tinygrad_nn.compile.passes.pipeline import Engine as Engine
-from tinygrad_nn.compile.passes.pipeline import engine_of as engine_of
-from tinygrad_nn.compile.passes.pipeline import optimized as optimized

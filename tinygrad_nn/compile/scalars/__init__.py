@@ -1,4 +1,0 @@
-"""Programs of single numbers: functions of `Value`, of up to millions of operations."""
-
-from tinygrad_nn.compile.scalars.replay import NumberReplay as NumberReplay
-from tinygrad_nn.compile.scalars.replay import number_program as number_program

@@ -1,0 +1,1 @@
+"""What must be as it was at the capture for a program to be run."""

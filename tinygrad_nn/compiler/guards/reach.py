@@ -1,0 +1,255 @@
+"""What a step can reach: functions it may call, and objects that their code names.
+
+From the function of the step on, names in its code lead to global names, cells, and attributes of
+objects; functions found there have names of their own. All names together are looked for in each
+object: which object an expression such as `settings.rate` means is not known before it runs, so
+that more is looked at than is needed, and nothing is missed that has a name. What libraries do
+inside is not followed.
+"""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cached_property, lru_cache, partial
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from tinygrad_nn.compiler.guards.watched import Absent, Cell, Items, Names, Slots, is_generator
+from tinygrad_nn.core.caller import PACKAGE
+from tinygrad_nn.core.node import Node
+from tinygrad_nn.nn import Module
+from tinygrad_nn.optim.optimizer import Optimizer
+
+__all__ = ["Reach"]
+
+_LIBRARIES = (
+    *{os.path.join(path, "") for key, path in sysconfig.get_paths().items() if "lib" in key},
+    "<frozen",
+)
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_PLAIN = (int, float, bool, str, bytes, complex, type(None), np.generic)
+_CONTAINERS = (list, dict, set, tuple, frozenset, deque)
+_RATES = frozenset({"param_groups", "get_last_lr", "_last_lr"})
+
+
+class Reach:
+    """Follows names.
+
+    Args:
+        entered: Called with each module that is found.
+
+    Attributes:
+        watched: What must be as it was.
+        arrays: Arrays found, with their names and copies.
+        nodes: Nodes found.
+        generators: Random generators found.
+    """
+
+    def __init__(self, entered: Callable[[Any], None]) -> None:
+        self.watched: list[Any] = []
+        self.arrays: list[tuple[str, Any, Any]] = []
+        self.nodes: list[Any] = []
+        self.generators: list[Any] = []
+        self._entered = entered
+        self._seen: dict[Any, Any] = {}
+        self._names: set[str] = set()
+        self._objects: list[tuple[Any, str, set[str]]] = []
+        self._todo: list[tuple[str, Any]] = []
+
+    def follow(self, name: str, thing: Any) -> None:
+        """Follow what `thing` names, and all that is reached from there."""
+        self._todo.append((name, thing))
+        while self._todo:
+            while self._todo:
+                self._found(*self._todo.pop())
+            for entry in self._objects:
+                new = self._names - entry[2]
+                if new:
+                    entry[2].update(new)
+                    self._looked_through(entry[0], entry[1], new)
+
+    def _found(self, name: str, x: Any) -> None:
+        """One thing that a name stands for."""
+        if isinstance(x, _PLAIN) or id(x) in self._seen:
+            return
+        self._seen[id(x)] = x
+        if isinstance(x, Node):
+            self.nodes.append(x)
+        elif is_generator(x):
+            self.generators.append(x)
+        elif isinstance(x, np.ndarray):
+            self.arrays.append((name, x, x.copy()))
+        elif isinstance(x, FunctionType):
+            self._function(x)
+        elif isinstance(x, MethodType):
+            self._todo += [(name, x.__func__), ("self", x.__self__)]
+        elif isinstance(x, partial):
+            self._todo += [(name, y) for y in (x.func, *x.args, *x.keywords.values())]
+        elif isinstance(x, _CONTAINERS):
+            self._container(name, x)
+        elif isinstance(x, type):
+            self._class(x, named=True)
+        elif isinstance(x, ModuleType):
+            if not _is_library(getattr(x, "__file__", None) or ""):
+                self._object(x, f"{name}.")
+        else:
+            self._instance(name, x)
+
+    def _instance(self, name: str, x: Any) -> None:
+        wrapped = getattr(x, "__wrapped__", None) if type(x).__module__ == "functools" else None
+        inner = vars(x).get("function") if hasattr(x, "__dict__") else None
+        if isinstance(x, Module):
+            self._entered(x)
+        if isinstance(inner, (FunctionType, MethodType)) or callable(wrapped):
+            self._todo.append((name, wrapped or inner))
+        self._object(x, f"{name}.")
+        self._class(type(x), named=False)
+
+    def _object(self, x: Any, owner: str) -> None:
+        self._objects.append((x, owner, set()))
+
+    # ── Functions and classes ───────────────────────────────────────────────────────────
+
+    def _function(self, function: FunctionType) -> None:
+        code = function.__code__
+        library = _is_library(code.co_filename)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            with suppress(ValueError):  # not yet assigned: of a function that is not called
+                if not library:
+                    self.watched.append(Cell(cell, name))
+                if not library or _leads_on(cell.cell_contents):
+                    self._todo.append((name, cell.cell_contents))
+        if library:
+            return
+        names = _names(code)
+        self._names |= names
+        given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+        self._todo += [("a default", x) for x in given]
+        if function.__dict__:
+            self._object(function, f"{function.__name__}.")
+        where = function.__globals__
+        self._entries(where, [n for n in names if n in where], "")
+
+    def _class(self, cls: type, named: bool) -> None:
+        """A class: its attributes, and what runs when it or an object of it is used."""
+        for kind in cls.__mro__:
+            if (id(kind), named) in self._seen or _is_library_class(kind):
+                continue
+            self._seen[id(kind), named] = kind
+            self._object(kind, f"{kind.__name__}.")
+            for name, x in vars(kind).items():
+                made = name in ("__init__", "__post_init__", "__new__")
+                dunder = name.startswith("__") and isinstance(x, FunctionType)
+                if (dunder and (named or not made)) or name == "forward":
+                    self._todo.append((name, x))
+
+    # ── Objects ─────────────────────────────────────────────────────────────────────────
+
+    def _looked_through(self, x: Any, owner: str, names: set[str]) -> None:
+        """Attributes of an object, a class or a module with these names."""
+        if isinstance(x, Optimizer) or type(x).__module__.startswith("tinygrad_nn."):
+            # What steps change of these the program knows; the rates may be read in Python.
+            names = set() if isinstance(x, Module) or not names & _RATES else set(_RATES)
+        own = _dict_of(x)
+        found = [] if own is None else [n for n in names if n in own]
+        if isinstance(x, Module):
+            self._todo += [(f"{owner}{n}", own[n]) for n in found]
+            return
+        if found and own is not None:
+            self._entries(own, found, owner)
+        if isinstance(x, (type, ModuleType, FunctionType)):
+            return
+        missing, slots = [], []
+        for name in names.difference(found):
+            raw = next((vars(c)[name] for c in type(x).__mro__ if name in vars(c)), None)
+            if isinstance(raw, MemberDescriptorType):
+                if hasattr(x, name):
+                    slots.append(name)
+            elif raw is not None:
+                missing.append(name)
+        if missing and own is not None:
+            self.watched.append(Absent(own, missing, owner))
+        if slots:
+            self.watched.append(Slots(x, slots, owner))
+            self._todo += [(f"{owner}{n}", getattr(x, n)) for n in slots]
+
+    def _entries(self, where: Any, names: list[str], owner: str) -> None:
+        kept = [n for n in names if not _fixed(where[n])]
+        if kept:
+            self.watched.append(Names(where, kept, owner))
+        self._todo += [(f"{owner}{n}", _unwrapped(where[n])) for n in names]
+
+    def _container(self, name: str, x: Any) -> None:
+        if not isinstance(x, (tuple, frozenset)):
+            self.watched.append(Items(x, name))
+        inner = x.values() if isinstance(x, dict) else x
+        self._todo += [(f"{name}[...]", y) for y in inner if not isinstance(y, _PLAIN)]
+        if type(x) not in _CONTAINERS and not isinstance(x, tuple):
+            self._object(x, f"{name}.")
+
+
+def _unwrapped(x: Any) -> Any:
+    """The function in what a class has for one."""
+    if isinstance(x, (staticmethod, classmethod)):
+        return x.__func__
+    if isinstance(x, property):
+        return x.fget
+    return x.func if isinstance(x, cached_property) else x
+
+
+def _dict_of(x: Any) -> Any:
+    if isinstance(x, type):
+        return vars(x)
+    try:
+        return object.__getattribute__(x, "__dict__")
+    except AttributeError:
+        return None
+
+
+def _leads_on(x: Any) -> bool:
+    """Whether it may be a function of the user, in a cell of a function of a library."""
+    return isinstance(x, (FunctionType, MethodType, partial, Module))
+
+
+@lru_cache(4096)
+def _is_library(path: str) -> bool:
+    """Whether a file is of a library or of this package."""
+    return path.startswith((PACKAGE, *_LIBRARIES)) or any(x in path for x in _INSTALLED)
+
+
+def _is_library_class(cls: type) -> bool:
+    functions = [x for x in vars(cls).values() if isinstance(x, FunctionType)]
+    if cls.__module__.partition(".")[0] in ("builtins", "tinygrad_nn", "numpy", "abc", "typing"):
+        return True
+    return bool(functions) and all(_is_library(x.__code__.co_filename) for x in functions)
+
+
+def _fixed(x: Any) -> bool:
+    """What nobody exchanges: modules, classes, and functions of this package."""
+    if isinstance(x, (ModuleType, type, MemberDescriptorType)):
+        return True
+    code = getattr(x, "__code__", None)
+    return code is not None and code.co_filename.startswith(PACKAGE)
+
+
+@lru_cache(4096)
+def _names(code: CodeType) -> frozenset[str]:
+    """Names in a piece of code and in the functions within it."""
+    names = set(_all_names(code, "co_names"))
+    if names & {"getattr", "attrgetter", "setattr"}:
+        texts = [x for x in _all_names(code, "co_consts") if isinstance(x, str)]
+        names |= {part for x in texts for part in x.split(".") if part.isidentifier()}
+    return frozenset(names)
+
+
+def _all_names(code: CodeType, kind: str) -> Iterator[Any]:
+    yield from getattr(code, kind)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _all_names(inner, kind)

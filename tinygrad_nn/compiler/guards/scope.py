@@ -1,0 +1,148 @@
+"""What a step finds outside of itself: global names, cells of closures, attributes of modules.
+
+A replay does not look at them. So they are looked at before each replay: numbers and texts must be
+equal to those of the capture, everything else the very same object; otherwise the step is captured
+anew. Arrays and nodes are read anew in each replay, whatever is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_nn.compiler.guards.reach import Reach
+from tinygrad_nn.compiler.guards.watched import Attributes, Items, Numbers, Slots, is_generator
+from tinygrad_nn.core.node import Node
+from tinygrad_nn.nn import Module
+from tinygrad_nn.nn.changes import CHANGES
+from tinygrad_nn.payload import same_bits
+
+if TYPE_CHECKING:
+    from tinygrad_nn.compiler.capture.capture import Capture
+
+__all__ = ["Scope"]
+
+
+class Scope:
+    """Everything outside of a step that its code names."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+        self._reach = Reach(self._module)
+        self._modules: dict[int, Attributes] = {}
+        self._called: dict[int, Attributes] = {}
+        self._drawing = 0
+
+    def watch(self, function: Any, *arguments: Any) -> None:
+        """Follow the names in the code of `function`, and in what those functions call."""
+        self._reach.follow("the step", function)
+        for x in arguments:
+            if not isinstance(x, (Node, np.ndarray)):
+                self._reach.follow("an argument", x)
+        self._draws()
+
+    def _draws(self) -> None:
+        found = self._reach.generators
+        for rng in found[self._drawing :]:
+            self._capture.draws.watch(rng)
+        self._drawing = len(found)
+
+    def _module(self, module: Any) -> None:
+        """A module that the step may use: all of its attributes count, and those of its parts."""
+        if id(module) in self._modules:
+            return
+        name = type(module).__name__
+        self._modules[id(module)] = Attributes(module, name, called=False)
+        own = type(module).__module__.startswith("tinygrad_nn.")
+        for key, x in vars(module).items():
+            if isinstance(x, Module):
+                self._reach.follow(f"{name}.{key}", x)
+            elif key == "_hooks" and x is not None:
+                self._reach.watched.append(Slots(x, x.KINDS, f"{name}."))
+                for kind in x.KINDS:
+                    self._reach.follow(f"{name}.{kind}", getattr(x, kind))
+            elif (type(x) in (list, dict, set, tuple) and key != "_buffers") or (
+                is_generator(x) or (not own and callable(x))
+            ):
+                self._reach.follow(f"{name}.{key}", x)
+
+    def entered(self, module: Any) -> None:
+        """A module is called: from now on it must be as it is, training or not."""
+        if id(module) in self._called:
+            return
+        self._reach.follow(type(module).__name__, module)
+        self._draws()
+        self._called[id(module)] = Attributes(module, type(module).__name__, called=True)
+
+    def entered_modules(self) -> list[Any]:
+        """Modules that were called, in the order of their first calls."""
+        return [one.holder for one in self._called.values()]
+
+    def is_new(self, x: Any) -> bool:
+        """Whether it is an array that was not there before the step, as far as is known."""
+        known = any(x is array for _, array, _ in self._reach.arrays)
+        return isinstance(x, np.ndarray) and not known
+
+    def check_unchanged(self) -> None:
+        """Refuse a step that changed what it found, as a replay would not."""
+        for name, x, old in self._reach.arrays:
+            if not same_bits(x, old):
+                raise self._capture.refused(
+                    f"a step that writes into the array {name}, which a replay would not do,",
+                    "return what is new, and write it outside",
+                )
+        refused = None
+        for one in (*self._reach.watched, *self._modules.values(), *self._called.values()):
+            name = one.changed()
+            if name is not None:
+                refused = refused or self._capture.refused(
+                    f"a step that changes {name}, which a replay would not do,",
+                    "return what is new, and change it outside; numbers that a step is to keep can "
+                    "be tensors: count.data += 1",
+                )
+                if isinstance(one, Items):
+                    one.undo()
+        if refused is not None:
+            raise refused
+        for module in self._modules.values():
+            module.renew()
+
+    def holder(self) -> Callable[[], bool] | None:
+        """Function that says whether all is as it was; None if there is nothing."""
+        # An array that no operation was given was computed with by NumPy alone: what came of it
+        # is a constant, which holds for as long as the array has these numbers.
+        constants = {id(x) for x in self._capture.constants.values()}
+        arrays = [(x, old) for _, x, old in self._reach.arrays if id(x) not in constants]
+        watched = (*self._reach.watched, *[Numbers(*pair) for pair in arrays])
+        modules = (*self._modules.values(), *self._called.values())
+        # Of those that no operation was given it may have been asked whether they require one.
+        asked = [(x, x.op) for x in self._reach.nodes if x.is_leaf]
+        leaves = {id(x): (x, op) for x, op in (*asked, *self._capture.leaves.kept)}
+        found = tuple([(x, op, hooks_of(x)) for x, op in leaves.values()])
+        seen = CHANGES.count
+
+        def modules_same() -> bool:
+            nonlocal seen
+            now = CHANGES.count
+            if not all([one.same() for one in modules]):
+                return False
+            seen = now
+            return True
+
+        def holds() -> bool:
+            for one in watched:
+                if not one.same():
+                    return False
+            for leaf, op, hooks in found:
+                if leaf.op is not op or (leaf.extra is not None and hooks_of(leaf) != hooks):
+                    return False
+            return not modules or seen == CHANGES.count or modules_same()
+
+        return holds if watched or modules or found else None
+
+
+def hooks_of(leaf: Any) -> list[Any]:
+    """What is called with the gradient of a leaf."""
+    return [] if leaf.extra is None else [*leaf.extra.hooks]

@@ -1,0 +1,223 @@
+"""`jit`: capture a step once, replay it from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from threading import RLock
+from types import MethodType
+from typing import Any, TypeVar
+from warnings import warn
+
+import numpy as np
+
+from tinygrad_nn.compiler.capture import namespaces as namespaces
+from tinygrad_nn.compiler.captured import UNFIT, Captured, capture_of
+from tinygrad_nn.compiler.limit import drop_oldest
+from tinygrad_nn.compiler.passes import ENGINES
+from tinygrad_nn.compiler.plan.memory import Memory
+from tinygrad_nn.compiler.show.printed import StepProgram
+from tinygrad_nn.core.capturing import capturing
+from tinygrad_nn.core.node import MODE, TRANSFORMS, WATCH, Node
+from tinygrad_nn.core.observe import OBSERVERS
+from tinygrad_nn.core.tree import flatten
+from tinygrad_nn.errors import CaptureError, OptionError
+from tinygrad_nn.payload import _DEFAULT
+from tinygrad_nn.tensor import Tensor
+
+__all__ = ["Step", "jit"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ENGINES = ("auto", *ENGINES)
+
+
+class Step:
+    """A function that is captured when it is first called, and replayed afterwards.
+
+    Made by `jit`. Threads may call the same step; its buffers are used by one at a time. While
+    somebody watches (`trace`, `observe`, `detect_anomaly`, a transform such as `grad`, another
+    captured step) the function itself is called.
+
+    Args:
+        function: What to capture.
+        engine: "auto", "numpy" or "numba": see `jit`.
+
+    Attributes:
+        function: It, as it was given: `step.function(x)` runs eagerly.
+        engine: As it was given.
+        program: What the last call ran, to be printed, drawn, or looked through.
+    """
+
+    def __init__(self, function: Callable[..., Any], engine: str = "auto") -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self.name = vars(self).get("__qualname__", type(function).__name__)
+        self.engine = engine
+        self._captured: dict[Any, list[Captured]] = {}
+        self._last: Captured | None = None
+        # Buffers are used by one thread at a time, and leaves are traced while one captures.
+        self._lock = RLock()
+
+    def __call__(self, *args: Any, **given: Any) -> Any:
+        """Call the step: a replay if there is a program for these arguments."""
+        last = self._last
+        if last is not None and not given and last.flat and len(args) == last.count:
+            # The common call, without a walk through the arguments: all checks are in the source.
+            if last.moment == (MODE.get(), OBSERVERS.get(), TRANSFORMS.get(), _DEFAULT.get()):
+                result = last.attempt(args)
+                if result is not UNFIT:
+                    return result
+        return self._found(args, given)
+
+    def _found(self, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+        """Any call: look for a program, or capture one."""
+        if MODE.get() & WATCH or OBSERVERS.get() or TRANSFORMS.get() or capturing() is not None:
+            # Who watches wants to see operations; within another capture it is a part of that.
+            leaves, rebuild = flatten((args, given))
+            args, given = rebuild([_tensor(x) for x in leaves])
+            return self.function(*args, **given)
+        leaves, _ = flatten((args, given))
+        with self._lock:
+            # While another thread captures, even the shape of a parameter is not to be trusted.
+            key = _signature(args, given)
+            for captured in tuple(self._captured.get(key, ())):
+                result = captured.attempt(leaves)
+                if result is not UNFIT:
+                    self._last = captured
+                    return result
+            broken = self._last.failure if self._last is not None else None
+            with _CAPTURING:
+                captured, result = capture_of(self, leaves, args, given)
+            if broken is not None:
+                # Had the step itself raised, as of wrong numbers, its error would be out by now.
+                warn(
+                    f"jit: {self.name}: a replay failed with {type(broken).__name__}: {broken}; "
+                    "the step itself did not, and was captured anew. The failed replay changed "
+                    "nothing, but this is a fault of tinygrad_nn: please report it",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+            self._captured.setdefault(key, []).insert(0, captured)
+            drop_oldest(self.name, self._captured)
+            self._last = captured
+            return result
+
+    def __get__(self, thing: Any, kind: type | None = None) -> Any:
+        """A step in a class is a method: each object has programs of its own."""
+        return self if thing is None else MethodType(self, thing)
+
+    def __reduce__(self) -> Any:
+        """A copy has no programs yet: those are for what the original names."""
+        return Step, (self.function, self.engine)
+
+    @property
+    def program(self) -> StepProgram:
+        """The program of the last call: `print` lists it, `tinygrad_nn.draw` draws it.
+
+        Raises:
+            CaptureError: The step was not called yet.
+        """
+        if self._last is None:
+            raise CaptureError(
+                f"jit: {self.name} has no program yet: it is captured at its "
+                "first call; call it once with the arguments that it is for"
+            )
+        return self._last.shown
+
+    @property
+    def memory(self) -> Memory:
+        """Bytes that the program of the last call takes, beside those of eager code.
+
+        Raises:
+            CaptureError: The step was not called yet.
+
+        Example:
+            >>> import tinygrad_nn as tg
+            >>> step = tg.jit(lambda x: ((x * 2 + 1) * x).sum(), engine="numpy")
+            >>> y = step(tg.ones(1000))
+            >>> step.memory.captured < step.memory.eager
+            True
+        """
+        plan = getattr(getattr(self._last, "replay", self.program), "plan", None)
+        return Memory(0, 0) if plan is None else Memory(plan.peak_bytes, plan.eager_bytes)
+
+
+_CAPTURING = RLock()
+"""Held by who captures: two steps may have a parameter in common."""
+
+
+def _tensor(x: Any) -> Any:
+    """An argument as a captured step is given it: arrays are tensors."""
+    return Tensor(x) if isinstance(x, (np.ndarray, np.generic)) else x
+
+
+def _signature(args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+    """What programs are told apart by before their guards are asked."""
+    return _form(args), _form(given), MODE.get(), _DEFAULT.get()
+
+
+def _form(x: Any) -> Any:  # noqa: PLR0911  (one line for each kind)
+    if isinstance(x, dict):
+        return ("dict", *((k, _form(v)) for k, v in x.items()))
+    if isinstance(x, (list, tuple)):
+        return (type(x), *map(_form, x))
+    if isinstance(x, Node):
+        payload = x._data
+        return type(x), np.shape(payload), getattr(payload, "dtype", None), x.op is not None
+    if isinstance(x, (np.ndarray, np.generic)):
+        return x.shape, x.dtype
+    if isinstance(x, float):
+        return float
+    if isinstance(x, (int, str, bytes, bool, type(None))):
+        return type(x), x
+    return id(x)
+
+
+def jit(function: F | None = None, *, engine: str = "auto") -> Any:
+    """Capture a step at its first call, and replay it without Python between its operations.
+
+    The first call runs the function once and writes down what it computed: forward, backward and
+    the update of an optimiser together. Later calls read the parameters and arguments anew, work
+    the numbers of the optimiser out anew, draw anew, and do the rest as one run of calls with
+    preallocated buffers. What must be the same for that (shapes, dtypes, modes, what the step
+    names) is checked at each call; what is different is captured anew.
+
+    Args:
+        function: The step; left away in `@jit(engine=...)`, which gives a decorator.
+        engine: "numpy" for the bits of eager code, with nothing to install; "numba" for loops
+            compiled at the first call, equal to rounding, with the extra `fast`; "auto" for
+            "numba" where that is installed and compiles the step, and "numpy" otherwise.
+
+    Returns:
+        A `Step`, which is called as the function is. `print(step.program)` says what it does,
+        `tinygrad_nn.draw(step.program)` draws it.
+
+    Raises:
+        OptionError: `engine` is none of these; or it is "numba" at a call, which is not installed.
+        CaptureError: At a call: the step does what cannot be replayed, such as a branch on a
+            value. The message names the line and what to write instead. Or `engine` is "numba",
+            which fails to compile the step.
+
+    Example:
+        >>> import numpy as np
+        >>> import tinygrad_nn as tg
+        >>> w = tg.tensor(np.zeros(2), requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.5)
+        >>> @tg.jit
+        ... def step(x, target):
+        ...     loss = ((x @ w - target) ** 2).mean()
+        ...     optimizer.zero_grad()
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+        >>> [round(float(step(np.eye(2), np.array([1.0, 2.0]))), 4) for _ in range(3)]
+        [2.5, 0.625, 0.1562]
+        >>> step.program
+        <Program of step: ... instructions, ... inputs, 3 outputs, engine ...>
+    """
+    if engine not in _ENGINES:
+        raise OptionError(f"jit: got engine={engine!r}, expected one of {', '.join(_ENGINES)}")
+    if function is None:
+        return lambda f: Step(f, engine)
+    return Step(function, engine)

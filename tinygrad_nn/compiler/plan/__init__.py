@@ -1,0 +1,1 @@
+"""Where each result of a program lies, and how it gets there."""
