@@ -19,7 +19,8 @@ NumPy or PyTorch user would already catch:
     ├── StateError(KeyError)              a state dict that does not match
     ├── DataError(ValueError)             a file or data set that is missing or damaged
     ├── ExportError(RuntimeError)         a model that ONNX cannot express
-    └── CaptureError(RuntimeError)        a step that `jit` cannot capture
+    ├── CaptureError(RuntimeError)        a step that `jit` cannot capture
+    └── CheckError(ValueError)            a function that `gradcheck` cannot check
 
 Every message says what was got, what was expected and the next step.
 """
@@ -29,6 +30,7 @@ from __future__ import annotations
 __all__ = [
     "AnomalyError",
     "CaptureError",
+    "CheckError",
     "DTypeError",
     "DataError",
     "DrawingError",
@@ -117,3 +119,7 @@ class ExportError(TinygradError, RuntimeError):
 
 class CaptureError(TinygradError, RuntimeError):
     """A step that does something that `jit` cannot replay."""
+
+
+class CheckError(TinygradError, ValueError):
+    """A function whose gradient cannot be checked, as it is given."""

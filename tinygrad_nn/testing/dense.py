@@ -1,0 +1,87 @@
+"""Every element of a small Jacobian, one coordinate after another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tinygrad_nn.testing.judge import Tolerance
+from tinygrad_nn.testing.lines import Line
+from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.verdicts import Element, Verdict
+
+__all__ = ["coordinate_line", "dense", "rows_of", "settled"]
+
+_SHAKES = 2
+_TRUSTED = 4.0
+"""Changes of a gradient under a change of its inputs' last digits that it is granted."""
+
+
+def dense(checked: Checked, allowed: Tolerance) -> list[Element]:
+    """A verdict on each element."""
+    units = np.eye(checked.center.size)
+    rows = rows_of(checked, units)
+    found: list[Element] = []
+    for n, i in enumerate(checked.active):
+        for index in np.ndindex(checked.inputs[i].shape):
+            claims = np.array([row[n][index] for row in rows])
+            line = coordinate_line(checked, i, index)
+            for k, element in enumerate(line.judged(claims, allowed)):
+                if element.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+                    element = settled(checked, line, element, units[k], (n, index), k, allowed)  # noqa: PLW2901
+                output, output_index = checked.place(k)
+                found.append(
+                    replace(element, input=i, index=index, output=output, output_index=output_index)
+                )
+    return found
+
+
+def rows_of(checked: Checked, cotangents: Any) -> list[list[Any]]:
+    """Gradients of each cotangent."""
+    return [checked.gradients(c) for c in cotangents]
+
+
+def coordinate_line(checked: Checked, i: int, index: tuple[int, ...]) -> Line:
+    """The line along one coordinate."""
+    x = checked.inputs[i]
+
+    def move(t: float) -> Any:
+        moved = x.copy()
+        with np.errstate(over="ignore"):
+            moved[index] = float(x[index]) + t
+        return checked.values([moved if k == i else y for k, y in enumerate(checked.inputs)])
+
+    return Line(move, checked.center, abs(float(x[index])), checked.unit)
+
+
+def settled(
+    checked: Checked,
+    line: Line,
+    element: Element,
+    cotangent: Any,
+    where: tuple[int, tuple[int, ...]],
+    output: int,
+    allowed: Tolerance,
+) -> Element:
+    """The verdict again, with the gradient's own rounding granted to it.
+
+    How much that is, is seen when the inputs change in their last digits: a gradient of 1e-17
+    that is another 1e-17 then is nothing but rounding.
+    """
+    n, index = where
+    claims = [element.analytic]
+    for shake in range(_SHAKES):
+        rng = np.random.default_rng(shake)
+        nearby = [
+            x * (1 + rng.choice([-2.0, 2.0], x.shape) * np.finfo(x.dtype).eps).astype(x.dtype)
+            if x.dtype.kind == "f"
+            else x
+            for x in checked.inputs
+        ]
+        claims.append(float(checked.gradients(cotangent, nearby)[n][index]))
+    own = _TRUSTED * (max(claims) - min(claims))
+    if not own or not np.isfinite(own):
+        return element
+    return line.judge(output, element.analytic, replace(allowed, absolute=own))

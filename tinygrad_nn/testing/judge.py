@@ -1,0 +1,140 @@
+"""The verdict on one element: its gradient beside what a sweep says of its slope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from tinygrad_nn.testing.slopes import Estimate, Slopes, Sweep, slopes
+from tinygrad_nn.testing.verdicts import Element, Verdict
+
+__all__ = ["Tolerance", "judge"]
+
+_RESOLVED = 1e-2
+"""A slope known to 1 % or better is known: a gradient that is off by more is caught."""
+_NOTHING = 1e-10
+"""Part of size / scale below which a slope is nothing beside the rounding of f."""
+_SURE = 3.0
+"""Bars that a gradient must be off by to be called wrong."""
+_UNDERFLOW = 1e-320
+"""Numbers below this have lost their digits."""
+_SLIGHT = 1e-7
+"""Part of the usual slope below which a kink is not worth the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What a gradient may be off by.
+
+    Attributes:
+        relative: Part of the larger of both values: the rounding of the gradient itself.
+        absolute: The same in its own units: how much the gradient changes when its inputs change
+            in their last digits.
+    """
+
+    relative: float = 1e-6
+    absolute: float = 0.0
+
+
+def judge(sweep: Sweep, claim: float, allowed: Tolerance) -> Element:  # noqa: PLR0911  (a case each)
+    """Whether `claim` is the slope.
+
+    Args:
+        sweep: Values of the function around the point.
+        claim: The gradient's value.
+        allowed: What it may be off by.
+    """
+    if not isfinite(sweep.center):
+        return Element(Verdict.INCONCLUSIVE, claim, why="f has no finite value here")
+    with np.errstate(all="ignore"):
+        found = slopes(sweep)
+    scale = 4 * float(sweep.steps[0])
+    if found.flat:
+        return _level(found.size * sweep.unit, scale / 4, claim, allowed, "f is flat")
+    if found.jumps:
+        return Element(Verdict.KINK, claim, why="f jumps here")
+    if found.steep:
+        return Element(Verdict.KINK, claim, why="the slope grows without bound")
+    left, right = found.left, found.right
+    if left is None and right is None:
+        if found.grain:
+            why = "f is flat to its grain"
+            return _level(found.grain, found.grain_step, claim, allowed, why)
+        return Element(Verdict.INCONCLUSIVE, claim, why="f has no finite values around")
+    if left is None or right is None:
+        side = left if left is not None else right
+        assert side is not None
+        return _compared(side, claim, found, sweep, allowed, "f has values on one side only")
+    if _apart(left, right, found, allowed):
+        return _between(left, right, claim, allowed)
+    best = min((e for e in (found.central, left, right) if e is not None), key=lambda e: e.bar)
+    return _compared(best, claim, found, sweep, allowed, "")
+
+
+def _level(noise: float, step: float, claim: float, allowed: Tolerance, why: str) -> Element:
+    """Where f did not change: whether the claim is nothing too."""
+    bar = 5 * max(noise, 5e-324) / step
+    fits = abs(claim) <= bar + allowed.absolute
+    return Element(Verdict.PASS if fits else Verdict.FAIL, claim, 0.0, bar, why)
+
+
+def _apart(left: Estimate, right: Estimate, found: Slopes, allowed: Tolerance) -> bool:
+    """Whether the one-sided slopes differ, by more than is worth the name."""
+    apart = abs(left.value - right.value)
+    usual = float(np.nanmedian(found.around)) if np.any(np.isfinite(found.around)) else 0.0
+    larger = max(abs(left.value), abs(right.value))
+    return apart > left.bar + right.bar and apart > max(_SLIGHT * usual, allowed.relative * larger)
+
+
+def _between(left: Estimate, right: Estimate, claim: float, allowed: Tolerance) -> Element:
+    """At a kink every value between the slopes is a subgradient; none beyond them is."""
+    low = min(left.value - left.bar, right.value - right.bar)
+    high = max(left.value + left.bar, right.value + right.bar)
+    margin = allowed.relative * max(abs(low), abs(high)) + allowed.absolute
+    inside = low - margin <= claim <= high + margin
+    return Element(
+        Verdict.KINK if inside else Verdict.FAIL,
+        claim,
+        (low + high) / 2,
+        (high - low) / 2,
+        "" if inside else "outside of the one-sided slopes at a kink",
+        left.value,
+        right.value,
+    )
+
+
+def _compared(
+    best: Estimate, claim: float, found: Slopes, sweep: Sweep, allowed: Tolerance, why: str
+) -> Element:
+    """Where f is smooth: whether the claim lies within the bar, and whether that says enough."""
+
+    def verdict(of: Verdict, why: str) -> Element:
+        return Element(of, claim, best.value, best.bar, why)
+
+    if not isfinite(claim):
+        return verdict(Verdict.FAIL, "the gradient is not finite, the slope is")
+    off = abs(claim - best.value)
+    own = max(abs(claim), abs(best.value))
+    if off <= best.bar + allowed.relative * own + allowed.absolute + _UNDERFLOW:
+        if _says_enough(best, claim, own, found, sweep, allowed):
+            return verdict(Verdict.PASS, why)
+        return verdict(Verdict.INCONCLUSIVE, "the slope drowns in the noise of f")
+    if off > _SURE * best.bar + allowed.absolute:
+        return verdict(Verdict.FAIL, why)
+    return verdict(Verdict.INCONCLUSIVE, "the gradient is off by about the error bar")
+
+
+def _says_enough(
+    best: Estimate, claim: float, own: float, found: Slopes, sweep: Sweep, allowed: Tolerance
+) -> bool:
+    """Whether the bar is small beside the slope, beside rounding or, for 0, beside slopes near."""
+    if best.bar <= _RESOLVED * own:
+        return True
+    scale = 4 * float(sweep.steps[0])
+    if best.bar <= _NOTHING * found.size / scale:
+        return True
+    around = found.around[(sweep.steps >= best.step) & np.isfinite(found.around)]
+    near = float(around.max(initial=0.0))
+    return abs(claim) <= allowed.absolute and best.bar <= _RESOLVED * near
