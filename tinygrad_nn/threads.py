@@ -1,9 +1,10 @@
 """How many threads are used: by NumPy's products of matrices, and by large parts of captured steps.
 
 Until a number is set, it is the one that NumPy's BLAS has, at each moment: all cores, or what the
-user told that library. What is small runs on one thread whatever the number is. During a captured
-step that shares its work, BLAS itself is held at one thread: two pools on the same cores would
-wait for one another.
+user told that library; but no more than the process may use, since that library also counts cores
+of which a container has a share only. What is small runs on one thread whatever the number is.
+During a captured step that shares its work, BLAS itself is held at one thread: two pools on the
+same cores would wait for one another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import cache
+from math import ceil, inf
 from operator import index
+from pathlib import Path, PurePosixPath
 from threading import Lock, Thread
 from typing import Any
 
@@ -69,14 +72,47 @@ def allowed() -> int:
     """Number of threads that a captured step may use now."""
     if _LIMIT.given is not None:
         return _LIMIT.given
-    held = _LIMIT.held
-    if held:
-        return max(held)
-    return max([library.num_threads for library in _libraries()], default=1)
+    counts = _LIMIT.held or [library.num_threads for library in _libraries()]
+    return min(max(counts, default=1), _cores())
+
+
+@cache
+def _cores() -> int:
+    """How many threads of this process can run at a time."""
+    own = getattr(os, "sched_getaffinity", None)
+    count = len(own(0)) if own is not None else os.cpu_count() or 1
+    return max(1, ceil(min(count, *_shares("/proc/self/cgroup", _GROUPS))))
+
+
+_GROUPS = "/sys/fs/cgroup"
+
+
+def _shares(listed: str, groups: str) -> Iterator[float]:
+    """Cores' worth of time that Linux gives the process and the groups around it."""
+    yield inf
+    with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
+        lines = Path(listed).read_text(encoding="utf-8").splitlines()
+        path = next((line[3:] for line in lines if line.startswith("0::")), "/")
+        here = PurePosixPath(path.lstrip("/"))
+        for folder in (here, *here.parents):
+            yield from _share(f"{groups}/{folder}/cpu.max", "")
+        # The older form, of which a container sees its own group.
+        yield from _share(f"{groups}/cpu/cpu.cfs_quota_us", f"{groups}/cpu/cpu.cfs_period_us")
+
+
+def _share(quota: str, period: str) -> Iterator[float]:
+    """Time by period, of one file or two; nothing where there is no such file, or no limit."""
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        texts = [Path(name).read_text(encoding="utf-8") for name in (quota, period) if name]
+        time, of = map(float, " ".join(texts).split())
+        if time > 0:
+            yield time / of
 
 
 def get_num_threads() -> int:
     """Number of threads that may be used: as set, or else what NumPy's BLAS has.
+
+    Not more than there are cores for this process, by its affinity and the limits of a container.
 
     Without `threadpoolctl`, of the extra `fast`, it is 1 and stays so: captured steps share no
     work, and NumPy's products use the threads that NumPy was started with.

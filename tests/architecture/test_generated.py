@@ -18,10 +18,12 @@ generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
 
-@pytest.mark.parametrize("path", generate.pages(), ids=lambda path: path.name)
+PAGES = generate.pages()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_generated_files_are_current(path):
-    text = generate.pages()[path]
-    assert path.read_text(encoding="utf-8") == text, (
+    assert path.read_text(encoding="utf-8") == PAGES[path], (
         f"{path.name} is not what the code says now: run `python docs/generate.py`"
     )
 

@@ -65,6 +65,9 @@ def test_streams_that_are_closed_or_full(name):
     for streams, code in cases:
         done = shell(COMMANDS[name], streams)
         assert done.returncode == code and done.stderr.count(b"\n") <= 1, done.stderr
+
+
+def test_a_refusal_that_nobody_can_read():
     for streams in ("2>&-", "2>/dev/full"):
         if streams == "2>&-" or Path("/dev/full").exists():
             assert shell(["draw", "absent.json"], streams).returncode == 2

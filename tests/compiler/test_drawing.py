@@ -9,6 +9,7 @@ from tests.compiler.programs import programs
 from tests.compiler.test_text import captured
 from tinygrad_nn import optim
 from tinygrad_nn.compiler.show.graph import graph
+from tinygrad_nn.errors import CaptureError
 
 
 def test_a_small_step_is_drawn_instruction_by_instruction():
@@ -64,3 +65,26 @@ def test_a_step_without_a_graph_can_be_drawn():
 
     step(np.ones(3))
     assert "<svg" in tg.draw(step.program, engine="own").svg
+
+
+def test_a_step_is_drawn_as_its_last_program():
+    step = captured()
+    assert tg.draw(step, engine="own").svg == tg.draw(step.program, engine="own").svg
+    with pytest.raises(CaptureError, match="call it once"):
+        tg.draw(tg.jit(lambda x: x))
+
+
+def test_shapes_stand_apart_from_formulas():
+    boxes = captured().program.graph()["boxes"]
+    lines = [line for box in boxes for line in box["lines"] if " = " in line[0]]
+    assert all("  " not in left for left, _ in lines)
+    assert any(left == "t2 = x @ net.0.weight.T" and right == "[8×4] · b1" for left, right in lines)
+
+
+def test_numbers_and_several_results_have_names_in_a_drawing():
+    step = tg.jit(lambda a, b: (tg.Value(a) * b, tg.Value(a) + b), engine="numpy")
+    step(0.5, 1.5)
+    boxes = step.program.graph()["boxes"]
+    assert [box["head"] for box in boxes if box["kind"] == "input"] == ["a", "b"]
+    said = [left for box in boxes for left, _ in box["lines"]]
+    assert "→ result" in said and "→ result 1" in said

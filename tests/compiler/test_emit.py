@@ -1,9 +1,14 @@
 """Programs written out: the same bits at each replay, in memory that nobody else sees change."""
 
 import gc
+import itertools
 import linecache
 import traceback
+import weakref
+from dataclasses import replace
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,15 +16,15 @@ from hypothesis import given
 
 import tinygrad_nn as tg
 from tests.compiler.programs import Builder, bits, plainly, programs, replayed, same
-from tests.ops.case import flatten
-from tests.ops.draws import SeededDraw
 from tinygrad_nn.compiler import jit
-from tinygrad_nn.compiler.emit import Replay
+from tinygrad_nn.compiler.emit import Replay, writer
+from tinygrad_nn.compiler.emit.ends import blank
 from tinygrad_nn.compiler.passes import optimized
 from tinygrad_nn.compiler.places import Unfit
-from tinygrad_nn.compiler.plan.forms import FRESH
+from tinygrad_nn.compiler.plan import memory
 from tinygrad_nn.compiler.plan.memory import planned
-from tinygrad_nn.core.op import OPS
+from tinygrad_nn.compiler.program import Instruction, Var
+from tinygrad_nn.compiler.source import Source
 from tinygrad_nn.errors import CaptureError
 
 
@@ -30,6 +35,19 @@ def test_every_replay_has_the_bits_of_the_program(drawn: Any):
         replay = Replay(changed)
         for leaves in calls:
             assert same(replayed(changed, leaves, replay), plainly(program, leaves))
+
+
+@given(drawn=programs())
+def test_results_without_buffers_have_the_same_bits(drawn: Any):
+    """As those of large arrays, which are written over one another and given up at once."""
+    program, calls = drawn
+    with patch.object(memory, "_SEPARATE", 0), patch.object(writer, "_LARGE", 0):
+        for changed in (program, optimized(program, "numpy")):
+            replay = Replay(changed)
+            assert not replay.plan.slots
+            kept = [replayed(changed, leaves, replay) for leaves in calls]
+            for leaves, found in zip(calls, kept, strict=True):
+                assert same(found, plainly(program, leaves))
 
 
 @given(drawn=programs())
@@ -140,17 +158,6 @@ def test_a_replay_lets_its_source_go():
     assert file not in linecache.cache
 
 
-@pytest.mark.parametrize("key", sorted(FRESH))
-def test_kernels_said_to_make_new_memory_do(key: str):
-    record = OPS[key]
-    for seed in range(20):
-        args, params = record.sample(SeededDraw(seed))
-        with np.errstate(all="ignore"):
-            out = record.kernels[np.ndarray][0](*args, **params)
-        given = [x for x in flatten(args) if isinstance(x, np.ndarray)]
-        assert not any(np.shares_memory(out, x) for x in given)
-
-
 @given(drawn=programs())
 def test_results_that_are_needed_at_the_same_time_lie_apart(drawn: Any):
     plan = planned(drawn.program)
@@ -176,3 +183,90 @@ def test_a_step_tells_what_memory_it_takes():
         step.memory  # noqa: B018
     step(tg.ones(1000))
     assert 0 < step.memory.captured < step.memory.eager
+
+
+LARGE = (200, 300)
+
+
+def test_large_results_take_turns_with_no_buffer():
+    b = Builder()
+    x = b.input(np.ones(LARGE))
+    first = b.do("exp", np.exp, x)
+    second = b.do("negative", np.negative, first)
+    third = b.do("add", np.add, second, x)
+    plan = planned(b.program(b.do("sum", np.add.reduce, third, axis=None, keepdims=False)))
+    assert not plan.slots and plan.heirs == {second: first, third: second}
+    assert plan.peak_bytes == first.nbytes + 8 and plan.eager_bytes == 2 * first.nbytes
+
+
+def test_what_is_needed_later_has_no_heir():
+    b = Builder()
+    x = b.input(np.ones(LARGE))
+    first = b.do("exp", np.exp, x)
+    look = b.do("reshape", np.reshape, first, (300, 200))
+    second = b.do("negative", np.negative, first)
+    third = b.do("add", np.add, second, x)
+    ends = [b.do("sum", np.add.reduce, v, axis=None, keepdims=False) for v in (look, second, third)]
+    assert not planned(b.program(*ends)).heirs
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_large_steps_have_the_bits_of_eager_code_and_results_of_their_own(flipped: bool):
+    def step(x: Any, y: Any) -> Any:
+        a = (x * 1.5 + y).tanh()
+        b = ((a - y) * a).exp() * 0.5
+        return a.mT @ b, b.sum(0), (a * 2.0 + b) / 3.0, b
+
+    quick = jit(step, engine="numpy")
+    rng = np.random.default_rng(0)
+    kept = []
+    for _ in range(4):
+        x, y = (rng.normal(size=LARGE[::-1] if flipped else LARGE) for _ in range(2))
+        given = [tg.tensor(a.T if flipped else a) for a in (x, y)]
+        found = [t.numpy() for t in quick(*given)]
+        for ours, eager in zip(found, step(*given), strict=True):
+            assert (
+                ours.tobytes() == eager.numpy().tobytes() and ours.strides == eager.numpy().strides
+            )
+        kept.append((found, [a.copy() for a in found]))
+    arrays = [a for found, _ in kept for a in found]
+    assert not any(np.shares_memory(a, b) for a, b in itertools.combinations(arrays, 2))
+    assert all((a == c).all() for found, copies in kept for a, c in zip(found, copies, strict=True))
+
+
+@pytest.mark.parametrize("strides", [(8, 8 * 200), (8 * 300, 8)])
+def test_a_new_array_is_laid_out_as_planned_and_nothing_of_its_size_is_kept(strides: Any):
+    source = Source()
+    text = blank(source, Var(LARGE, np.dtype("f8"), strides))
+    kept = [x.nbytes for x in source.scope.values() if isinstance(x, np.ndarray)]
+    assert sum(kept) < 100
+    source.scope.update(empty=np.empty, empty_like=np.empty_like)
+    source.line(f"made = {text}", 0)
+    made = source.compiled()["made"]
+    assert made.strides == strides and made.shape == LARGE and made.base is None
+
+
+def test_a_step_that_is_given_up_gives_its_memory_back():
+    step = jit(lambda x: ((x * 2 + 1).sin() * x).sum(), engine="numpy")
+    step(np.ones(4000))
+    assert step.memory.held >= 8 * 4000
+    slot = next(iter(step._last.replay.plan.slots.values()))
+    array, there = weakref.ref(slot.memory), weakref.ref(step)
+    del step, slot
+    gc.collect()
+    assert there() is None and array() is None
+
+
+def test_work_space_of_compiled_functions_counts_as_held():
+    class Kernel:
+        nbytes = 4096
+
+        def __call__(self, x: Any, out: Any) -> None:
+            np.negative(x, out)
+
+    b = Builder()
+    x = b.input(np.ones(8))
+    i = Instruction("k", partial(np.negative, np.ones(16)), (x,), {}, Var((8,), x.dtype, (8,)))
+    for call, size in ((Kernel(), 4096), (partial(Kernel(), np.ones(16)), 128), (np.negative, 0)):
+        program = replace(b.program(), instructions=(replace(i, call=call, writes=True),))
+        assert planned(program).work_bytes == size == planned(program).held_bytes - 64

@@ -11,7 +11,7 @@ import tinygrad_nn as tg
 from tinygrad_nn import nn, optim
 from tinygrad_nn.compiler.jit import jit
 from tinygrad_nn.compiler.passes import pipeline
-from tinygrad_nn.errors import CaptureError
+from tinygrad_nn.errors import AnomalyError, CaptureError
 from tinygrad_nn.optim.rule import is_shared
 
 
@@ -144,3 +144,18 @@ def test_arrays_that_may_not_be_written_are_replayed_on() -> None:
         x.flags.writeable = False
         assert step(x).item() == pytest.approx(loss(tg.tensor(x)).item(), rel=1e-12)
     assert sum(map(len, step._captured.values())) == 1
+
+
+@pytest.mark.skipif(not pipeline.installed(), reason="needs numba")
+def test_a_nan_in_a_compiled_step_is_found_by_who_looks_for_it() -> None:
+    """Compiled loops set no flags of NumPy's, so that `errstate` alone finds nothing."""
+    step = tg.jit(lambda x: (tg.log(x) * 2.0 + x).sum(), engine="numba")
+    step(tg.tensor([1.0, 2.0]))
+    with np.errstate(all="raise"):
+        assert np.isnan(step(tg.tensor([-1.0, 2.0])).item())
+    with (
+        np.errstate(all="ignore"),
+        tg.detect_anomaly(),
+        pytest.raises(AnomalyError, match="log"),
+    ):
+        step(tg.tensor([-1.0, 2.0]))

@@ -8,7 +8,7 @@ import pytest
 
 import tests.parity.cases  # noqa: F401  (registers)
 import tinygrad_nn as tg
-from tests.compiler.twins import bits, gradient_bits
+from tests.compiler.twins import bits, compared_for, gradient_bits
 from tests.nn.test_hostile import Seeded, loss_of, made
 from tests.parity.case import FUNCTIONS, MODULES
 from tests.parity.harness import leaves, mapped
@@ -75,13 +75,13 @@ class World:
         return found
 
 
-def check_module(name: str, seed: int, mode: str) -> None:
+def check_module(name: str, seed: int, mode: str, engine: str = "numpy") -> None:
     """Captured and eager worlds stay the same."""
     case = MODULES[name](Turn(seed, 0))
     module = made(name, case, seed).train(mode == "train" and case.modes[:1] != ("eval",))
     eager, captured = World(module), World(copy.deepcopy(module))
     function = eager.evaluate if mode == "eval" else eager.train
-    step = tg.jit(captured.evaluate if mode == "eval" else captured.train, engine="numpy")
+    step = tg.jit(captured.evaluate if mode == "eval" else captured.train, engine=engine)
     for turn in range(STEPS):
         case = MODULES[name](Turn(seed, turn))
         mine, theirs = given(case), given(case)
@@ -117,6 +117,16 @@ def test_module_with_more_options(name: str, mode: str):
         except CaptureError:
             if name not in SOMETIMES:
                 raise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(MODULES) - REFUSED))
+def test_compiled(name: str):
+    """By numba to rounding. Evaluations only: a training compiles several times as much, and the
+    gradients of all operations are compared one by one."""
+    pytest.importorskip("numba")
+    with compared_for("numba"):
+        check_module(name, 0, "eval", "numba")
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

@@ -15,11 +15,13 @@ from tests.compiler.twins import (
     TurningPattern,
     bits,
     check_op,
+    compared_for,
     gradient_bits,
     turns,
 )
 from tests.ops.draws import SeededDraw
 from tests.ops.test_every_op import ON_VALUES
+from tinygrad_nn.compiler.numba.table import ELEMENTWISE
 from tinygrad_nn.core.op import OPS, Kind, Op
 from tinygrad_nn.errors import CaptureError, OperandError, OptionError, ShapeError
 
@@ -70,6 +72,15 @@ def test_second_order(record: Op):
 def test_more_shapes(record: Op):
     for seed in range(3, 25):
         check_seed(record, seed, (0, 1, 2))
+
+
+@pytest.mark.slow
+@every_op
+def test_compiled(record: Op):
+    """By numba to rounding; the highest order holds the lower ones, compiled with it."""
+    pytest.importorskip("numba")
+    with compared_for("numba"):
+        check_seed(record, 0, (0 if record.kind is Kind.CONSTANT else 2,), "numba")
 
 
 @pytest.mark.parametrize("key", sorted(REFUSED))
@@ -153,6 +164,14 @@ def test_an_operation_that_keeps_the_first_numbers_is_found(monkeypatch):
     monkeypatch.setattr(record, "call", frozen)
     with pytest.raises(AssertionError, match="call 1"):
         check_op(turns(record, 0), 0)
+
+
+def test_a_compiled_function_that_is_wrong_is_found(monkeypatch):
+    """A planted fault: a thousandth of a product is lost."""
+    pytest.importorskip("numba")
+    monkeypatch.setitem(ELEMENTWISE, "multiply", {"f": "{0} * {1} * {t}(0.999)"})
+    with compared_for("numba"), pytest.raises(AssertionError, match="call 1"):
+        check_op(turns(OPS["multiply"], 0), 2, "numba")
 
 
 def test_turns_have_other_numbers_in_the_same_shapes():

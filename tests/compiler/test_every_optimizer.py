@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
-from tests.compiler.twins import bits, gradient_bits
+from tests.compiler.twins import bits, compared_for, gradient_bits
 from tests.ops.test_every_op import share
 from tests.optim.draws import SCHEDULERS, STEPPING, options, shapes
 from tinygrad_nn import nn, optim
@@ -60,14 +60,14 @@ class World:
         return [bits(p) for p in ps], [gradient_bits(p) for p in ps], kept
 
 
-def check(name: str, given: dict[str, Any], dtype: str, seed: int, change: bool = True) -> None:
+def check(name: str, given: dict[str, Any], dtype: str, seed: int, engine: str = "numpy") -> None:
     """Eight steps in either world; in the middle options change."""
     try:
         eager = World(name, given, dtype, seed)
     except TinygradError:
         return  # not for numbers
     captured = World(name, given, dtype, seed)
-    step = tg.jit(captured.step, engine="numpy")
+    step = tg.jit(captured.step, engine=engine)
     schedules = [lr_scheduler.ExponentialLR(w.optimizer, 0.9) for w in (eager, captured)]
     for turn in range(STEPS):
         x = 0.1 + 0.3 * turn
@@ -79,7 +79,7 @@ def check(name: str, given: dict[str, Any], dtype: str, seed: int, change: bool 
             assert a == b, f"call {turn}: {what}\n{a}\n{b}"
         for schedule in schedules:
             schedule.step()
-        if change and turn in (3, 5):
+        if turn in (3, 5):
             for w in (eager, captured):
                 for group in w.optimizer.param_groups[turn == 5 :]:
                     group.update(
@@ -112,6 +112,15 @@ def test_options(name: str, data: Any):
 def test_more_options(name: str, data: Any):
     given = data.draw(options(name))
     check(name, given, data.draw(st.sampled_from(["float32", "float64", "Value"])), 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STEPPING)
+def test_compiled(name: str):
+    """By numba, to rounding."""
+    pytest.importorskip("numba")
+    with compared_for("numba"):
+        check(name, {}, "float32", 0, "numba")
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Muon", "Adafactor"])

@@ -43,7 +43,7 @@ def test_a_step_is_told_by_the_names_of_its_user():
     for words in (
         "step (numpy): ", "float32[8, 4]  argument", "net.0.weight", "forward", "backward",
         "update", "x @ ", "lines are those of test_text.py", "in linear", "gradient = t",
-        "result", "passes", "buffers that several results share", "memory: ",
+        "result", "passes", "buffers that several results share", "memory held between calls: ",
     ):  # fmt: skip
         assert words in said, words
     assert re.search(r"^  labels +int64\[8\] +argument$", said, re.MULTILINE)
@@ -91,7 +91,7 @@ def test_a_hundred_thousand_numbers_are_a_page():
     step(0.5)
     said = str(step.program)
     assert len(said.splitlines()) < 2 * LINES
-    assert "worked out before each replay" in said
+    assert "a  number  argument" in said
     assert said.count("\n") < LINES + 60
 
 
@@ -159,6 +159,15 @@ def test_repeats_are_found():
     assert repeats([0, *[1, 2, 3] * 5, 4]) == [(0, 1, 1), (1, 3, 5), (16, 1, 1)]
 
 
+@given(st.lists(st.integers(0, 3), max_size=60), st.sets(st.integers(0, 60)))
+def test_repeats_cover_everything_wherever_things_end(keys, ends):
+    whole = []
+    for at, length, count in repeats(keys, ends):
+        assert at == len(whole)
+        whole += keys[at : at + length] * count
+    assert whole == keys
+
+
 TREES = st.recursive(
     st.integers(0, 9) | st.none(),
     lambda t: st.lists(t, max_size=3) | st.dictionaries(st.sampled_from("abc"), t, max_size=3),
@@ -180,3 +189,57 @@ def test_each_leaf_of_the_arguments_has_a_name(args, options):
 )
 def test_amounts(nbytes, words):
     assert amount(nbytes) == words
+
+
+def test_one_of_a_thing_is_in_the_singular():
+    @tg.jit(engine="numpy")
+    def step(x):
+        return tg.relu(x.T * 2.0)
+
+    step(X)
+    said = str(step.program)
+    assert "1 view" in said and not re.search(r"(?<![\d,.])1 \w+s\b", said), said
+
+
+def test_what_a_step_holds_is_told_apart_from_its_height():
+    step = captured()
+    memory = step.memory
+    said = str(step.program).splitlines()[-2:]
+    assert said[0].startswith(f"memory held between calls: {amount(memory.held)} (")
+    assert f"at its height: {amount(memory.captured)}" in said[1]
+    assert said[1].endswith(f"eager code: {amount(memory.eager)}")
+
+
+def test_a_step_says_what_it_is():
+    def double(x):
+        return x * 2.0
+
+    step = tg.jit(double, engine="numpy")
+    assert repr(step) == "<Step double: engine numpy, not called yet>"
+    step(X)
+    assert "1 program;" in repr(step)
+    step(X[1:])
+    assert "2 programs;" in repr(step) and ".program" in repr(step)
+
+
+def test_different_things_are_not_the_same():
+    """`100 a`, then a product of two, then twice that: once all told as "the same 2 times more"."""
+
+    def rosenbrock(x):
+        return ((1 - x[:-1]) ** 2 + 100 * (x[1:] - x[:-1] ** 2) ** 2).sum()
+
+    step = tg.jit(tg.hessian(rosenbrock), engine="numpy")
+    step(np.linspace(0, 1, 10))
+    said = step.program.text()
+    assert len(re.findall("the same", said)) == 1 and "… the same 8 times more" in said
+    lines = said.splitlines()
+    before = next(line for n, line in enumerate(lines) if "the same 8" in lines[n + 1])
+    assert "  kept  " in before  # a row of the matrix is over
+    assert "t1[:-1]" in said
+
+
+def test_numbers_that_are_arguments_are_called_so():
+    step = tg.jit(lambda a, b, c: tg.Value(a) * tg.Value(b) + tg.Value(c), engine="numpy")
+    step(0.5, 1.5, 2.5)
+    for name in "abc":
+        assert re.search(rf"^  {name} +number +argument$", str(step.program), re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from math import prod
+from pathlib import Path
 from threading import get_ident
 from typing import Any
 
@@ -61,13 +63,50 @@ def test_numpys_products_have_the_number_that_was_set():
 
 
 @settable
-def test_until_it_is_set_the_number_is_that_of_numpys_products():
+def test_until_it_is_set_the_number_is_that_of_numpys_products(monkeypatch: Any):
+    monkeypatch.setattr(threads, "_cores", lambda: 64)
     threads._put(None, [2] * len(threads._libraries()))
     assert tg.get_num_threads() == 2
     with tg.num_threads(1):
         assert tg.get_num_threads() == 1
     assert threads._LIMIT.given is None
     assert tg.get_num_threads() == 2
+
+
+@settable
+def test_unless_it_is_set_there_are_no_more_than_can_run(monkeypatch: Any):
+    monkeypatch.setattr(threads, "_cores", lambda: 3)
+    threads._put(None, [8] * len(threads._libraries()))
+    assert tg.get_num_threads() == 3
+    with threads.single:
+        assert tg.get_num_threads() == 3
+    tg.set_num_threads(8)
+    assert tg.get_num_threads() == 8
+
+
+@pytest.mark.parametrize(
+    ("files", "least"),
+    [
+        ({}, math.inf),
+        ({"a/b/cpu.max": "max 100000"}, math.inf),
+        ({"a/b/cpu.max": "150000 100000"}, 1.5),
+        ({"a/cpu.max": "200000 100000", "a/b/cpu.max": "max 100000"}, 2),
+        ({"cpu.max": "50000 100000"}, 0.5),
+        ({"cpu.max": "what?", "a/cpu.max": "", "a/b/cpu.max": "1 0"}, math.inf),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, math.inf),
+        ({"cpu/cpu.cfs_quota_us": "400000", "cpu/cpu.cfs_period_us": "100000"}, 4),
+    ],
+)
+def test_the_limits_of_a_container_count(tmp_path: Path, files: dict[str, str], least: float):
+    listed = tmp_path / "listed"
+    listed.write_text("5:cpu:/other\n0::/a/b\n", encoding="utf-8")
+    for name, text in files.items():
+        file = tmp_path / "groups" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n", encoding="utf-8")
+    assert min(threads._shares(str(listed), str(tmp_path / "groups"))) == least
+    assert min(threads._shares(str(tmp_path / "absent"), str(tmp_path))) == math.inf
+    assert 1 <= threads._cores() <= (os.cpu_count() or 1)
 
 
 @settable
@@ -230,7 +269,8 @@ SIDES = st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9)) | st.
 @pytest.fixture
 def small(monkeypatch: Any) -> None:
     """Each element is worth a thread."""
-    monkeypatch.setattr("tinygrad_nn.compiler.passes.spread._ELEMENTS", 1)
+    monkeypatch.setattr("tinygrad_nn.compiler.passes.spread._SMALL", 1)
+    monkeypatch.setattr("tinygrad_nn.compiler.passes.spread._pieces", lambda elements, _: elements)
 
 
 def outcome(i: Instruction, values: dict[Var, Any], count: int) -> list[Any]:
@@ -345,12 +385,16 @@ def test_the_product_of_an_array_with_itself_is_one_piece():
     assert not shared(b.program(b.do("matmul", np.matmul, a, turned)), b.values)
 
 
-@pytest.mark.parametrize("key", ["gelu", "masked", "tanh"])
-def test_kernels_of_numpy(small: None, key: str):
+@pytest.mark.parametrize("key", ["gelu", "gelu_slope", "masked", "tanh"])
+@pytest.mark.parametrize("long", [1 << 18, 50])
+@pytest.mark.parametrize("form", ["tanh", "none"])
+def test_kernels_of_numpy(small: None, key: str, long: int, form: str, monkeypatch: Any):
+    monkeypatch.setattr("tinygrad_nn.compiler.passes.spread._LONG", long)
     rng, b = np.random.default_rng(4), Builder()
     x = b.input(rng.standard_normal((37, 11)).astype("f"))
     more = [b.input(rng.standard_normal((37, 11)) > 0)] if key == "masked" else []
-    params = {"approximate": "tanh"} if key == "gelu" else {}
+    more += [b.input(rng.standard_normal((37, 11)).astype("f"))] if key == "gelu_slope" else []
+    params = {"approximate": form} if "gelu" in key else {}
     assert shared(b.program(operated(b, key, x, *more, **params)), b.values)
 
 
@@ -365,7 +409,9 @@ def test_layers_of_normalised_rows(small: None, rows: int, affine: int):
 
 
 @pytest.mark.parametrize("size", [BLOCK, 4 * BLOCK + 8])
-def test_chains_of_blocks(small: None, size: int):
+@pytest.mark.parametrize("long", [1 << 18, 1000])
+def test_chains_of_blocks(small: None, size: int, long: int, monkeypatch: Any):
+    monkeypatch.setattr("tinygrad_nn.compiler.passes.spread._LONG", long)
     rng, b = np.random.default_rng(6), Builder()
     x, y = (b.input(rng.standard_normal(size).astype("f")) for _ in range(2))
     z = b.do("multiply", np.multiply, x, y)
@@ -434,7 +480,7 @@ def training(engine: str) -> list[bytes]:
     losses += [step(x).numpy().tobytes() for _ in range(2)]
     if engine:
         assert any(isinstance(i.call, Spread) for i in step.program.instructions)
-        assert "shared by threads" in str(step.program.notes)
+        assert any(who == "threads" for who, _ in step.program.notes)
     return [*losses, *[p.numpy().tobytes() for p in net.parameters()]]
 
 

@@ -4,6 +4,7 @@ import copy
 import math
 import operator
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import tinygrad_nn as tg
 from tinygrad_nn import Value
-from tinygrad_nn.errors import DTypeError, FreedGraphError, GradientError, OperandError
+from tinygrad_nn.errors import DTypeError, FreedGraphError, GradientError, OperandError, ShapeError
 
 NUMBERS = st.floats(-4, 4).filter(lambda x: abs(x) > 1e-2)
 
@@ -242,3 +243,13 @@ def test_numpys_numbers_on_either_side():
     assert (np.array(3.0) * v).data == (v * np.array(3.0)).data == 6.0
     with pytest.raises(OperandError, match="multiply"):
         np.array([1.0, 2.0]) * v
+
+
+@pytest.mark.parametrize("x", [Value(2 / 3), tg.tensor(2 / 3), tg.tensor([[2 / 3]])])
+def test_one_number_is_formatted_as_a_number(x: Any):
+    assert f"{x:.3f} {x:8.1e}|{x}" == f"0.667  6.7e-01|{x!s}"
+
+
+def test_a_format_of_several_numbers_is_refused():
+    with pytest.raises(ShapeError, match="expected one element"):
+        format(tg.tensor([1.0, 2.0]), ".3f")

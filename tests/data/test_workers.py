@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.extents import some, twofold
 from tinygrad_nn.data import (
     BatchSampler,
     ConcatDataset,
@@ -85,7 +86,8 @@ KINDS = sorted(sources(3))
 
 # ---------------------------------------------------------------------------------- the seed
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=10)
+@twofold
+@settings(max_examples=some(4, 10))
 @given(
     count=st.integers(1, 12),
     size=st.integers(1, 6),

@@ -266,6 +266,7 @@ def test_a_sequence_goes_on_where_it_stopped(kind, rng):
     assert net(x[:, :0])[0].shape == (7, 0, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "options", "steps"),
     [(nn.NTM, {"controller": "linear"}, 250), (nn.DNC, {}, 250)],

@@ -368,6 +368,15 @@ def test_an_operation_of_ones_own_gets_a_converter():
         CONVERTERS.pop("third_power", None)
 
 
+def test_an_operation_of_ones_own_is_not_taken_for_another_of_its_name():
+    @tg.custom_op(vjp=lambda g, y, x: 2.0 * g, check=False)
+    def relu(x, /):
+        return x * 2.0
+
+    with pytest.raises(ExportError, match="another name"):
+        export(model_of(relu), floats(2, 3))
+
+
 @pytest.mark.parametrize("key", ["tanh", "linear", "convolution"])
 def test_a_wrong_converter_is_caught(key, monkeypatch):
     right = CONVERTERS[key]

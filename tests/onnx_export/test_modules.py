@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import tests.parity.cases  # noqa: F401  (registers the cases)
 import tinygrad_nn as tg
+from tests.extents import some, twofold
 from tests.onnx_export.harness import compare, runtime
 from tests.parity.case import MODULES, ModuleCase
 from tests.parity.draws import Draw, Fixed
@@ -66,7 +67,8 @@ def check(name: str, case: ModuleCase, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(MODULES) - LOSSES))
-@settings(max_examples=10)
+@twofold
+@settings(max_examples=some(4, 10))
 @given(data=st.data())
 def test_module(name, data):
     runtime()

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.extents import share, twofold
 from tests.ops import call_checks, checks
 from tests.ops.case import flatten
 from tests.ops.draws import PatternDraw, SeededDraw, patterns, samples
@@ -48,13 +49,8 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, -3.0, 0.5, 1e-310, 1e308, -1e308, np.inf, 
 ANY_FLOAT = st.sampled_from(SPECIAL) | st.floats(allow_subnormal=False)
 
 
-def share(percent: int) -> Any:
-    """This part of the profile's examples; no health check, which times the machine."""
-    count = max(1, settings.default.max_examples * percent // 100)  # type: ignore[union-attr]
-    return settings(max_examples=count, suppress_health_check=list(HealthCheck))
-
-
 @every_op
+@twofold
 @share(100)
 @given(data=st.data())
 def test_value_and_gradient(record: Op, data: Any):
@@ -64,6 +60,7 @@ def test_value_and_gradient(record: Op, data: Any):
 
 
 @every_op
+@twofold
 @share(40)
 @given(data=st.data())
 def test_constants_dtypes_layouts_and_other_ways_to_call(record: Op, data: Any):
@@ -73,6 +70,7 @@ def test_constants_dtypes_layouts_and_other_ways_to_call(record: Op, data: Any):
 
 
 @every_op
+@twofold
 @share(40)
 @given(data=st.data())
 def test_second_order_and_forward_mode(record: Op, data: Any):
@@ -102,6 +100,7 @@ def test_values(record: Op):
 @pytest.mark.parametrize(
     "record", [r for r in ON_VALUES if r.kernel and not r.static], ids=lambda r: r.key
 )
+@twofold
 @share(100)
 @given(data=st.data())
 def test_scalar_kernels_are_numpys_on_all_floats(record: Op, data: Any):

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
+from tests.extents import share, twofold
 from tests.optim.draws import STEPPING, options, shapes
 from tinygrad_nn import nn, optim
 from tinygrad_nn.backends import array, namespace, register
@@ -157,6 +158,8 @@ class Written:
 
 
 @pytest.mark.parametrize("name", STEPPING)
+@twofold
+@share(100)
 @given(data=st.data())
 def test_a_formula_written_down_takes_the_same_steps(name, data):
     """Also when the learning rate changes; rarely is it written down anew."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
+from tests.extents import share, twofold
 from tests.optim.draws import ELEMENTWISE, options
 from tinygrad_nn import nn, optim
 from tinygrad_nn.errors import MutationError
@@ -83,6 +84,8 @@ def test_an_array_that_cannot_be_written_block_by_block_is_replaced(layout):
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
+@twofold
+@share(100)
 @given(data=st.data())
 def test_in_place_or_not_gives_the_same_bits(name, data):
     drawn, seed = data.draw(options(name)), data.draw(st.integers(0, 2**32 - 1))

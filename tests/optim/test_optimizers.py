@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
+from tests.extents import share, twofold
 from tests.optim.draws import ELEMENTWISE, STEPPING, options, shapes
 from tinygrad_nn import nn, optim
 from tinygrad_nn.errors import GradientError, OperandError, StateError
@@ -46,6 +47,8 @@ def test_values_take_the_steps_of_tensors(name, data):
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
+@twofold
+@share(100)
 @given(data=st.data())
 def test_large_parameters_take_the_steps_of_small_ones(name, data):
     """Block by block or as a whole: the same bits."""
@@ -103,6 +106,8 @@ def test_a_transposed_parameter_is_updated_like_any_other(rng):
 # ------------------------------------------------------------------------------- a step
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("name", STEPPING)
+@twofold
+@share(100)
 @given(data=st.data())
 def test_dtype_and_shape_stay(name, dtype, data):
     drawn, rng = data.draw(options(name)), np.random.default_rng(data.draw(SEEDS))
@@ -217,6 +222,8 @@ def test_a_gradient_of_another_dtype_does_not_change_the_parameter():
 
 # -------------------------------------------------------------------------------- resume
 @pytest.mark.parametrize("name", STEPPING)
+@twofold
+@share(100)
 @given(data=st.data())
 def test_resume_is_exact(name, data):
     drawn, seed = data.draw(options(name)), data.draw(SEEDS)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tests.parity.cases
+from tests.extents import share, twofold
 from tests.parity.case import FUNCTIONS
 from tests.parity.draws import Draw
 from tests.parity.harness import compare_function, same_signature
@@ -34,6 +35,8 @@ def test_signature(name):
 
 
 @pytest.mark.parametrize("name", SHARED)
+@twofold
+@share(100)
 @given(data=st.data())
 def test_numbers(name, data):
     assert name in FUNCTIONS, f"{name} has no case: add one to {tests.parity.cases.__name__}"

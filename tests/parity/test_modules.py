@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tests.parity.cases
+from tests.extents import share, twofold
 from tests.parity.case import MODULES
 from tests.parity.draws import Draw
 from tests.parity.harness import compare_module, same_signature
@@ -36,6 +37,8 @@ def test_signature(name):
 
 
 @pytest.mark.parametrize("name", SHARED)
+@twofold
+@share(100)
 @given(data=st.data())
 def test_numbers(name, data):
     assert name in MODULES, f"{name} has no case: add one to {tests.parity.cases.__name__}"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
+from tests.extents import share, twofold
 from tests.optim.draws import STEPPING, numbers, options, shapes
 from tinygrad_nn import nn, optim
 
@@ -122,6 +123,8 @@ def agree_on_state(a, b):
 
 
 @pytest.mark.parametrize("name", sorted(set(STEPPING) - set(ONLY_HERE)))
+@twofold
+@share(100)
 @given(data=st.data())
 def test_trajectories_states_and_resumption_are_those_of_torch(name, torch, data):
     drawn = data.draw(options(name), "options")

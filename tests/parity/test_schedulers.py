@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.extents import share, twofold
 from tests.optim.draws import SCHEDULERS, numbers
 from tests.parity.test_optimizers import saved
 from tinygrad_nn import nn, optim
@@ -261,6 +262,8 @@ def run(torch, build_one, resume, source, metrics=None, kind=("SGD", {"momentum"
 
 
 @pytest.mark.parametrize("name", sorted(set(ARGUMENTS) - {"ReduceLROnPlateau"}))
+@twofold
+@share(100)
 @given(data=st.data())
 def test_sequences_are_those_of_torch(name, torch, data):
     tree = data.draw(simple(name))

@@ -22,7 +22,11 @@ OPTIMISERS: dict[str, Callable[[Any], Any]] = {
 # ── Silence on healthy networks ─────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS)
+@pytest.mark.parametrize(
+    "make",
+    [OPTIMISERS["Adam"], pytest.param(OPTIMISERS["SGD"], marks=pytest.mark.slow)],
+    ids=OPTIMISERS,
+)
 @pytest.mark.parametrize("name", HEALTHY)
 def test_healthy_networks_get_no_finding(name, make):
     stay_silent(name, make, range(1))

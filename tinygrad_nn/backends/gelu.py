@@ -29,29 +29,37 @@ _RATE, _CUBIC = sqrt(2 / pi), 0.044715
 _FAR = 100.0
 
 
-def gelu(x: Any, approximate: str) -> Any:
-    """x · Φ(x)."""
-    return _blocked(_value, approximate, x)
+def gelu(x: Any, approximate: str, out: Any = None, block: int = _BLOCK) -> Any:
+    """x · Φ(x); written into `out`, if it is given: of the result's dtype.
+
+    So many elements at a time: the bits do not depend on it.
+    """
+    return _blocked(_value, approximate, block, out, x)
 
 
-def gelu_slope(g: Any, x: Any, approximate: str) -> Any:
-    """g times the derivative of `gelu` at x."""
+def gelu_slope(g: Any, x: Any, approximate: str, out: Any = None, block: int = _BLOCK) -> Any:
+    """g times the derivative of `gelu` at x; `out` and `block` as there."""
     if np.shape(g) != np.shape(x):
         g, x = np.broadcast_arrays(g, x)
-    return _blocked(_slope, approximate, g, x)
+    return _blocked(_slope, approximate, block, out, g, x)
 
 
-def _blocked(function: Any, approximate: str, *arrays: Any) -> Any:
+def _blocked(function: Any, approximate: str, step: int, into: Any, *arrays: Any) -> Any:
     dtype = np.result_type(*arrays)
     inside = np.dtype(np.float32) if dtype == _HALF else dtype
+    if into is not None and (inside != into.dtype or not into.flags.c_contiguous):
+        into[...] = _blocked(function, approximate, step, None, *arrays)
+        return into
     flat = [np.asarray(x).astype(inside, copy=False).reshape(-1) for x in arrays]
-    out = np.empty(flat[0].size, inside)
-    space = np.empty((4, min(_BLOCK, out.size)), inside)
+    out = np.empty(flat[0].size, inside) if into is None else into.reshape(-1)
+    space = np.empty((4, min(step, out.size)), inside)
     with np.errstate(all="ignore"):
-        for start in range(0, out.size, _BLOCK):
-            here = slice(start, start + _BLOCK)
+        for start in range(0, out.size, step):
+            here = slice(start, start + step)
             block = out[here]
             function(block, approximate, space[:, : block.size], *[x[here] for x in flat])
+    if into is not None:
+        return into
     return out.reshape(np.shape(arrays[0])).astype(dtype, copy=False)[()]
 
 

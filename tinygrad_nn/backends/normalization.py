@@ -31,6 +31,8 @@ _add: Any = np.add.reduce
 _PRODUCT_MAX = 1024
 # Numbers worked on at a time where rows are normalised.
 _BLOCK = 65536
+# So many rows, or more, BLAS works on at a time in a product with a vector.
+_GROUP = 64
 
 Axes = tuple[int, ...]
 
@@ -161,16 +163,21 @@ def moments(x: Any, axes: Axes) -> Any:
     return both.astype(_HALF) if wide is not x else both
 
 
-def standardize(x: Any, affine: tuple[Any, ...], axes: Axes, eps: float, centred: bool) -> Any:
+def standardize(
+    x: Any, affine: tuple[Any, ...], axes: Axes, eps: float, centred: bool, out: Any = None
+) -> Any:
     """x by its root mean square over `axes`, after its mean is taken off if `centred`.
 
-    Then times `affine[0]`, plus `affine[1]`.
+    Then times `affine[0]`, plus `affine[1]`. An array `out` for the result has its dtype.
     """
     if x.dtype is _HALF:
         wide = [a.astype(np.float32) if a.dtype is _HALF else a for a in affine]
         y = standardize(x.astype(np.float32), tuple(wide), axes, eps, centred)
-        return y.astype(np.result_type(x, *affine))
-    y = centre(x, axes) if centred else x
+        return y.astype(np.result_type(x, *affine)) if out is None else _put(y, out)
+    if _are_rows(x, affine, axes, centred):
+        return _standardized_rows(x, affine, prod(x.shape[axes[0] :]), eps, out)
+    own = out if out is not None and out.dtype == x.dtype else None
+    y = np.subtract(x, sum_over(x, axes) / _count(x, axes), out=own) if centred else x
     scale = inverse_rms(y, axes, eps)
     if affine and _constant_over(affine[0], axes, x.ndim):
         scale = scale * affine[0]
@@ -179,11 +186,56 @@ def standardize(x: Any, affine: tuple[Any, ...], axes: Axes, eps: float, centred
         scale = _outer(scale.reshape(-1), affine[0].reshape(-1)).reshape(x.shape)
         affine = (None, *affine[1:])
     # Only the array that was made here may be written.
-    y = np.multiply(y, scale, y) if centred and scale.dtype == y.dtype else y * scale
+    same = scale.dtype == y.dtype
+    y = np.multiply(y, scale, out=(y if centred else own) if same else None)
     for z, function in zip(affine, (np.multiply, np.add), strict=False):
         if z is not None:
             y = function(y, z, y) if z.dtype == y.dtype else function(y, z)
-    return y
+    return y if out is None or y is out else _put(y, out)
+
+
+def _are_rows(x: Any, affine: tuple[Any, ...], axes: Axes, centred: bool) -> bool:
+    """Whether rows of memory are asked for, with weight and bias for each number in them."""
+    if not centred or not x.size or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        return False
+    sides = x.shape[x.ndim - len(axes) :]
+    if axes != tuple(range(x.ndim - len(axes), x.ndim)) or not 1 < prod(sides) <= _PRODUCT_MAX:
+        return False
+    return len(affine) == 2 and all(z.shape == sides and z.dtype == x.dtype for z in affine)
+
+
+def _standardized_rows(x: Any, affine: tuple[Any, ...], count: int, eps: float, out: Any) -> Any:
+    """`standardize` of some rows at a time, whose steps stay in the cache: two thirds of the time.
+
+    Threads may be given parts of the rows that begin at multiples of `_GROUP`: the bits are those
+    of the whole.
+    """
+    result = np.empty(x.shape, x.dtype) if out is None or out.dtype != x.dtype else out
+    rows, made, dtype = x.reshape(-1, count), result.reshape(-1, count), x.dtype
+    step = min(max(_BLOCK // count // _GROUP, 1) * _GROUP, len(rows))
+    ones, space = np.ones(count, dtype), np.empty((step, count), dtype)
+    left, level_row, weight_row = np.zeros((step, 2), dtype), *np.zeros((2, 2, count), dtype)
+    level_row[0], weight_row[0] = 1.0, affine[0].reshape(-1)
+    bias = np.empty((step, count), dtype)
+    bias[...] = affine[1].reshape(-1)
+    for start in range(0, len(rows), step):
+        part, y = rows[start : start + step], made[start : start + step]
+        two, product = left[: len(y)], space[: len(y)]
+        column = two[:, 0]
+        np.divide(part @ ones, count, column)
+        np.subtract(part, np.matmul(two, level_row, product), y)
+        r = np.vecdot(y, y) / count
+        r += eps
+        with np.errstate(divide="ignore"):
+            np.reciprocal(np.sqrt(r), column)
+        y *= np.matmul(two, weight_row, product)
+        y += bias[: len(y)]
+    return result if out is None or result is out else _put(result, out)
+
+
+def _put(y: Any, out: Any) -> Any:
+    out[...] = y
+    return out
 
 
 def _constant_over(weight: Any, axes: Axes, ndim: int) -> bool:
@@ -219,12 +271,18 @@ def row_slopes(
     share = 1 / (count or 1)
     row = ones[:count] if weight is None else weight.astype(dtype, copy=False)
     means = row * share
+    # As in `_outer`, whose arrays would be made 4 times for each block: a tenth of all.
+    left, level_row, own_row = np.zeros((step, 2), dtype), *np.zeros((2, 2, count), dtype)
+    level_row[0], own_row[0] = 1.0, row
     for start in range(0, shape[0], step or 1):
         here = slice(start, start + step)
         k, c, out = rows[here], x[here], slope[here]
         product, other = space[:, : len(out)]
+        two = left[: len(out)]
+        column = two[:, 0]
         if centred:
-            c = np.subtract(c, _outer(c @ ones[:count] * share, ones[:count], product), other)
+            np.multiply(c @ ones[:count], share, column)
+            c = np.subtract(c, np.matmul(two, level_row, product), other)
         r = np.vecdot(c, c) * share
         r += eps
         with np.errstate(divide="ignore"):
@@ -235,11 +293,14 @@ def row_slopes(
             sums[0] += r @ product
             sums[1] += ones[: len(out)] @ k
         # r (k − mean(k) − h mean(k h)) with h = r c.
-        np.multiply(_outer(r, row, out), k, out)
-        np.multiply(_outer(along * r * r * r, ones[:count], product), c, product)
+        column[...] = r
+        np.multiply(np.matmul(two, own_row, out), k, out)
+        np.multiply(along * r * r, r, column)
+        np.multiply(np.matmul(two, level_row, product), c, product)
         out -= product
         if centred:
-            out -= _outer(level * r, ones[:count], product)
+            np.multiply(level, r, column)
+            out -= np.matmul(two, level_row, product)
     return flat
 
 

@@ -12,11 +12,12 @@ from tinygrad_nn.compiler.capture import namespaces as namespaces
 from tinygrad_nn.compiler.capture.capture import Capture
 from tinygrad_nn.compiler.capture.crossing import argument, first, returned, unshared
 from tinygrad_nn.compiler.capture.host_numbers import Mismatch, undo
+from tinygrad_nn.compiler.capture.results import check_results, of_arrays
 from tinygrad_nn.compiler.emit import Replay
 from tinygrad_nn.compiler.guards.arguments import guard
 from tinygrad_nn.compiler.passes import engine_of, optimized
 from tinygrad_nn.compiler.places import Call, Leaf, Unfit
-from tinygrad_nn.compiler.program import Program
+from tinygrad_nn.compiler.program import Program, counted
 from tinygrad_nn.compiler.scalars import NumberReplay, number_program
 from tinygrad_nn.compiler.show.labels import labelled
 from tinygrad_nn.compiler.show.printed import StepProgram
@@ -68,8 +69,8 @@ class Captured:
             else Replay(self.program, checks, wrapped)
         )
         if isinstance(self.replay, NumberReplay):
-            words = f"{len(program.instructions):,} operations on numbers run in "
-            words += f"{len(self.replay.schedule.groups):,} groups"
+            words = counted(len(program.instructions), "operation") + " on numbers run in "
+            words += counted(len(self.replay.schedule.groups), "group")
             self.program = program.noted("numbers", words)
         self._run = self.replay.run_leaves
         self._holds = capture.scope.holder()
@@ -142,8 +143,12 @@ def capture_of(
     _, rebuild = flatten((args, given))
     with capture.running():
         new_args, new_given = rebuild(stood)
-        result = step.function(*new_args, **new_given)
+        try:
+            result = step.function(*new_args, **new_given)
+        except AttributeError as error:
+            raise of_arrays(capture, error) from error
         found, assemble = flatten(result)
+        check_results(capture, found, step.function)
         found = capture.settle(found)
         wrapped: dict[int, type] = {}
         found = [unshared(capture, x) for x in found]

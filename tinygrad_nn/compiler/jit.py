@@ -16,6 +16,7 @@ from tinygrad_nn.compiler.captured import UNFIT, Captured, capture_of
 from tinygrad_nn.compiler.limit import drop_oldest
 from tinygrad_nn.compiler.passes import ENGINES
 from tinygrad_nn.compiler.plan.memory import Memory
+from tinygrad_nn.compiler.show.notation import shown_name
 from tinygrad_nn.compiler.show.printed import StepProgram
 from tinygrad_nn.core.capturing import capturing
 from tinygrad_nn.core.node import MODE, TRANSFORMS, WATCH, Node
@@ -28,6 +29,9 @@ from tinygrad_nn.tensor import Tensor
 __all__ = ["Step", "jit"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_FAILURES = 2
+"""Failed replays for the same kind of arguments, after which the function itself is called."""
 
 _ENGINES = ("auto", *ENGINES)
 
@@ -56,6 +60,7 @@ class Step:
         self.engine = engine
         self._captured: dict[Any, list[Captured]] = {}
         self._last: Captured | None = None
+        self._failures: dict[Any, int] = {}
         # Buffers are used by one thread at a time, and leaves are traced while one captures.
         self._lock = RLock()
 
@@ -74,34 +79,63 @@ class Step:
         """Any call: look for a program, or capture one."""
         if MODE.get() & WATCH or OBSERVERS.get() or TRANSFORMS.get() or capturing() is not None:
             # Who watches wants to see operations; within another capture it is a part of that.
-            leaves, rebuild = flatten((args, given))
-            args, given = rebuild([_tensor(x) for x in leaves])
-            return self.function(*args, **given)
+            return self._eagerly(args, given)
         leaves, _ = flatten((args, given))
         with self._lock:
             # While another thread captures, even the shape of a parameter is not to be trusted.
             key = _signature(args, given)
+            if self._failures.get(key, 0) >= _FAILURES:
+                return self._eagerly(args, given)
+            broken = None
             for captured in tuple(self._captured.get(key, ())):
                 result = captured.attempt(leaves)
                 if result is not UNFIT:
                     self._last = captured
                     return result
-            broken = self._last.failure if self._last is not None else None
+                broken = broken or captured.failure
             with _CAPTURING:
                 captured, result = capture_of(self, leaves, args, given)
             if broken is not None:
                 # Had the step itself raised, as of wrong numbers, its error would be out by now.
-                warn(
-                    f"jit: {self.name}: a replay failed with {type(broken).__name__}: {broken}; "
-                    "the step itself did not, and was captured anew. The failed replay changed "
-                    "nothing, but this is a fault of tinygrad_nn: please report it",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
+                self._failed(key, broken)
+                captured.flat = (
+                    captured.flat and self._failures[key] < _FAILURES
+                )  # no more in the common call
             self._captured.setdefault(key, []).insert(0, captured)
             drop_oldest(self.name, self._captured)
             self._last = captured
             return result
+
+    def _eagerly(self, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+        """The function itself, with arguments as a captured step has them."""
+        leaves, rebuild = flatten((args, given))
+        args, given = rebuild([_tensor(x) for x in leaves])
+        return self.function(*args, **given)
+
+    def _failed(self, key: Any, broken: Exception) -> None:
+        """Drop programs whose replay raised; the second time, capture such calls no more."""
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        self._captured[key] = [x for x in self._captured[key] if x.failure is None]
+        what = "and was captured anew"
+        if count >= _FAILURES:
+            what = "and from now on runs without capture for such arguments, as it failed before"
+        warn(
+            f"jit: {self.name}: a replay failed with {type(broken).__name__}: {broken}; "
+            f"the step itself did not, {what}. The failed replay changed "
+            "nothing, but this is a fault of tinygrad_nn: please report it",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    def __repr__(self) -> str:
+        programs = sum(map(len, self._captured.values()))
+        name = shown_name(self.name)
+        if self._last is None:
+            return f"<Step {name}: engine {self.engine}, not called yet>"
+        return (
+            f"<Step {name}: engine {self._last.engine}, {programs} "
+            f"program{'s' * (programs != 1)}; print its .program, or draw it>"
+        )
 
     def __get__(self, thing: Any, kind: type | None = None) -> Any:
         """A step in a class is a method: each object has programs of its own."""
@@ -140,7 +174,9 @@ class Step:
             True
         """
         plan = getattr(getattr(self._last, "replay", self.program), "plan", None)
-        return Memory(0, 0) if plan is None else Memory(plan.peak_bytes, plan.eager_bytes)
+        if plan is None:
+            return Memory(0, 0)
+        return Memory(plan.peak_bytes, plan.eager_bytes, plan.held_bytes)
 
 
 _CAPTURING = RLock()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-__all__ = ["Instruction", "Output", "Program", "Var", "mapped", "variables"]
+__all__ = ["Instruction", "Output", "Program", "Var", "counted", "mapped", "variables"]
 
 _NUMBERS = count()
 
@@ -110,7 +110,7 @@ class Output:
     """What leaves a program: a variable or a constant, and the place that it goes to.
 
     Attributes:
-        place: See `compile.places`: where the value is written.
+        place: See `compiler.places`: where the value is written.
         value: A `Var`, or an array or number that does not change.
     """
 
@@ -144,6 +144,16 @@ class Program:
     def noted(self, who: str, text: str) -> Program:
         """The same with one more note."""
         return replace(self, notes=(*self.notes, (who, text)))
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things, for notes.
+
+    Example:
+        >>> counted(1, "view"), counted(1200, "view")
+        ('1 view', '1,200 views')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def variables(tree: Any) -> Iterator[Var]:

@@ -229,6 +229,10 @@ class Node:
         if MODE.get() & CAPTURE:
             CAPTURING.get().read(self, conversion)
 
+    def __format__(self, spec: str) -> str:
+        """Text of a node with one element by a number's format: `f"{loss:.3f}"`."""
+        return format(self.item(), spec) if spec else str(self)  # type: ignore[attr-defined]
+
     def extras(self) -> Extra:
         """The node's `Extra`, made on first use."""
         if self.extra is None:

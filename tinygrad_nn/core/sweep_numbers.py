@@ -283,7 +283,8 @@ def _weigh(
 ) -> None:
     """Hand their gradients to the inputs of f(b + w₁x₁ + … + wₙxₙ).
 
-    3.3 µs for 16 inputs, where what the pullback gives takes 5.5.
+    3.3 µs for 16 inputs, where what the pullback gives takes 5.5. The loop is that of `_scatter`
+    once more: one for both, over pairs, made a sweep take 1.3 to 1.4 times as long.
     """
     once, epoch = _ONCE, node.epoch
     g = _before(node, g)

@@ -20,6 +20,7 @@ import tinygrad_nn.onnx.shapes
 import tinygrad_nn.onnx.windows  # noqa: F401  (these register their converters)
 from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.op import OPS
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import ExportError, OptionError, TinygradError
 from tinygrad_nn.nn.module import Module
@@ -174,7 +175,7 @@ def _leaves(result: Any) -> list[Any]:
 def _translate(graph: Graph) -> None:
     for call in graph.program.calls:
         key = call.op.key
-        convert = CONVERTERS.get(key)
+        convert = None if _named_alike(call) else CONVERTERS.get(key)
         if convert is None:
             if _is_fixed(call):
                 call.name = graph.constant(call.value)
@@ -207,10 +208,17 @@ def _not_random(call: Call) -> bool:
     return WITHOUT[call.op.key] != RANDOM
 
 
+def _named_alike(call: Call) -> bool:
+    """Whether it is an operation of the user that has the name of one of this package."""
+    return OPS.get(call.op.key, call.op) is not call.op
+
+
 def _untranslatable(call: Call) -> ExportError:
     key = call.op.key
-    why = WITHOUT.get(key, "it has no converter")
-    if why == RANDOM:
+    why = "it has no converter" if _named_alike(call) else WITHOUT.get(key, "it has no converter")
+    if _named_alike(call):
+        step = "give its function another name, which no operation of tinygrad_nn has"
+    elif why == RANDOM:
         step = (
             "turn it off where the model is evaluated: if self.training, or pass numbers as input"
         )

@@ -10,12 +10,14 @@ import numpy as np
 from tinygrad_nn.testing.slopes import Estimate, Slopes, Sweep, slopes
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
-__all__ = ["Tolerance", "judge"]
+__all__ = ["Tolerance", "judge", "resolved", "sharp", "within"]
 
-_RESOLVED = 1e-2
-"""A slope known to 1 % or better is known: a gradient that is off by more is caught."""
-_NOTHING = 1e-10
-"""Part of size / scale below which a slope is nothing beside the rounding of f."""
+_RESOLVED = 3e-3
+"""A slope known to 0.3 % is known: a gradient that is off by 1 % is off by `_SURE` bars then."""
+_SHARP = 1e-5
+"""A slope known to this part needs no better estimate."""
+_NOTHING = 64.0
+"""Rounding units of f over its scale, below which a slope is nothing."""
 _SURE = 3.0
 """Bars that a gradient must be off by to be called wrong."""
 _UNDERFLOW = 1e-320
@@ -130,11 +132,44 @@ def _says_enough(
     best: Estimate, claim: float, own: float, found: Slopes, sweep: Sweep, allowed: Tolerance
 ) -> bool:
     """Whether the bar is small beside the slope, beside rounding or, for 0, beside slopes near."""
-    if best.bar <= _RESOLVED * own:
-        return True
-    scale = 4 * float(sweep.steps[0])
-    if best.bar <= _NOTHING * found.size / scale:
+    if best.bar <= _RESOLVED * own or best.bar + own <= _nothing(found, sweep):
         return True
     around = found.around[(sweep.steps >= best.step) & np.isfinite(found.around)]
     near = float(around.max(initial=0.0))
     return abs(claim) <= allowed.absolute and best.bar <= _RESOLVED * near
+
+
+def _nothing(found: Slopes, sweep: Sweep) -> float:
+    """Slopes that are lost in the rounding of f at all of its usual steps."""
+    return _NOTHING * sweep.unit * found.size / (4 * float(sweep.steps[0]))
+
+
+def within(found: Element, better: Estimate, claim: float, allowed: Tolerance) -> Element:
+    """The verdict by a sharper estimate, if it lies within the bar of the one there was."""
+    if abs(better.value - found.numeric) > found.bar + better.bar:
+        return found
+    off, own = abs(claim - better.value), max(abs(claim), abs(better.value))
+    verdict = Verdict.INCONCLUSIVE
+    if off <= better.bar + allowed.relative * own + allowed.absolute:
+        known = better.bar <= _RESOLVED * own or found.verdict is Verdict.PASS
+        verdict = Verdict.PASS if known else verdict
+    elif off > _SURE * better.bar + allowed.absolute:
+        verdict = Verdict.FAIL
+    why = found.why if verdict is found.verdict else "by a fit to many values"
+    return Element(verdict, claim, better.value, better.bar, why)
+
+
+def resolved(element: Element) -> bool:
+    """Whether the slope is known well, and is not 0."""
+    return element.bar <= _RESOLVED * abs(element.numeric)
+
+
+def sharp(element: Element, size: float) -> bool:
+    """Whether the slope is known so well that a better estimate would say no more.
+
+    Args:
+        element: As judged.
+        size: Rounding error of f over the scale of the line.
+    """
+    own = max(abs(element.numeric), abs(element.analytic))
+    return element.bar <= max(_SHARP * own, _NOTHING * size)

@@ -35,6 +35,22 @@ _GROWTH = 1.02
 _EVEN = 0.1
 _LAST = 5
 """Finest steps at which a jump must be seen; eight for a slope without bound."""
+_LOGARITHM = 16
+"""Finest steps over which quotients must keep growing by the same amount, as those of x log x do
+(a root x**1.05, whose slope is 0, has let up to a third by then)."""
+_LETS_UP = 0.9
+_ABOVE = 50
+"""Rounding errors that a jump or a change at a steep place must exceed."""
+_ORDERS = 4
+"""Powers beyond the first that differences cancel at most when noise is looked for."""
+_ASIDE = 4.0
+"""The noise of a central difference is at least this part of that of each side: only symmetry
+makes it less, and x sin(1/x) at 0 is symmetric but has no slope."""
+_STRAIGHT = 1e-2
+"""How well changes beyond a flat stretch must follow a smooth course to be a kink's, not grain's:
+a change of n grains is off by 1/n of itself, 1/16 and more where this is asked."""
+_INSIDE = 32.0
+"""Rounding units of 1 below which steps may be lost inside a function, as x is in 1 + x."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +128,18 @@ def slopes(sweep: Sweep) -> Slopes:
                     grain, grain_step = found, float(t[level])
     floor = np.maximum(ulp, grain)
     both = (up + down) / 2
+    limit = _INSIDE * sweep.unit * max(1.0, 4 * float(t[0]))
+    sides = [_noise(c, t, floor, (1, 2, 3, 4, 5)) for c in (up, down)]
+    aside = np.maximum(_noise(both, t, floor, (1, 3, 5, 7, 9)), np.fmax(*sides) / _ASIDE)
     return Slopes(
-        central=_local(_estimates(both, t, floor, (2, 4))),
-        left=_local(_estimates(down, t, floor, (1, 2))),
-        right=_local(_estimates(up, t, floor, (1, 2))),
+        central=_local(_estimates(both, t, aside, (2, 4)), both, t, limit),
+        left=_local(_estimates(down, t, sides[1], (1, 2)), down, t, limit),
+        right=_local(_estimates(up, t, sides[0], (1, 2)), up, t, limit),
         flat=flat,
         grain=grain,
         grain_step=grain_step,
         jumps=not grain and (_jumps(up, center, sweep.unit) or _jumps(down, center, sweep.unit)),
-        steep=_steep(up / t) or _steep(down / t),
+        steep=any(_steep(c / t, c, center, sweep.unit) for c in (up, down)),
         size=size,
         around=np.fmax(np.abs(up / t), np.abs(down / t)),
     )
@@ -142,25 +161,44 @@ def _grain(change: Any, values: Any, center: float) -> tuple[float, int]:
         return 0.0, 0
     level = int(moves[-1])
     jump = float(abs(change[level]))
-    return (jump, level) if jump <= _GRAIN * max(abs(values[level]), abs(center)) else (0.0, 0)
+    grains = jump <= _GRAIN * max(abs(values[level]), abs(center)) and not _bends(change, level)
+    return (jump, level) if grains else (0.0, 0)
 
 
-def _noise(change: Any, t: Any, floor: Any) -> Any:
-    """Noise of the values at each level, from differences at finer levels."""
-    # Coefficients that cancel t and t² of three neighbours of ratio 4.
-    third = np.zeros(len(t))
+def _bends(change: Any, level: int) -> bool:
+    """Whether what follows a flat stretch is smooth: then a kink is there, and no grain."""
+    if level < _ORDERS:
+        return False
+    near = np.diff(change[level - _ORDERS : level + 1][::-1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        growth = near[1:] / near[:-1] / RATIO
+    return bool(np.all(np.abs(growth - 1) <= _STRAIGHT))
+
+
+def _noise(change: Any, t: Any, floor: Any, powers: Sequence[int]) -> Any:
+    """Noise of the values at each level, from differences at finer levels.
+
+    Neighbours are combined so that these powers of t cancel, one more at a time. What is left of
+    noise is about the same each time (its finest value has weight 1, the others 1/4 and less),
+    what is left of a smooth function shrinks: the least of all is taken.
+    """
+    even = np.append(False, t[:-1] / t[1:] == RATIO)
+    rest, least = change, np.full(len(t), np.inf)
     with np.errstate(invalid="ignore", over="ignore"):
-        third[2:] = np.abs(change[2:] - 0.3125 * change[1:-1] + change[:-2] / 64)
-    third[2:][(t[:-2] / t[1:-1] != RATIO) | (t[1:-1] / t[2:] != RATIO)] = 0.0
-    third[~np.isfinite(third)] = 0.0
-    worst = np.maximum.accumulate(third[::-1])[::-1]
+        for n, power in enumerate(powers):
+            coarser = np.append(np.nan, rest[:-1])
+            rest = np.where(even, rest - coarser / RATIO**power, np.nan)
+            if n:
+                least = np.fmin(least, np.abs(rest))
+    least[~np.isfinite(least)] = 0.0
+    worst = np.maximum.accumulate(least[::-1])[::-1]
     levels = np.minimum(np.arange(len(t)) + 1, max(len(t) - _FEWEST, 0))
     return np.maximum(worst[levels], floor)
 
 
-def _estimates(change: Any, t: Any, floor: Any, powers: Sequence[int]) -> list[Estimate]:
+def _estimates(change: Any, t: Any, noise: Any, powers: Sequence[int]) -> list[Estimate]:
     """Slopes by extrapolation, where the error of a quotient runs in these powers of the step."""
-    noise = _SIGMAS * _noise(change, t, floor) / t
+    noise = _SIGMAS * noise / t
     quotient = change / t
     near = np.append(t[:-1] / t[1:] == RATIO, False)
     near &= np.isfinite(quotient) & np.isfinite(np.append(quotient[1:], np.nan))
@@ -196,10 +234,12 @@ def _packed(
     ]
 
 
-def _local(found: list[Estimate]) -> Estimate | None:
+def _local(found: list[Estimate], change: Any, t: Any, limit: float) -> Estimate | None:
     """The sharpest estimate, unless those on a finer scale agree on another slope.
 
-    What counts is the limit: a function may look straight from afar and bend close by.
+    What counts is the limit: a function may look straight from afar and bend close by. But steps
+    below `limit` may be lost inside of it (1 - x does not change when x of 1e-6 changes by 1e-17),
+    which shows in changes that stray about the straight line.
     """
     if not found:
         return None
@@ -209,6 +249,7 @@ def _local(found: list[Estimate]) -> Estimate | None:
             e
             for e in found
             if e.step < best.step
+            and (e.step >= limit or best.step < limit or not _strays(change, t, best, limit))
             and abs(e.value - best.value) > e.bar + best.bar
             and e.bar < abs(e.value - best.value) / 4
         ]
@@ -222,20 +263,35 @@ def _local(found: list[Estimate]) -> Estimate | None:
         best = min(agreed, key=lambda e: e.bar)
 
 
+def _strays(change: Any, t: Any, best: Estimate, limit: float) -> bool:
+    """Whether changes at steps a little above `limit` are off a straight line irregularly."""
+    near = (t >= limit) & (t <= limit * RATIO**6) & np.isfinite(change)
+    rest = change[near] - best.value * t[near]
+    return bool(rest.size and np.ptp(rest) > np.abs(rest).max() / 10)
+
+
 def _jumps(change: Any, center: float, unit: float) -> bool:
     """Whether f stays away from f(x), by the same distance however fine the step."""
     near = change[np.isfinite(change)][-_LAST:]
     if len(near) < _LAST:
         return False
     last = near[-1]
-    far = abs(last) > 50 * unit * max(abs(center), abs(last))
+    far = abs(last) > _ABOVE * unit * max(abs(center), abs(last))
     return bool(far and np.all(np.abs(near - last) <= 1e-2 * abs(last)))
 
 
-def _steep(quotient: Any) -> bool:
-    """Whether quotients grow by about the same factor at each finer step, as a root's at 0."""
-    near = np.abs(quotient[np.isfinite(quotient)])[-_LAST - 3 :]
-    if len(near) < _LAST + 3 or not np.all(near):
+def _steep(quotient: Any, change: Any, center: float, unit: float) -> bool:
+    """Whether quotients grow without end: by an even factor as a root's, or evenly as a log's."""
+    known = np.isfinite(quotient)
+    moves = np.abs(change[known]) > _ABOVE * unit * abs(center)
+    near = np.abs(quotient[known])[-_LAST - 3 :]
+    if len(near) < _LAST + 3 or not np.all(near) or not np.all(moves[-_LAST - 3 :]):
         return False
     growth = near[1:] / near[:-1]
-    return bool(np.all(growth > _GROWTH) and np.ptp(growth) < _EVEN and near[-1] > 2 * near[0])
+    if np.all(growth > _GROWTH) and np.ptp(growth) < _EVEN and near[-1] > 2 * near[0]:
+        return True
+    added = np.diff(quotient[known][-_LOGARITHM - 1 :])
+    if len(added) < _LOGARITHM or not np.all(moves[-_LOGARITHM - 1 :]):
+        return False
+    within = added * np.sign(added[-1])
+    return bool(within.min() > _LETS_UP * within.max() and within.min() > 0)

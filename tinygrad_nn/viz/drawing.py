@@ -246,8 +246,9 @@ def draw(
     Nothing is left away: what is not shown by itself is part of a box that says so.
 
     Args:
-        x: Value or Tensor, for example a loss, or a `Trace` of one; or the program of a captured
-            step, `step.program`, of which `level`, `flow`, `model` and the like tell nothing.
+        x: Value or Tensor, for example a loss, or a `Trace` of one; or a captured step, which
+            is drawn as the program of its last call, `step.program`: `level`, `flow`, `model`
+            and the like tell nothing of that.
         format: "svg", "dot", "text", "png" or "pdf"; by default that of the suffix of
             `path`, or "svg". The last two are the SVG's picture and need Graphviz's program
             `dot` to be painted; with the theme "auto" they are light.
@@ -278,6 +279,7 @@ def draw(
         GradientError: `backward` of something that requires no gradient, or of an array.
         DrawingError: `dot` is needed, and is missing, failed or took too long.
         OSError: `path` cannot be written.
+        CaptureError: `x` is a captured step that was not called yet.
 
     Example:
         >>> import tinygrad_nn as tg
@@ -293,9 +295,10 @@ def draw(
     for name, value in (("direction", direction), ("theme", theme), ("engine", engine),
                         ("level", level), ("flow", flow)):  # fmt: skip
         _checked(name, value)
-    if isinstance(x, HasGraph):
+    shown = _program_of(x)
+    if shown is not None:
         drawn: Drawing = ProgramDrawing(
-            x, chosen, limit, direction=direction, theme=theme, engine=engine,
+            shown, chosen, limit, direction=direction, theme=theme, engine=engine,
             timeout=program.checked_timeout(timeout),
         )  # fmt: skip
         return _finished(drawn, path, chosen)
@@ -315,6 +318,13 @@ def draw(
         timeout=program.checked_timeout(timeout),
     )  # fmt: skip
     return _finished(drawing, path, chosen)
+
+
+def _program_of(x: Any) -> HasGraph | None:
+    """A program as it is, and of a captured step that of its last call, or its error."""
+    if not isinstance(x, HasGraph) and hasattr(type(x), "program"):
+        x = x.program
+    return x if isinstance(x, HasGraph) else None
 
 
 def _finished(drawing: Drawing, path: str | Path | None, chosen: str) -> Drawing:

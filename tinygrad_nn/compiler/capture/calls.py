@@ -1,9 +1,7 @@
-"""Parts of which a capture is made: calls as instructions have them, and the user's line."""
+"""Parts of which a capture is made: calls as instructions have them."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Any
@@ -13,17 +11,17 @@ import numpy as np
 from tinygrad_nn.backends import array
 from tinygrad_nn.compiler.capture.host_numbers import Mismatch
 from tinygrad_nn.compiler.capture.traced import TracedArray, TracedNumber
+from tinygrad_nn.compiler.facts import FACTS, UNKNOWN
 from tinygrad_nn.compiler.program import Var
-from tinygrad_nn.core.caller import PACKAGE
 from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.errors import CaptureError
 
 __all__ = [
-    "BY_VALUES",
-    "IMPURE",
+    "CUSTOM",
     "MASK",
     "after",
     "coerced",
+    "decides_shape",
     "lasting",
     "part",
     "real",
@@ -31,27 +29,13 @@ __all__ = [
     "shaped_as",
     "stand_in",
     "ufunc",
-    "users_line",
     "written_as",
 ]
 
-IMPURE = frozenset({"noise", "keep_mask"})
-"""Operations that draw at random."""
-
-BY_VALUES: dict[str, Callable[[Any], bool]] = {
-    "argwhere": lambda x: True,
-    "_first_places": lambda x: True,
-    "flatnonzero": lambda x: True,
-    "select_at": lambda x: getattr(x, "dtype", None) == np.bool_,
-}
-"""Operations whose result has a shape that follows from values, and from which arguments."""
-
-SHAPED_BY_VALUES = frozenset({"_counted", "unique", "nonzero", "flatnonzero", "repeat", "bincount"})
-"""Functions of this package's own whose result may have another shape for other values."""
+CUSTOM = "custom."
+"""What the names of the user's own operations begin with."""
 
 MASK = "multiply by the mask, or choose with tinygrad_nn.where(mask, x, 0.0)"
-
-_OURS = PACKAGE, os.path.join(os.path.dirname(os.path.abspath(np.__file__)), "")
 
 _UFUNCS = {
     "add": "add",
@@ -61,20 +45,6 @@ _UFUNCS = {
     "floordiv": "floor_divide",
     "mod": "remainder",
 }
-
-
-@lru_cache(4096)
-def _is_ours(file: str) -> bool:
-    """Whether a file is of this package or of NumPy."""
-    return file.startswith(_OURS)
-
-
-def users_line() -> str:
-    """The user's line: the nearest frame outside of this package and of NumPy."""
-    frame = sys._getframe(2)
-    while _is_ours(frame.f_code.co_filename) and frame.f_back is not None:
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def stand_in(capture: Any, value: Any) -> Any:
@@ -127,8 +97,14 @@ def written_as(function: Any, target: Any, other: Any) -> tuple[Callable[..., An
 
 def shape_follows(name: str, args: Sequence[Any]) -> bool:
     """Whether the shape of the result may be another for other numbers of the same shapes."""
-    chosen = name in BY_VALUES or name == "getitem"
-    return name in SHAPED_BY_VALUES or (chosen and any(map(_is_mask, args)))
+    by = FACTS.get(name, UNKNOWN).shape_by
+    return by in ("values", "some") or (by == "masks" and any(map(_is_mask, args)))
+
+
+def decides_shape(name: str, x: Any) -> bool:
+    """Whether the shape of an operation's result follows from the values of this argument."""
+    by = FACTS.get(name, UNKNOWN).shape_by
+    return by == "values" or (by == "masks" and getattr(x, "dtype", None) == np.bool_)
 
 
 def lasting(errors: Any, call: Any) -> Any:
@@ -164,11 +140,15 @@ def _quiet(call: Callable[..., Any], errors: tuple[tuple[str, Any], ...]) -> Cal
 
 def shaped_as(call: Callable[..., Any], out: Any) -> Callable[..., Any]:
     """`call`, whose result must have the shape that it has in the first call."""
-    wanted = _shapes(out)
+    return _checked(call, _shapes(out))
 
+
+@lru_cache(256)
+def _checked(call: Callable[..., Any], shapes: Any) -> Callable[..., Any]:
+    # One function for the same two, so that equal instructions are seen to be equal.
     def checked(*args: Any, **params: Any) -> Any:
         found = call(*args, **params)
-        if _shapes(found) != wanted:
+        if _shapes(found) != shapes:
             raise Mismatch
         return found
 
@@ -176,7 +156,7 @@ def shaped_as(call: Callable[..., Any], out: Any) -> Callable[..., Any]:
 
 
 def _shapes(out: Any) -> Any:
-    return [x.shape for x in out] if isinstance(out, (tuple, list)) else out.shape
+    return tuple([x.shape for x in out]) if isinstance(out, (tuple, list)) else np.shape(out)
 
 
 def after(name: str) -> CaptureError:

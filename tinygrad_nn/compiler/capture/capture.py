@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.compiler.capture.advice import BRANCH, READ
+from tinygrad_nn.compiler.capture.advice import BRANCH, READ, WHOLE
 from tinygrad_nn.compiler.capture.calls import (
-    BY_VALUES,
-    IMPURE,
+    CUSTOM,
     MASK,
+    decides_shape,
     real,
     ufunc,
 )
@@ -24,11 +24,13 @@ from tinygrad_nn.compiler.capture.leaves import Leaves
 from tinygrad_nn.compiler.capture.randomness import Draws, TracedGenerator
 from tinygrad_nn.compiler.capture.recording import Recording
 from tinygrad_nn.compiler.capture.traced import HostNumber, TracedArray, TracedNumber
-from tinygrad_nn.compiler.capture.whereabouts import whereabouts
+from tinygrad_nn.compiler.capture.whereabouts import is_augmented, users_frame, whereabouts
+from tinygrad_nn.compiler.facts import FACTS, UNKNOWN
 from tinygrad_nn.compiler.guards.scope import Scope
 from tinygrad_nn.compiler.program import Instruction, Var
 from tinygrad_nn.core.capturing import CAPTURE, CAPTURING, Traced
 from tinygrad_nn.core.node import CLOCK, MODE, Node
+from tinygrad_nn.core.op import OPS
 
 __all__ = ["Capture"]
 
@@ -44,6 +46,7 @@ class Capture(Recording):
         numbers: What is worked out in Python before a replay, and what must hold for it.
         draws: Random generators, whose draws are drawn anew.
         scope: What the step names, which must be as it was.
+        given: Arrays that are arguments.
     """
 
     def __init__(self) -> None:
@@ -54,6 +57,7 @@ class Capture(Recording):
         self.draws = Draws(self)
         self.scope = Scope(self)
         self.failing = False
+        self.given: list[Any] = []
 
     @contextmanager
     def running(self) -> Any:
@@ -80,6 +84,8 @@ class Capture(Recording):
         Returns:
             The leaves of what it returned, as they are now.
         """
+        if self.refusal is not None:
+            raise self.refusal  # the step, or a logger, caught it
         self.scope.check_unchanged()
         self.draws.check_all()
         return [x.leaf._data if isinstance(x, SharedArray) else x for x in results]
@@ -87,21 +93,41 @@ class Capture(Recording):
     def operate(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply an operation's kernel."""
         self.failing = False
+        if self.given:
+            self._check_augmented(op, args)
+        kernels = op.kernels
+        name = op.key
+        if OPS.get(name) is not op:
+            # The user's own: nothing is known of it, though it may have the name of another.
+            name, op = f"{CUSTOM}{name}", None
         if not params and all([type(x) in _NUMBERS for x in args]):
-            return self.numbered(op.key, op.kernels[float][0], args, op)
+            return self.numbered(name, kernels[float][0], args, op)
         number = any([isinstance(x, TracedNumber) for x in args])
-        kernel = op.kernels[float if number else np.ndarray][0]
-        asked = BY_VALUES.get(op.key)
-        if asked is not None and any([asked(x) and self.is_secret(x) for x in args]):
-            what = f"{op.name}, whose result has a shape that follows from values"
+        kernel = kernels[float if number else np.ndarray][0]
+        if any([decides_shape(name, x) and self.is_secret(x) for x in args]):
+            what = f"{name.strip('_')}, whose result has a shape that follows from values"
             raise self.refused(what, MASK)
         coerce = float if number else np.asarray
-        if op.key not in IMPURE:
-            return self.apply(op.key, kernel, args, params, op=op, coerce=coerce)
+        if not FACTS.get(name, UNKNOWN).draws:
+            return self.apply(name, kernel, args, params, op=op, coerce=coerce)
         rng = self.generator(params["rng"], lambda seed: seed)
-        out = self.apply(op.key, kernel, args, {**params, "rng": rng}, op=op, pure=False)
+        out = self.apply(name, kernel, args, {**params, "rng": rng}, op=op, pure=False)
         self.draws.watch(rng.value)
         return out
+
+    def _check_augmented(self, op: Any, args: Sequence[Any]) -> None:
+        """Refuse `x += 1` of an argument: eager code writes into the array of the caller."""
+        target = real(args[0]) if args else None
+        if not isinstance(target, np.ndarray):
+            return
+        frame = users_frame()
+        if is_augmented(frame.f_code, frame.f_lasti) and any(
+            [np.may_share_memory(target, x) for x in self.given]
+        ):
+            raise self.refused(
+                f"{op.name} in place, as in x += y, on an array that is an argument",
+                WHOLE,
+            )
 
     def lift(self, args: Sequence[Any]) -> Sequence[Any]:
         """Leaves get traced payloads; arrays become traced."""

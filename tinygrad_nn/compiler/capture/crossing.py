@@ -28,6 +28,8 @@ def argument(capture: Capture, x: Any, i: int) -> Any:
             "arguments; compute it inside, or pass x.detach()"
         )
     if isinstance(x, (np.ndarray, np.generic)):
+        if isinstance(x, np.ndarray):
+            capture.given.append(x)
         return Tensor.wrap(capture.read_from(Argument(i), np.asarray(x)))
     if isinstance(x, float):
         return capture.numbers.number(x, lambda call: float(call.leaves[i]), ("argument", i))

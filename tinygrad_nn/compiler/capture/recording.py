@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.compiler.capture.calls import (
+    CUSTOM,
     after,
     coerced,
     lasting,
@@ -16,11 +17,10 @@ from tinygrad_nn.compiler.capture.calls import (
     shape_follows,
     shaped_as,
     stand_in,
-    users_line,
     written_as,
 )
 from tinygrad_nn.compiler.capture.traced import TracedNumber
-from tinygrad_nn.compiler.capture.whereabouts import whereabouts
+from tinygrad_nn.compiler.capture.whereabouts import told_line, users_frame, users_line, whereabouts
 from tinygrad_nn.compiler.program import Instruction, Output, Program, Var
 from tinygrad_nn.core.capturing import CAPTURING, Traced
 from tinygrad_nn.errors import CaptureError
@@ -40,6 +40,8 @@ class Recording:
         constants: Variables that are the same at each replay.
         outputs: What goes where at the end.
         errors: How NumPy treats overflow and the like, as the step began.
+        sites: By `id` of an array of the user, where in the code it was an operand.
+        refusal: The first one. Whoever caught it took a way that a replay would not.
     """
 
     def __init__(self) -> None:
@@ -48,6 +50,8 @@ class Recording:
         self.constants: dict[Var, Any] = {}
         self.outputs: list[Output] = []
         self.errors = np.geterr()
+        self.sites: dict[int, set[tuple[int, int]]] = {}
+        self.refusal: CaptureError | None = None
         self._held: dict[int, tuple[Any, Traced]] = {}
         self._own: dict[int, Any] = {}
 
@@ -76,6 +80,9 @@ class Recording:
 
         The array itself is kept and not a copy: what the user writes into it later counts.
         """
+        if type(value) is np.ndarray:
+            frame = users_frame(libraries=True)
+            self.sites.setdefault(id(value), set()).add((id(frame.f_code), frame.f_lasti))
         held = self._held.get(id(value))
         if held is not None:
             return held[1]
@@ -130,6 +137,8 @@ class Recording:
             return out
         if shape_follows(name, args):
             call, pure = shaped_as(call, out), False  # looked at even if only the shape is used
+        elif name.startswith(CUSTOM):
+            call = shaped_as(call, out)
         call = lasting(self.errors, call)
         if isinstance(out, (tuple, list)):
             return self._several(name, call, args, params, out, op, pure)
@@ -209,6 +218,9 @@ class Recording:
         """Let `value` (traced, or constant) go to `place` at the end."""
         self.outputs.append(Output(place, value.var if isinstance(value, Traced) else value))
 
-    def refused(self, what: str, instead: str) -> CaptureError:
+    def refused(self, what: str, instead: str, where: Any = None) -> CaptureError:
         """The error for what cannot be captured, with the user's line."""
-        return CaptureError(f"jit: {users_line()}: got {what} in a captured step; {instead}")
+        line = told_line(*where) if where else users_line()
+        error = CaptureError(f"jit: {line}: got {what} in a captured step; {instead}")
+        self.refusal = self.refusal or error
+        return error

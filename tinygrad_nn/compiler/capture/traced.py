@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_nn.backends import scalar
-from tinygrad_nn.compiler.capture.advice import BRANCH, NEW, READ, WRITING
+from tinygrad_nn.compiler.capture.advice import BRANCH, NEW, PRINT, READ, WRITING
 from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
 
@@ -27,6 +27,9 @@ __all__ = ["HostNumber", "TracedArray", "TracedNumber"]
 
 _ABOUT = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj}
 """Functions that read no element."""
+
+_TEXTS = {np.array2string, np.array_repr, np.array_str}
+_SHOWN = 'as in print(loss) or f"{loss}",'
 
 
 def _binary(function: Callable[..., Any], swapped: bool = False) -> Any:
@@ -68,6 +71,10 @@ def _refusal(what: str, instead: str, name: str = "") -> Any:
     return call
 
 
+def _about(name: str, words: str) -> Any:
+    return property(operator.attrgetter(f"value.{name}"), doc=words)
+
+
 class _Secret(Traced):
     """A traced thing whose value is not known before a replay."""
 
@@ -96,9 +103,10 @@ class _Secret(Traced):
     def __format__(self, spec: str) -> str:
         if self.capture.failing:
             return format(self.value, spec)
-        if spec:
-            raise self.capture.refused("a value formatted into a text", READ)
-        return repr(self)
+        raise self.capture.refused(f"the text of a value, {_SHOWN}", PRINT)
+
+    def __str__(self) -> str:
+        return format(self)
 
     def __repr__(self) -> str:
         return repr(self.value) if self.capture.failing else f"<traced {self.var!r}>"
@@ -122,45 +130,14 @@ class TracedArray(_Secret):
             return self
         return self.capture.apply("copy", np.ndarray.copy, (self,), {})
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        return self.value.shape  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> Any:
-        """NumPy's dtype."""
-        return self.value.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self.value.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.value.size  # type: ignore[no-any-return]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self.value.nbytes  # type: ignore[no-any-return]
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of an element."""
-        return self.value.itemsize  # type: ignore[no-any-return]
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Bytes from one element to the next along each axis."""
-        return self.value.strides  # type: ignore[no-any-return]
-
-    @property
-    def flags(self) -> Any:
-        """NumPy's flags."""
-        return self.value.flags
+    shape = _about("shape", "Lengths of the axes.")
+    dtype = _about("dtype", "NumPy's dtype.")
+    ndim = _about("ndim", "Number of axes.")
+    size = _about("size", "Number of elements.")
+    nbytes = _about("nbytes", "Bytes of all elements.")
+    itemsize = _about("itemsize", "Bytes of an element.")
+    strides = _about("strides", "Bytes from one element to the next along each axis.")
+    flags = _about("flags", "NumPy's flags.")
 
     @property
     def T(self) -> Any:  # noqa: N802  (NumPy's name)
@@ -233,6 +210,10 @@ class TracedArray(_Secret):
         return self.capture.apply(name, call, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        if function in _TEXTS:
+            if self.capture.failing:
+                return function(*[x.value if x is self else x for x in args], **options)
+            raise self.capture.refused(f"the text of a value, {_SHOWN}", PRINT)
         return self.capture.apply(
             function.__name__, function, args, options, about=function in _ABOUT
         )

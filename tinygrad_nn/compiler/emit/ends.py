@@ -119,5 +119,8 @@ def blank(source: Source, var: Var) -> str:
     template = np.empty(var.shape, var.dtype)
     if template.strides == var.strides:
         return f"empty({var.shape!r}, {source.name(var.dtype, 'dtype')})"
-    raw = np.ndarray(var.shape, var.dtype, np.empty(var.nbytes, np.uint8), 0, var.strides)
-    return f"empty_like({source.name(raw, 'like')})"
+    # The order of the axes is that of a small array, which stays: one of `var.shape` would take as
+    # much memory as the result.
+    order = sorted(range(len(var.shape)), key=lambda axis: -var.strides[axis])
+    like = np.empty((2,) * len(order), var.dtype).transpose(np.argsort(order))
+    return f"empty_like({source.name(like, 'like')}, shape={var.shape!r})"

@@ -254,6 +254,12 @@ class Writer:
         if slot is not None:
             array = self._arrays[var] = slot.array(var)
             return self.source.name(array, "b")
+        heir = self.plan.heirs.get(var)
+        if heir is not None:
+            # Another name for it, since the old one is given up after this line.
+            target = self.source.local("t")
+            self._line(i, f"{target} = {self._names[heir]}")
+            return target
         old = self.over.get(var)
         if old is not None:
             name = self._names[old]

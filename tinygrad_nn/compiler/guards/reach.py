@@ -9,12 +9,15 @@ inside is not followed.
 
 from __future__ import annotations
 
+import dis
 import os
 import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial
+from io import IOBase
+from operator import length_hint
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
@@ -26,7 +29,7 @@ from tinygrad_nn.core.node import Node
 from tinygrad_nn.nn import Module
 from tinygrad_nn.optim.optimizer import Optimizer
 
-__all__ = ["Reach"]
+__all__ = ["Reach", "is_library"]
 
 _LIBRARIES = (
     *{os.path.join(path, "") for key, path in sysconfig.get_paths().items() if "lib" in key},
@@ -49,6 +52,9 @@ class Reach:
         arrays: Arrays found, with their names and copies.
         nodes: Nodes found.
         generators: Random generators found.
+        iterators: Iterators found, with names and lengths left: whoever takes from one changes it.
+        codes: Code of the user's functions found.
+        known_as: By `id` of an array, all names that it was found by.
     """
 
     def __init__(self, entered: Callable[[Any], None]) -> None:
@@ -56,9 +62,13 @@ class Reach:
         self.arrays: list[tuple[str, Any, Any]] = []
         self.nodes: list[Any] = []
         self.generators: list[Any] = []
+        self.iterators: list[tuple[str, Any, int]] = []
+        self.codes: list[CodeType] = []
+        self.known_as: dict[int, set[str]] = {}
         self._entered = entered
         self._seen: dict[Any, Any] = {}
         self._names: set[str] = set()
+        self._stored: set[str] = set()
         self._objects: list[tuple[Any, str, set[str]]] = []
         self._todo: list[tuple[str, Any]] = []
 
@@ -76,16 +86,30 @@ class Reach:
 
     def _found(self, name: str, x: Any) -> None:
         """One thing that a name stands for."""
+        if isinstance(x, np.ndarray):
+            self.known_as.setdefault(id(x), set()).add(name)
         if isinstance(x, _PLAIN) or id(x) in self._seen:
             return
         self._seen[id(x)] = x
+        if not self._noted(name, x):
+            self._followed(name, x)
+
+    def _noted(self, name: str, x: Any) -> bool:
+        """Keep it in a list, if it is of those that lead no further."""
         if isinstance(x, Node):
             self.nodes.append(x)
         elif is_generator(x):
             self.generators.append(x)
         elif isinstance(x, np.ndarray):
             self.arrays.append((name, x, x.copy()))
-        elif isinstance(x, FunctionType):
+        elif isinstance(x, Iterator) and not isinstance(x, IOBase):
+            self.iterators.append((name, x, length_hint(x, -1)))
+        else:
+            return False
+        return True
+
+    def _followed(self, name: str, x: Any) -> None:
+        if isinstance(x, FunctionType):
             self._function(x)
         elif isinstance(x, MethodType):
             self._todo += [(name, x.__func__), ("self", x.__self__)]
@@ -96,7 +120,7 @@ class Reach:
         elif isinstance(x, type):
             self._class(x, named=True)
         elif isinstance(x, ModuleType):
-            if not _is_library(getattr(x, "__file__", None) or ""):
+            if not is_library(getattr(x, "__file__", None) or ""):
                 self._object(x, f"{name}.")
         else:
             self._instance(name, x)
@@ -118,7 +142,7 @@ class Reach:
 
     def _function(self, function: FunctionType) -> None:
         code = function.__code__
-        library = _is_library(code.co_filename)
+        library = is_library(code.co_filename)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             with suppress(ValueError):  # not yet assigned: of a function that is not called
                 if not library:
@@ -129,12 +153,16 @@ class Reach:
             return
         names = _names(code)
         self._names |= names
+        self._stored |= _stored(code, "STORE_ATTR")
+        self.codes.append(code)
         given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
         self._todo += [("a default", x) for x in given]
-        if function.__dict__:
-            self._object(function, f"{function.__name__}.")
+        self._object(function, f"{function.__name__}.")
         where = function.__globals__
         self._entries(where, [n for n in names if n in where], "")
+        new = _stored(code, "STORE_GLOBAL").difference(where)
+        if new:
+            self.watched.append(Absent(where, new, ""))
 
     def _class(self, cls: type, named: bool) -> None:
         """A class: its attributes, and what runs when it or an object of it is used."""
@@ -164,6 +192,9 @@ class Reach:
         if found and own is not None:
             self._entries(own, found, owner)
         if isinstance(x, (type, ModuleType, FunctionType)):
+            new = names.intersection(self._stored).difference(found)
+            if new and own is not None:
+                self.watched.append(Absent(own, new, owner))
             return
         missing, slots = [], []
         for name in names.difference(found):
@@ -171,7 +202,7 @@ class Reach:
             if isinstance(raw, MemberDescriptorType):
                 if hasattr(x, name):
                     slots.append(name)
-            elif raw is not None:
+            elif raw is not None or name in self._stored:
                 missing.append(name)
         if missing and own is not None:
             self.watched.append(Absent(own, missing, owner))
@@ -218,7 +249,7 @@ def _leads_on(x: Any) -> bool:
 
 
 @lru_cache(4096)
-def _is_library(path: str) -> bool:
+def is_library(path: str) -> bool:
     """Whether a file is of a library or of this package."""
     return path.startswith((PACKAGE, *_LIBRARIES)) or any(x in path for x in _INSTALLED)
 
@@ -227,7 +258,7 @@ def _is_library_class(cls: type) -> bool:
     functions = [x for x in vars(cls).values() if isinstance(x, FunctionType)]
     if cls.__module__.partition(".")[0] in ("builtins", "tinygrad_nn", "numpy", "abc", "typing"):
         return True
-    return bool(functions) and all(_is_library(x.__code__.co_filename) for x in functions)
+    return bool(functions) and all(is_library(x.__code__.co_filename) for x in functions)
 
 
 def _fixed(x: Any) -> bool:
@@ -246,6 +277,14 @@ def _names(code: CodeType) -> frozenset[str]:
         texts = [x for x in _all_names(code, "co_consts") if isinstance(x, str)]
         names |= {part for x in texts for part in x.split(".") if part.isidentifier()}
     return frozenset(names)
+
+
+@lru_cache(4096)
+def _stored(code: CodeType, kind: str) -> frozenset[str]:
+    """Names that a piece of code and the functions within it store to."""
+    names = {x.argval for x in dis.get_instructions(code) if x.opname == kind}
+    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
+    return frozenset(names.union(*[_stored(x, kind) for x in inner]))
 
 
 def _all_names(code: CodeType, kind: str) -> Iterator[Any]:

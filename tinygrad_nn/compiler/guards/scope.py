@@ -8,10 +8,12 @@ anew. Arrays and nodes are read anew in each replay, whatever is in them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_nn.compiler.guards.operands import is_only_operand, line_of_name
 from tinygrad_nn.compiler.guards.reach import Reach
 from tinygrad_nn.compiler.guards.watched import Attributes, Items, Numbers, Slots, is_generator
 from tinygrad_nn.core.node import Node
@@ -92,7 +94,9 @@ class Scope:
                 raise self._capture.refused(
                     f"a step that writes into the array {name}, which a replay would not do,",
                     "return what is new, and write it outside",
+                    line_of_name(name, self._reach.codes),
                 )
+        self._check_iterators()
         refused = None
         for one in (*self._reach.watched, *self._modules.values(), *self._called.values()):
             name = one.changed()
@@ -101,6 +105,7 @@ class Scope:
                     f"a step that changes {name}, which a replay would not do,",
                     "return what is new, and change it outside; numbers that a step is to keep can "
                     "be tensors: count.data += 1",
+                    line_of_name(name, self._reach.codes),
                 )
                 if isinstance(one, Items):
                     one.undo()
@@ -109,12 +114,28 @@ class Scope:
         for module in self._modules.values():
             module.renew()
 
+    def _check_iterators(self) -> None:
+        """Refuse a step that takes from an iterator: a replay would have the same item again."""
+        codes = self._reach.codes
+        line = line_of_name("next", codes)
+        for name, x, length in self._reach.iterators:
+            if line or length_hint(x, -1) != length:
+                raise self._capture.refused(
+                    f"a step that takes from the iterator {name}, which a replay would not do,",
+                    "take from it outside, and pass what it gives as an argument",
+                    line or line_of_name(name, codes),
+                )
+
     def holder(self) -> Callable[[], bool] | None:
         """Function that says whether all is as it was; None if there is nothing."""
-        # An array that no operation was given was computed with by NumPy alone: what came of it
+        # An array that is more than an operand was computed with by NumPy alone: what came of it
         # is a constant, which holds for as long as the array has these numbers.
-        constants = {id(x) for x in self._capture.constants.values()}
-        arrays = [(x, old) for _, x, old in self._reach.arrays if id(x) not in constants]
+        reach, sites = self._reach, self._capture.sites
+        arrays = [
+            (x, old)
+            for _, x, old in reach.arrays
+            if not is_only_operand(reach.known_as[id(x)], reach.codes, sites.get(id(x), set()))
+        ]
         watched = (*self._reach.watched, *[Numbers(*pair) for pair in arrays])
         modules = (*self._modules.values(), *self._called.values())
         # Of those that no operation was given it may have been asked whether they require one.

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.core.capturing import Traced
-from tinygrad_nn.payload import same_bits
 
 __all__ = [
     "Absent",
@@ -195,11 +194,13 @@ class Numbers:
     """The numbers of an array."""
 
     def __init__(self, array: Any, old: Any) -> None:
-        self._array, self._old = array, old
+        self._array, self._form = array, (array.shape, array.dtype)
+        self._old = old.tobytes()
 
     def same(self) -> bool:
-        """Whether they are what they were."""
-        return same_bits(self._array, self._old)
+        """Whether they are what they were, to the bit."""
+        now = self._array
+        return (now.shape, now.dtype) == self._form and now.tobytes() == self._old
 
 
 def is_generator(x: Any) -> bool:

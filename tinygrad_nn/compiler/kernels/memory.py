@@ -6,33 +6,22 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from llvmlite import ir
-from numba import njit, types, void
+from numba import types, void
 from numba.extending import intrinsic
 
+from tinygrad_nn.compiler.numba.kept import inner as compiled
+from tinygrad_nn.compiler.numba.kept import outer
 from tinygrad_nn.compiler.numba.runtime import apart as apart
 
 __all__ = ["address", "apart", "compiled", "entry", "larger"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_OPTIONS: Any = {"error_model": "numpy", "boundscheck": False, "nogil": True}
 _TYPES = {"f4": types.float32, "f8": types.float64, "u1": types.uint8, "i8": types.int64}
 
 
-def compiled(function: _F) -> _F:
-    """Compile a function that others of its file call."""
-    made: _F = njit(**_OPTIONS)(function)
-    return made
-
-
 def entry(whole: int, floats: int = 0) -> Callable[[_F], _F]:
-    """Compile, at once, a function of so many integers and, behind them, numbers; keep the code."""
-
-    def decorated(function: _F) -> _F:
-        kinds = [types.int64] * whole + [types.float64] * floats
-        made: _F = njit(void(*kinds), cache=True, **_OPTIONS)(function)
-        return made
-
-    return decorated
+    """Compile, at once, a function of so many integers and, behind them, numbers."""
+    return outer(void(*[types.int64] * whole, *[types.float64] * floats), no_cfunc_wrapper=True)
 
 
 def _address(dtype: Any) -> Any:

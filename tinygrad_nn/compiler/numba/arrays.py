@@ -7,22 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.compiler.layout import c_order
 from tinygrad_nn.compiler.numba.parts import Ref, steps_of
 from tinygrad_nn.compiler.numba.table import code
 from tinygrad_nn.compiler.program import Var
 
 __all__ = [
-    "ALIGNMENT", "Loose", "argument_type", "array_type", "by_rows", "extent", "layout", "matrices",
-    "work_space",
+    "ALIGNMENT", "Loose", "by_rows", "extent", "matrices", "memory", "work_space",
 ]  # fmt: skip
 
 ALIGNMENT = 64
-
-_TYPES = {
-    "f4": "float32", "f8": "float64", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64",
-    "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64", "b1": "boolean",
-}  # fmt: skip
 
 
 def matrices(a: Ref, b: Ref, c: Ref) -> tuple[Ref, Ref, Ref]:
@@ -51,26 +44,9 @@ def extent(v: Var) -> int:
     return 1 + sum((n - 1) * s for n, s in zip(v.shape, steps_of(v) or (), strict=True))
 
 
-def layout(v: Var) -> str:
-    """numba's letter: C by rows, F by columns, A any other."""
-    if c_order(v):
-        return "C"
-    turned = Var(v.shape[::-1], v.dtype, v.strides[::-1])
-    return "F" if c_order(turned) else "A"
-
-
-def array_type(v: Var) -> str:
-    """numba's type of an array, as text."""
-    kind = layout(v) if v.shape else "C"
-    return f"types.Array(types.{_TYPES[code(v.dtype)]}, {len(v.shape)}, '{kind}')"
-
-
-def argument_type(v: Var) -> str:
-    """The same for an array or a number."""
-    if v.dtype is None:
-        return "types.float64"
-    # What may not be written to is taken too: a view such as of `broadcast_to`, or a user's array.
-    return f"{array_type(v)[:-1]}, readonly=True)"
+def memory(v: Var, written: bool = False) -> str:
+    """Type of an array as an argument, as text."""
+    return f"Memory({code(v.dtype)!r}, {v.shape!r}, {tuple(v.strides)!r}, {written})"
 
 
 class Loose:
@@ -96,4 +72,4 @@ def work_space(size: int) -> Any:
     """Work space whose beginning is aligned."""
     whole = np.empty(size + ALIGNMENT, np.uint8)
     first = -whole.__array_interface__["data"][0] % ALIGNMENT
-    return whole[first : first + size + 1] if size else whole[:1]
+    return whole[first : first + size]

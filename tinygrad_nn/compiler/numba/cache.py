@@ -1,7 +1,7 @@
-"""Generated modules: written below the user's cache directory, imported, compiled by numba.
+"""Generated modules, and the folder where the machine code of their functions is kept.
 
-A file's name is made of its text and of the versions that its meaning depends on. It is used only
-if what is in it is what was generated; numba keeps machine code next to it, for later processes.
+A module is made of its text, in memory. Its name is made of that text and of the versions that its
+meaning depends on, so that files of machine code are found by name: see `kept`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,32 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import stat
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from functools import cache
+from importlib.abc import InspectLoader
 from importlib.metadata import version
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
+from tinygrad_nn.atomic import PART
 from tinygrad_nn.errors import OptionError
 
-__all__ = ["installed", "module", "require"]
+__all__ = ["PREFIX", "SUFFIX", "folder", "installed", "module", "require", "versions"]
 
-_PREFIX = "tinygrad_nn_compiled_"
-_SOURCES = ("mathematics.py", "routines.py", "runtime.py")
+PREFIX = "tinygrad_nn_compiled_"
+SUFFIX = ".code"
+_SOURCES = ("arguments.py", "kept.py", "mathematics.py", "routines.py", "runtime.py")
 """What generated modules import: machine code holds what these said."""
+_UNUSED = 60 * 24 * 3600.0
+"""Seconds after which a file is taken away that no process has read."""
+_UNFINISHED = 3600.0
+"""The same for one that was left half written."""
 
 
 @cache
@@ -49,7 +59,8 @@ def require() -> None:
 
 
 @cache
-def _versions() -> str:
+def versions() -> str:
+    """Digest of all that machine code depends on, but for the text of a module."""
     own = Path(__file__).parent
     parts = [version("numba"), version("llvmlite"), version("numpy"), platform.machine()]
     parts += [sys.implementation.cache_tag or sys.version]
@@ -60,64 +71,88 @@ def _versions() -> str:
 
 
 @cache
-def folder() -> Path:
-    """Where generated modules lie: the user's alone, and nobody else may write there."""
-    given = os.environ.get("NUMBA_CACHE_DIR")
-    if given:
-        base = Path(given)
-    elif os.environ.get("XDG_CACHE_HOME"):
-        base = Path(os.environ["XDG_CACHE_HOME"])
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir())
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+def folder() -> Path | None:
+    """Where machine code is kept: the user's alone. None if there is no such place.
+
+    A home that is missing, full of other rights, or read-only is common in containers: the folder
+    for temporary files stands in for it, and where that fails too, each process compiles anew.
+    """
+    for path in _places():
+        with suppress(OSError):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _private(path) and os.access(path, os.W_OK | os.X_OK):
+                _swept(path)
+                return path
+    return None
+
+
+def _places() -> list[Path]:
+    """Folders to try, in order."""
+    bases = []
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        if os.environ.get(name):
+            bases.append(Path(os.environ[name]).absolute())
+    if sys.platform == "win32":
+        bases += [Path(x) for x in (os.environ.get("LOCALAPPDATA"),) if x]
     else:
-        base = Path.home() / ".cache"
-    path = base / "tinygrad_nn" / "numba"
-    with suppress(OSError):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _private(path) and os.access(path, os.W_OK):
-            return path
-    # Nothing may be written there: machine code is kept for this process alone.
-    return Path(tempfile.mkdtemp(prefix="tinygrad_nn_numba_"))
+        with suppress(RuntimeError):  # no home
+            bases.append(Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache"))
+    places = [base / "tinygrad_nn" / "numba" for base in bases[:1]]
+    with suppress(OSError):  # no folder for temporary files
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        places.append(Path(tempfile.gettempdir()) / f"tinygrad_nn-{user}")
+    return places
 
 
 def _private(path: Path) -> bool:
     """Machine code is loaded from here: another user's must not be."""
     if not hasattr(os, "getuid"):
         return True
-    found = path.stat()
-    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+    # Not a link: others may put one among temporary files.
+    found = path.lstat()
+    own = found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return own and stat.S_ISDIR(found.st_mode)
+
+
+def _swept(path: Path) -> None:
+    """Take away what was not read for long, and what killed processes left half written."""
+    now = time.time()
+    for file in path.iterdir():
+        if file.name.lstrip(".").startswith(PREFIX):
+            with suppress(OSError):
+                age = now - file.stat().st_mtime
+                if age > (_UNFINISHED if file.suffix == PART else _UNUSED):
+                    file.unlink()
+
+
+class _Text(InspectLoader):
+    """Makes a module of its text, without any file."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_source(self, fullname: str) -> str:
+        return self.text
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.text, f"<{fullname}>")
 
 
 def module(text: str) -> Any:
     """The module of this text; the same one for the same text."""
-    name = _PREFIX + hashlib.sha256((_versions() + text).encode()).hexdigest()[:32]
+    name = PREFIX + hashlib.sha256((versions() + text).encode()).hexdigest()[:32]
     found = sys.modules.get(name)
     if found is not None:
         return found
-    path = folder() / f"{name}.py"
-    _written(path, text)
-    spec = spec_from_file_location(name, path)
+    loader = _Text(text)
+    spec = spec_from_loader(name, loader)
     assert spec is not None
-    assert spec.loader is not None
     found = module_from_spec(spec)
-    # numba looks functions up by the name of their module.
+    # Generated modules import one another, and numba looks functions up by their module.
     sys.modules[name] = found
     try:
-        spec.loader.exec_module(found)
+        loader.exec_module(found)
     except BaseException:
         del sys.modules[name]
         raise
     return found
-
-
-def _written(path: Path, text: str) -> None:
-    """Have exactly this text in the file; two processes may write it at once."""
-    with suppress(OSError, UnicodeDecodeError):
-        if path.read_text(encoding="utf-8") == text:
-            return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(temporary).replace(path)

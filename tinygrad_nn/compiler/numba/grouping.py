@@ -15,7 +15,7 @@ from tinygrad_nn.compiler.numba.parts import Element, Part, View
 from tinygrad_nn.compiler.numba.segment import compiled
 from tinygrad_nn.compiler.parallel.large import large_product
 from tinygrad_nn.compiler.places import Argument, Gradient, Payload, lasting
-from tinygrad_nn.compiler.program import Instruction, Program, Var, variables
+from tinygrad_nn.compiler.program import Instruction, Program, Var, counted, variables
 from tinygrad_nn.threads import allowed
 
 __all__ = ["with_numba"]
@@ -52,13 +52,9 @@ def with_numba(program: Program) -> Program:
         instructions += found
     done = replace(program, instructions=tuple(instructions))
     left = sorted({i.name for i in instructions if known.get(i.out) is None and i.name != "numba"})
-    text = f"{_counted(len(program.instructions), 'instruction')}, "
-    text += _counted(count, "compiled function")
+    text = f"{counted(len(program.instructions), 'instruction')}, "
+    text += counted(count, "compiled function")
     return done.noted("numba", text + (f"; NumPy computes {', '.join(left)}" if left else ""))
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _for_threads(i: Instruction) -> bool:

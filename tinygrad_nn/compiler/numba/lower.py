@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.backends import array
+from tinygrad_nn.compiler.facts import Lies, facts_of
 from tinygrad_nn.compiler.numba.parts import (
     Assemble,
     Element,
@@ -26,8 +27,8 @@ from tinygrad_nn.compiler.numba.parts import (
     renamed,
     steps_of,
 )
-from tinygrad_nn.compiler.numba.stand import Record, Stand
-from tinygrad_nn.compiler.numba.table import REDUCTIONS, VIEWS, code, expression
+from tinygrad_nn.compiler.numba.table import REDUCTIONS, code, expression
+from tinygrad_nn.compiler.opening import Opening, StandIn
 from tinygrad_nn.compiler.program import Instruction, Var, mapped
 
 __all__ = ["parts_of"]
@@ -70,7 +71,7 @@ def _direct(i: Instruction) -> list[Part] | None:
             known = _ufunc
         elif i.name in REDUCTIONS:
             known = _reduce
-        elif i.name in VIEWS:
+        elif i.name == "copy" or facts_of(i).lies is Lies.OVER:
             known = _view
     return known(i) if known is not None else None
 
@@ -193,6 +194,8 @@ def _view(i: Instruction) -> list[Part] | None:
         rest = [_always_view(rest[0])]
     probe = _probe(source)
     done = i.call(probe, *rest, **i.params)
+    if not isinstance(done, np.ndarray):
+        return None
     size = source.dtype.itemsize
     if done.size and np.may_share_memory(done, probe):
         offset = (_address(done) - _address(probe)) // size
@@ -334,21 +337,23 @@ def _opened(i: Instruction, depth: int) -> list[Part] | None:
     arrays = {v for v in i.inputs if v.dtype is not None}
     if not arrays or any(v.nbytes > _LARGEST for v in arrays) or len(arrays) < len(set(i.inputs)):
         return None
-    record = Record()
+    opening = Opening()
     stands: dict[Any, Any] = {}
     for v in arrays:
         value = _probe(v)
         value[...] = 1
-        stands[v] = Stand(record, v, value)
+        stands[v] = StandIn(opening, v, value)
     try:
         with np.errstate(all="ignore"):
             found = i.call(*mapped(i.args, stands), **mapped(dict(i.params), stands))
     except Exception:  # whatever it needs that stand-ins do not have
         return None
-    if not isinstance(found, Stand):
+    if not isinstance(found, StandIn):
         return None
     parts: list[Part] = []
-    for inner in record.instructions:
+    for inner in opening.instructions:
+        if inner.call is np.empty_like:
+            continue  # what is written over it comes later
         known = parts_of(inner, depth + 1)
         if known is None:
             return None

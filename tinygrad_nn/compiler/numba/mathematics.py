@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from numba import float32 as f4
 from numba import float64 as f8
-from numba import int32, int64, njit
+from numba import int32, int64
 
+from tinygrad_nn.compiler.numba.kept import inner
 from tinygrad_nn.compiler.numba.runtime import bits
 
 __all__ = ["NAMES"]
@@ -32,12 +33,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def _inline(function: _F) -> _F:
     # Put into every caller: where it stays a call no loop becomes vectors, at ten times the time.
     # A product and a sum may be rounded once: a fifth less time for GELU, and a smaller error.
-    compiled = njit(
-        error_model="numpy", boundscheck=False, nogil=True, forceinline=True,
-        fastmath={"contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True,
-    )  # fmt: skip
-    made: _F = compiled(function)
-    return made
+    return inner(function, forceinline=True, fastmath={"contract"})
 
 
 # ── Exponential: x = n ln 2 + r, and the power of two is put into the exponent ──────────
@@ -103,13 +99,15 @@ def _tanh_small_f4(x: Any) -> Any:
 def tanh_f4(x: Any) -> Any:
     """m / (m + 2) with m = e^2|x| − 1 = (2ⁿ − 1) + 2ⁿ (e^r − 1), which cancels nowhere.
 
-    One polynomial for all x: two thirds of the time of two and a choice.
+    One polynomial for all x: two thirds of the time of two and a choice. The sign is put back as
+    a bit, which keeps that of zero: a tenth less than to choose between w and −w. A quotient of
+    two polynomials takes a fifth less again, and is 6 units in the last place from the truth.
     """
-    size = abs(x)
-    y = f4(9.02) if size > f4(9.02) else size  # from here on it is 1; NaN stays
-    t = y * f4(2.885390081777927) + f4(12582912.0)
+    y = abs(x + x)
+    y = f4(18.04) if y > f4(18.04) else y  # from here on it is 1; NaN stays
+    t = y * f4(1.4426950408889634) + f4(12582912.0)
     n = t - f4(12582912.0)
-    r = ((y + y) - n * f4(0.693359375)) - n * f4(-2.12194440e-4)
+    r = y - n * f4(0.6931471805599453)  # where n is large, what is lost here does not count
     p = f4(1.9875691500e-4) * r + f4(1.3981999507e-3)
     p = p * r + f4(8.3334519073e-3)
     p = p * r + f4(4.1665795894e-2)
@@ -118,8 +116,7 @@ def tanh_f4(x: Any) -> Any:
     power = _bits_f4(int32(int32(_bits_i4(t) << int32(23)) + int32(127 << 23)))
     m = power * (r * r * p + r) + (power - f4(1.0))
     w = m / (m + f4(2.0))
-    w = w if x > f4(0.0) else -w
-    return w if x != f4(0.0) else x  # keeps the sign of zero
+    return _bits_f4(int32(_bits_i4(w) | int32(_bits_i4(x) & int32(-(2**31)))))
 
 
 @_inline

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from numba import float32, float64, int64, njit
+from numba import float32, float64, int64
 
+from tinygrad_nn.compiler.numba.kept import inner
 from tinygrad_nn.compiler.numba.runtime import apart, index, loads, stores
 
 __all__ = ["multiply_f4", "multiply_f8", "pick", "place_f4", "place_f8"]
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _compiled(function: _F) -> _F:
-    made: _F = njit(
-        error_model="numpy", boundscheck=False, nogil=True,
-        no_cpython_wrapper=True, no_cfunc_wrapper=True,
-    )(function)  # fmt: skip
-    return made
-
 
 _load_a, _load_b, _load_c = loads[:3]
 _store_c = stores[2]
 
 
 def _multiply(number: Any) -> Any:
-    @_compiled
+    @inner
     def multiply(
         m: Any, n: Any, k: Any, a: Any, b: Any, c: Any,
         down_a: Any, right_a: Any, down_b: Any, right_b: Any, down_c: Any, right_c: Any,
@@ -50,7 +39,7 @@ def _multiply(number: Any) -> Any:
 multiply_f4, multiply_f8 = _multiply(float32), _multiply(float64)
 
 
-@_compiled
+@inner
 def pick(
     rows: Any, columns: Any, table: Any, places: Any, out: Any,
     down: Any, right: Any, step: Any, out_step: Any, strict: Any,
@@ -67,7 +56,7 @@ def pick(
 
 
 def _place(number: Any) -> Any:
-    @_compiled
+    @inner
     def place(
         rows: Any, columns: Any, values: Any, places: Any, out: Any,
         value_step: Any, step: Any, down: Any, right: Any,

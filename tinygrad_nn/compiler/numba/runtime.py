@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 __all__ = [
     "SCOPES", "add", "apart", "at", "bits", "differ", "gemm", "gemm_add", "index", "loads",
-    "offset", "pointer", "stores",
+    "offset", "stores",
 ]  # fmt: skip
 
 
@@ -101,18 +101,6 @@ def _store(number: int) -> Any:
 loads = tuple(_load(i) for i in range(SCOPES + 1))
 """Reading from the array of each number; the last may be any memory."""
 stores = tuple(_store(i) for i in range(SCOPES + 1))
-
-
-@_intrinsic
-def pointer(typing: Any, array: Any) -> Any:
-    """Address of the first element of an array; bools are read as bytes."""
-    dtype = types.uint8 if array.dtype is types.boolean else array.dtype
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(array)(context, builder, args[0]).data
-        return builder.bitcast(data, context.get_value_type(signature.return_type))
-
-    return types.CPointer(dtype)(array), generate
 
 
 @_intrinsic

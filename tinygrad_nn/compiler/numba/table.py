@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CODES", "ELEMENTWISE", "MATHEMATICS", "REDUCTIONS", "VIEWS", "code", "literal"]
+__all__ = ["CODES", "ELEMENTWISE", "MATHEMATICS", "REDUCTIONS", "code", "literal"]
 
 CODES = frozenset({"f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 """dtypes that are compiled: a letter for the kind and the number of bytes."""
@@ -73,12 +73,6 @@ REDUCTIONS = {
     "min": "min", "amin": "min", "minimum.reduce": "min",
 }  # fmt: skip
 """Names of reductions, and the kind of each."""
-
-VIEWS = frozenset({
-    "reshape", "ravel", "expand_dims", "squeeze", "broadcast_to", "transpose", "permute_dims",
-    "matrix_transpose", "moveaxis", "swapaxes", "flip", "getitem", "copy",
-})  # fmt: skip
-"""Functions that give the same elements in another arrangement."""
 
 
 def code(dtype: Any) -> str:

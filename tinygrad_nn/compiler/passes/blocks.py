@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_nn.compiler.layout import alike, c_order
 from tinygrad_nn.compiler.plan.forms import into, weak_dtype
 from tinygrad_nn.compiler.plan.memory import planned
-from tinygrad_nn.compiler.program import Instruction, Program, Var
+from tinygrad_nn.compiler.program import Instruction, Program, Var, counted
 from tinygrad_nn.compiler.source import Source
 
 __all__ = ["BLOCK", "blocks"]
@@ -54,7 +54,9 @@ def blocks(program: Program) -> Program:
         start = stop
     if not count:
         return program
-    text = f"{merged} calls run in {count} chains, {BLOCK // 1024} kB at a time"
+    text = (
+        f"{counted(merged, 'call')} run in {counted(count, 'chain')}, {BLOCK // 1024} kB at a time"
+    )
     return replace(program, instructions=tuple(kept)).noted("blocks", text)
 
 
@@ -107,13 +109,12 @@ def _chain(run: Sequence[Instruction], left: list[Var]) -> Instruction:
 def _compiled(
     run: Sequence[Instruction], arrays: list[Var], single: list[Var], left: list[Var]
 ) -> Any:
-    """The function: `chain(*arrays, *single, *left)`."""
+    """The function: `chain(*arrays, *single, *left)`, and `length` of a block by keyword."""
     source, dtype = Source(), left[0].dtype
     names = {x: f"x{n}" for n, x in enumerate(arrays)}
     names.update((x, f"n{n}") for n, x in enumerate(single))
     names.update((x, f"y{n}") for n, x in enumerate(left))
     scratch = _scratch(run, left, names)
-    length = BLOCK // dtype.itemsize
     parts = [*[names[x] for x in arrays], *[names[x] for x in left]]
     whole = [*[names[x] for x in arrays], *[names[x] for x in single], *[names[x] for x in left]]
     cells = _cells(source, run, names)
@@ -121,7 +122,7 @@ def _compiled(
     for i in run:
         args = [source.written(cells.get((x, weak_dtype(i)), x), names.__getitem__) for x in i.args]
         source.line(f"{source.name(i.call, 'f')}({into(i.call, args, names[i.out])})")
-    source.line(f"def chain({', '.join(whole)}):", 0)
+    source.line(f"def chain({', '.join(whole)}, length={BLOCK // dtype.itemsize}):", 0)
     for name in parts:
         source.line(f"{name} = {name}.reshape(-1)")
     for (x, _), cell in cells.items():
@@ -129,12 +130,12 @@ def _compiled(
     # Threads may share the arrays, as slices of them: each call has blocks of its own.
     source.scope["empty"] = np.empty
     for name in scratch:
-        source.line(f"s{name} = empty({length}, {source.name(dtype, 'dtype')})")
+        source.line(f"s{name} = empty(length, {source.name(dtype, 'dtype')})")
     source.line(f"size = {parts[-1]}.size")
-    source.line(f"end = size - size % {length}")
+    source.line("end = size - size % length")
     rest = [*[names[x] for x in single], *[f"s{name}" for name in scratch]]
-    source.line(f"for a in range(0, end, {length}):")
-    source.line(f"b = a + {length}", 2)
+    source.line("for a in range(0, end, length):")
+    source.line("b = a + length", 2)
     source.line(f"part({', '.join([*[f'{x}[a:b]' for x in parts], *rest])})", 2)
     source.line("if end < size:")
     short = [*[names[x] for x in single], *[f"s{x}[: size - end]" for x in scratch]]

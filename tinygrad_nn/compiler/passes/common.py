@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tinygrad_nn.compiler.program import Instruction, Output, Program, Var
+from tinygrad_nn.compiler.program import Instruction, Output, Program, Var, counted
 
 __all__ = ["common", "renamed"]
 
@@ -25,7 +25,7 @@ def common(program: Program) -> Program:
             new.update(zip(i.results, first.results, strict=True))
     if not new:
         return program
-    return renamed(program, kept, new).noted("common", f"merged {len(new)} instructions")
+    return renamed(program, kept, new).noted("common", f"merged {counted(len(new), 'instruction')}")
 
 
 def renamed(program: Program, instructions: list[Instruction], new: dict[Var, Any]) -> Program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinygrad_nn.compiler.program import Program, Var
+from tinygrad_nn.compiler.program import Program, Var, counted
 
 __all__ = ["dead"]
 
@@ -22,4 +22,6 @@ def dead(program: Program) -> Program:
     inputs = {v: place for v, place in program.inputs.items() if v in needed}
     constants = {v: x for v, x in program.constants.items() if v in needed}
     lean = replace(program, inputs=inputs, constants=constants, instructions=tuple(reversed(kept)))
-    return lean.noted("dead code", f"dropped {dropped} instructions") if dropped else lean
+    return (
+        lean.noted("dead code", f"dropped {counted(dropped, 'instruction')}") if dropped else lean
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.compiler.layout import alike
-from tinygrad_nn.compiler.program import Instruction, Program, Var, mapped
+from tinygrad_nn.compiler.program import Instruction, Program, Var, counted, mapped
 
 __all__ = ["folded"]
 
@@ -40,7 +40,7 @@ def folded(program: Program) -> Program:
         instructions=tuple(kept),
         private=frozenset(private),
     )
-    return shorter.noted("folding", f"worked out {count} instructions beforehand")
+    return shorter.noted("folding", f"worked out {counted(count, 'instruction')} beforehand")
 
 
 def _value(i: Instruction, constants: dict[Var, Any]) -> Any:

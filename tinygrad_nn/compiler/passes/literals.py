@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.compiler.plan.forms import weak_dtype
-from tinygrad_nn.compiler.program import Program, Var
+from tinygrad_nn.compiler.program import Program, Var, counted
 
 __all__ = ["literals"]
 
@@ -44,4 +44,4 @@ def literals(program: Program) -> Program:
     if not made:
         return program
     quicker = replace(program, instructions=tuple(changed), constants=constants)
-    return quicker.noted("literals", f"{len(made)} numbers became arrays")
+    return quicker.noted("literals", f"made {counted(len(made), 'number')} to arrays")

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from tinygrad_nn.compiler.facts import is_numpys, is_ufunc
 from tinygrad_nn.compiler.layout import alike, c_order
 from tinygrad_nn.compiler.passes.common import renamed
 from tinygrad_nn.compiler.plan.memory import planned
-from tinygrad_nn.compiler.program import Instruction, Program, Var
+from tinygrad_nn.compiler.program import Instruction, Program, Var, counted
 
 __all__ = ["simplified"]
 
@@ -33,7 +34,9 @@ def simplified(program: Program) -> Program:
     if not new and all(a is b for a, b in zip(kept, program.instructions, strict=True)):
         return program
     smaller = renamed(program, kept, new)
-    return smaller.noted("simplification", f"left out {len(new)} instructions") if new else smaller
+    if not new:
+        return smaller
+    return smaller.noted("simplification", f"left out {counted(len(new), 'instruction')}")
 
 
 def _same(i: Instruction, made: dict[Var, Instruction]) -> Var | None:
@@ -57,6 +60,8 @@ def _plain(i: Instruction) -> bool:
 
 def _neutral(i: Instruction, x: Var) -> bool:
     """Whether `i` gives `x` back; `x` has its shape, dtype and order already."""
+    if is_ufunc(i.call) and not is_numpys(i.name, i.call):
+        return False
     test = _NEUTRAL.get(i.name)
     return test is not None and x.dtype is not None and test(i, x)
 

@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.backends import gelu as gelus
+from tinygrad_nn.backends.normalization import standardize
+from tinygrad_nn.compiler.facts import facts_of
 from tinygrad_nn.compiler.kernels.building import Ranged
 from tinygrad_nn.compiler.layout import alike, c_order, dense
 from tinygrad_nn.compiler.parallel.large import PRODUCTS, size_of_linear, size_of_product
@@ -22,24 +25,36 @@ from tinygrad_nn.compiler.parallel.sharing import Spread
 from tinygrad_nn.compiler.passes.blocks import BLOCK
 from tinygrad_nn.compiler.plan.forms import Form, form_of, inplace_pairs
 from tinygrad_nn.compiler.plan.memory import Plan, planned
-from tinygrad_nn.compiler.program import Instruction, Program, Var
+from tinygrad_nn.compiler.program import Instruction, Program, Var, counted
 
 __all__ = ["spread"]
 
-_ELEMENTS = 1 << 17
-"""Elements of a piece of an elementwise function: 50 µs or more, where handing over takes 20."""
+_QUICK, _USUAL, _SLOW = 1 << 20, 1 << 18, 1 << 17
+"""Elements of a piece: 100 µs or more, where handing over takes 60 to 80 amid a step. For calls
+of arithmetic and comparisons; for exponentials and the like, and for kernels; for other functions,
+which are up to 100 times slower than arithmetic."""
+_ARITHMETIC = frozenset(
+    {
+        "absolute", "add", "bitwise_and", "bitwise_or", "divide", "equal", "greater",
+        "greater_equal", "isfinite", "isinf", "isnan", "less", "less_equal", "logical_and",
+        "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal",
+        "positive", "reciprocal", "sign", "sqrt", "square", "subtract",
+    }
+)  # fmt: skip
+_EXPONENTIAL = frozenset({"cos", "exp", "log", "sin", "tanh"})
 _SIDES = {"f": 64, "d": 192}
 """Rows or columns that pieces of a product are multiples of: so many, or a divisor of it, the
 kernels of OpenBLAS work on at a time, and only then a row has the same bits in a piece."""
 _NARROW = 16
 """Products of a narrower matrix are bound by memory."""
+_SMALL = 1 << 17
+"""Bytes of the largest array of an instruction that is not looked at."""
 _GROUP = 64
 """The same for functions that multiply rows with a vector."""
-
-_ELEMENTWISE = frozenset(
-    {"gelu", "gelu_slope", "masked", "relu", "sigmoid", "softplus", "tanh", "where"}
-)
-"""Operations whose kernels compute each element for itself."""
+_LONG = 1 << 18
+"""Elements that a thread works on by one call where it has a piece of many short calls. All want
+Python's lock between two calls, and to get it from another thread takes 50 µs: with blocks of
+128 kB two threads took for a GELU what one takes, with these 0.6 of it."""
 
 
 def spread(program: Program) -> Program:
@@ -48,7 +63,7 @@ def spread(program: Program) -> Program:
     plan: Plan | None = None
     count = 0
     for i in program.instructions:
-        if max(v.nbytes for v in (*i.results, *i.inputs, i.out)) < _ELEMENTS:
+        if max(v.nbytes for v in (*i.results, *i.inputs, i.out)) < _SMALL:
             found.append(i)  # small, whatever it is
             continue
         plan = plan or planned(program, placing=False)
@@ -57,7 +72,7 @@ def spread(program: Program) -> Program:
         found.append(shared)
     if not count:
         return program
-    text = f"{count} large instructions are shared by threads, where more than one is allowed"
+    text = f"threads share {counted(count, 'large instruction')}, where more than one is allowed"
     return replace(program, instructions=tuple(found)).noted("threads", text)
 
 
@@ -70,7 +85,10 @@ def _shared(i: Instruction, plan: Plan) -> Instruction:
     if form is Form.WRITES:
         call, pairs = _written(i), i.inplace
     elif form is Form.UFUNC:
-        call, pairs = _elementwise(i, partial(_into_ufunc, i.call)), inplace_pairs(i, form)
+        call, pairs = (
+            _elementwise(i, partial(_into_ufunc, i.call), _rate(i.call)),
+            inplace_pairs(i, form),
+        )
     elif form is Form.REDUCTION:
         call = _sums(i)
     elif form is Form.PRODUCT:
@@ -82,8 +100,15 @@ def _shared(i: Instruction, plan: Plan) -> Instruction:
     return replace(i, call=call, params={}, writes=True, inplace=pairs)
 
 
-def _pieces(elements: int) -> int:
-    return elements // _ELEMENTS
+def _pieces(elements: int, rate: int) -> int:
+    return elements // rate
+
+
+def _rate(ufunc: Any) -> int:
+    """Elements of a piece."""
+    if ufunc.__name__ in _ARITHMETIC:
+        return _QUICK
+    return _USUAL if ufunc.__name__ in _EXPONENTIAL else _SLOW
 
 
 # ── Rows as slices ──────────────────────────────────────────────────────────────────────
@@ -105,9 +130,14 @@ def _sliced(
 
 
 def _rows(
-    call: Callable[..., Any], axes: Sequence[int | None], total: int, grain: int, most: int
+    call: Callable[..., Any],
+    axes: Sequence[int | None],
+    total: int,
+    grain: int,
+    most: int,
+    part: Callable[..., Any] | None = None,
 ) -> Spread | None:
-    found = Spread(call, partial(_sliced, call, axes), total, grain, most)
+    found = Spread(call, partial(_sliced, part or call, axes), total, grain, most)
     return found if found.most > 1 else None
 
 
@@ -119,15 +149,40 @@ def _into(call: Callable[..., Any], params: dict[str, Any], *arrays: Any) -> Non
     arrays[-1][...] = call(*arrays[:-1], **params)
 
 
-def _elementwise(i: Instruction, call: Callable[..., Any]) -> Spread | None:
-    """Cut along the axis that is outermost in memory."""
+def _gelu_into(params: dict[str, Any], x: Any, out: Any, **block: Any) -> None:
+    gelus.gelu(x, **{"approximate": "none", **params}, out=out, **block)
+
+
+def _gelu_slope_into(params: dict[str, Any], g: Any, x: Any, out: Any, **block: Any) -> None:
+    gelus.gelu_slope(g, x, **params, out=out, **block)
+
+
+def _standardize_into(params: dict[str, Any], x: Any, *others: Any) -> None:
+    *affine, out = others
+    standardize(x, tuple(affine), **{"centred": True, **params}, out=out)
+
+
+_WRITTEN: dict[str, Callable[..., None]] = {
+    "gelu": _gelu_into,
+    "gelu_slope": _gelu_slope_into,
+    "standardize": _standardize_into,
+}
+"""Kernels that write where they are told: for a GELU of 4 MB a copy would take a fifth more."""
+_IN_BLOCKS = frozenset({"gelu", "gelu_slope"})
+"""Those that are told how many elements to work on at a time."""
+
+
+def _elementwise(
+    i: Instruction, call: Callable[..., Any], rate: int, part: Callable[..., Any] | None = None
+) -> Spread | None:
+    """Cut along the axis that is outermost in memory; `part` does a piece, if not `call`."""
     sides, out = i.out.shape, i.out
-    most = _pieces(prod(sides))
+    most = _pieces(prod(sides), rate)
     if most < 2:
         return None
     axis = max(range(len(sides)), key=lambda a: abs(out.strides[a]) if sides[a] > 1 else -1)
     axes = [_axis_of(x, axis, sides) for x in (*i.args, out)]
-    return _rows(call, axes, sides[axis], 1, most)
+    return _rows(call, axes, sides[axis], 1, most, part)
 
 
 def _axis_of(x: Any, axis: int, sides: Sequence[int]) -> int | None:
@@ -148,7 +203,7 @@ def _sums(i: Instruction) -> Spread | None:
     def call(x: Any, out: Any) -> None:
         i.call(x, axis, None, out, keep)
 
-    return _rows(call, (0, 0), x.shape[0], 1, _pieces(prod(x.shape)))
+    return _rows(call, (0, 0), x.shape[0], 1, _pieces(prod(x.shape), _QUICK))
 
 
 # ── Products ────────────────────────────────────────────────────────────────────────────
@@ -231,11 +286,12 @@ def _operation(i: Instruction) -> Spread | None:
         return _linear(i)
     if not dense(i.out) or any(isinstance(x, (tuple, list)) for x in i.args):
         return None
-    call = partial(_into, i.call, dict(i.params))
+    call = partial(_WRITTEN.get(key) or partial(_into, i.call), dict(i.params))
     if any(True for _ in _variables(i.params)):
         return None
-    if key in _ELEMENTWISE:
-        return _elementwise(i, call)
+    if facts_of(i).each:
+        part = partial(call, block=_LONG) if key in _IN_BLOCKS else None
+        return _elementwise(i, call, _USUAL, part)
     if key == "standardize":
         return _standardized(i, call)
     return None
@@ -256,30 +312,31 @@ def _standardized(i: Instruction, call: Callable[..., Any]) -> Spread | None:
     inner = prod(x.shape[1 : axes[0]])
     grain = -(-_GROUP // inner) if _GROUP % inner == 0 or inner % _GROUP == 0 else _GROUP
     cut = [0, *[None] * len(affine), 0]
-    return _rows(call, cut, x.shape[0], grain, _pieces(prod(x.shape)))
+    # Ten short calls, between which the threads wait for one another.
+    return _rows(call, cut, x.shape[0], grain, _pieces(prod(x.shape), _QUICK))
 
 
 def _written(i: Instruction) -> Spread | None:
     """What earlier passes made."""
     call = i.call
     if isinstance(call, Ranged):
-        most = _pieces(sum(prod(v.shape) for v in (*i.inputs, *i.results)))
+        most = _pieces(sum(prod(v.shape) for v in (*i.inputs, *i.results)), 2 * _USUAL)
         return _ranged(call, most) if min(most, call.total) > 1 else None
     arrays = [v for v in (*i.args, *i.results) if isinstance(v, Var) and v.shape]
     if i.name != "blocks" or not all(alike(v, i.out) for v in arrays):
         return None
     size, grain = prod(i.out.shape), BLOCK // i.out.dtype.itemsize
     flags = [isinstance(v, Var) and bool(v.shape) for v in (*i.args, *i.results)]
-    found = Spread(
-        call, partial(_some_blocks, call, flags), size, grain, len(i.inside) * size // _ELEMENTS
-    )
+    most = _pieces(len(i.inside) * size, _QUICK)
+    found = Spread(call, partial(_some_blocks, call, flags), size, grain, most)
     return found if found.most > 1 else None
 
 
 def _some_blocks(
     call: Callable[..., Any], flags: Sequence[bool], _: int, start: int, stop: int, *arrays: Any
 ) -> None:
-    call(*[x.reshape(-1)[start:stop] if f else x for x, f in zip(arrays, flags, strict=True)])
+    given = [x.reshape(-1)[start:stop] if f else x for x, f in zip(arrays, flags, strict=True)]
+    call(*given, length=min(_LONG, stop - start))
 
 
 def _ranged(call: Ranged, most: int) -> Spread:

@@ -8,20 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.compiler.facts import Lies, facts_of, is_reduction, is_ufunc
 from tinygrad_nn.compiler.layout import c_order, dense
 from tinygrad_nn.compiler.program import Instruction, Var
 
 __all__ = [
     "INTO",
     "OPERATORS",
-    "SURE",
     "Form",
     "form_of",
     "fresh",
     "inplace_pairs",
     "into",
-    "is_reduction",
-    "is_ufunc",
 ]
 
 
@@ -47,32 +45,6 @@ class Form(Enum):
 INTO = frozenset({Form.UFUNC, Form.REDUCTION, Form.PRODUCT, Form.WRITES})
 """Forms whose results are written into arrays that are given."""
 
-VIEWS = frozenset(
-    {
-        "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "diagonal",
-        "expand_dims", "flip", "fliplr", "flipud", "getitem", "imag", "matrix_transpose",
-        "moveaxis", "permute_dims", "ravel", "real", "reshape", "rot90", "squeeze", "swapaxes",
-        "transpose",
-    }
-)  # fmt: skip
-"""Functions that give another look at the memory of their argument, where they can."""
-
-FRESH = frozenset(
-    {
-        "_lstm", "_lstm_slope", "_row_slopes", "_stack", "convolution", "convolution_transpose",
-        "convolution_weight", "dot", "gelu", "gelu_slope", "linear", "log_softmax",
-        "masked", "matmul", "max_pool", "mean", "nll", "place", "pool_place",
-        "pool_winner", "relu", "self_attention", "self_attention_slope", "sigmoid", "softmax",
-        "standardize", "sum", "sum_rows", "tanh", "unslice", "where",
-    }
-)  # fmt: skip
-"""Operations whose kernels never give their argument's memory back."""
-
-SURE = frozenset(
-    {"add", "subtract", "multiply", "divide", "sqrt", "sum", "mean", "sum_rows", "matmul", "dot"}
-)
-"""Functions that do not fail for any numbers."""
-
 OPERATORS = {
     operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/",
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/",
@@ -89,24 +61,11 @@ def into(call: Any, args: list[str], target: str) -> str:
     return ", ".join([*args, named + target])
 
 
-def is_ufunc(call: Any) -> bool:
-    """Whether it is an elementwise function with one result."""
-    return isinstance(call, np.ufunc) and call.nout == 1 and call.signature is None
-
-
-def is_reduction(call: Any) -> bool:
-    """Whether it is `ufunc.reduce`."""
-    return (
-        isinstance(getattr(call, "__self__", None), np.ufunc)
-        and getattr(call, "__name__", "") == "reduce"
-    )
-
-
 def form_of(i: Instruction) -> Form:  # noqa: PLR0911  (one line for each form)
     """How to carry out an instruction."""
     if i.writes:
         return Form.WRITES
-    if i.name in VIEWS and i.pure:
+    if facts_of(i).lies is Lies.OVER and i.pure:
         return Form.VIEW
     plain = not i.params and all(isinstance(x, Var) or type(x) in _PLAIN for x in i.args)
     if plain and len(i.args) == 2 and i.call in OPERATORS and _scalars(i):
@@ -155,24 +114,12 @@ def inplace_pairs(i: Instruction, form: Form) -> frozenset[tuple[int, int]]:
 
 def fresh(i: Instruction, form: Form) -> bool:
     """Whether its result is known to have memory of its own."""
-    if form in (Form.VIEW, Form.CALL):
-        name = i.op.key if i.op is not None else i.name
-        return name in FRESH or is_ufunc(i.call) or is_reduction(i.call)
-    return True
-
-
-_CONVERTING = frozenset(
-    {
-        np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin,
-        np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal,
-    }
-)  # fmt: skip
-"""Functions that convert a Python number to the dtype of the array beside it."""
+    return form not in (Form.VIEW, Form.CALL) or facts_of(i).lies is Lies.APART
 
 
 def weak_dtype(i: Instruction) -> Any:
     """dtype that Python numbers among the arguments are converted to; None if there is none."""
-    if i.call not in _CONVERTING or i.params or not i.out.shape:
+    if not is_ufunc(i.call) or not facts_of(i).converts or i.params or not i.out.shape:
         return None
     kinds = {x.dtype for x in i.inputs if x.dtype is not None}
     kind = kinds.pop() if len(kinds) == 1 else None

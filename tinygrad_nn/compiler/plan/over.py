@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy._core import umath
 
+from tinygrad_nn.compiler.facts import facts_of
 from tinygrad_nn.compiler.layout import alike, dense
 from tinygrad_nn.compiler.places import Entry, Gradient, Payload, key_of, lasting
-from tinygrad_nn.compiler.plan.forms import INTO, SURE, Form, inplace_pairs
+from tinygrad_nn.compiler.plan.forms import INTO, Form, inplace_pairs
 from tinygrad_nn.compiler.plan.memory import Plan, alone
 from tinygrad_nn.compiler.program import Instruction, Output, Program, Var
 
@@ -54,7 +55,7 @@ def in_place(program: Program, plan: Plan) -> dict[Var, Var]:
 def _sure_from(program: Program, plan: Plan) -> int:
     """Number of the first instruction from which on none can fail or find a mismatch."""
     for n, i in reversed(list(enumerate(program.instructions))):
-        if (not i.pure or plan.forms[n] is Form.CALL) and i.name not in SURE:
+        if (not i.pure or plan.forms[n] is Form.CALL) and not facts_of(i).sure:
             return n + 1
     return 0
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from tinygrad_nn.backends import scalar
+from tinygrad_nn.compiler.numba.kept import outer
 from tinygrad_nn.compiler.scalars.schedule import Schedule
 from tinygrad_nn.compiler.scalars.tape import SUM
 
@@ -64,7 +64,7 @@ def loop_run(schedule: Schedule, values: Any) -> Callable[[], None] | None:
     return lambda: _run(values, rows, numbers)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)  # type: ignore[untyped-decorator]
+@outer(no_cfunc_wrapper=True)
 def _run(v: Any, rows: Any, numbers: Any) -> None:  # noqa: PLR0912, PLR0915  (one branch a kind)
     for n in range(rows.shape[0]):
         code, start, count, length, at = rows[n]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ __all__ = ["NumberReplay", "number_program"]
 
 _LEAST = 300
 """Instructions below which straight-line Python is as quick."""
-_LOOP = "from tinygrad_nn.compiler.scalars.loop import loop_run as loop_run\n"
+_LOOP = Path(__file__).with_name("loop.py")
 _WIDE = 40
 """Computations in a group from which on NumPy's 4 µs for the group are less than Python's 0.1 for
 each."""
@@ -85,8 +86,8 @@ def _checks(guard: Callable[[Source], None] | None) -> Callable[[Any], None] | N
 def _runner(schedule: Schedule, values: Any, engine: str) -> Callable[[], None]:
     """What computes: a compiled loop if there may be one, else NumPy or Python."""
     if chosen(engine) == "numba":
-        # By a generated module, as all that needs numba: its import takes 0.5 s.
-        found = module(_LOOP).loop_run(schedule, values)
+        # From its text, as all that needs numba: its import takes 0.5 s.
+        found = module(_LOOP.read_text(encoding="utf-8")).loop_run(schedule, values)
         if found is not None:
             return found  # type: ignore[no-any-return]
     wide = sum(group.args.shape[1] for group in schedule.groups) >= _WIDE * len(schedule.groups)

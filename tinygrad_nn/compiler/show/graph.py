@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinygrad_nn.compiler.places import Argument, Entry, Gradient, Leaf, Payload, Returned
+from tinygrad_nn.compiler.places import Payload, Returned
 from tinygrad_nn.compiler.program import Instruction, Program, Var
-from tinygrad_nn.compiler.show.labels import words_of
+from tinygrad_nn.compiler.show.labels import is_argument, result_name, words_of
 from tinygrad_nn.compiler.show.notation import expression, kind_of, names_of, one_line, shown_name
-from tinygrad_nn.compiler.show.repeats import repeats
-from tinygrad_nn.compiler.show.text import Memory, alike, amount, phase_of, summary
+from tinygrad_nn.compiler.show.repeats import likeness, repeats
+from tinygrad_nn.compiler.show.text import Memory, amount, phase_of, summary
 
 __all__ = ["graph"]
 
@@ -60,10 +60,14 @@ class _Graph:
         self.outputs = _outputs(program)
         self.flat = [x for i in program.instructions for x in (i.inside or (i,))]
         self.inner = {x.out for i in program.instructions for x in i.inside}
+        self.kept = {*self.outputs, *getattr(self.memory.plan, "escaping", ())}
         self.views = {
             i.out: i for i in self.flat
             if i.name in _VIEWS and len(i.args) == 1 and i.out not in self.outputs
         }  # fmt: skip
+        shown = [i for i in self.flat if i.out not in self.views]
+        alike = likeness(program, shown)
+        self.like = {i.out: key for i, key in zip(shown, alike, strict=True)}
 
     def made(self) -> dict[str, Any]:
         """All of it."""
@@ -74,8 +78,8 @@ class _Graph:
         name = shown_name(getattr(self.program, "name", "")) or "a step"
         notes = [f"{summary(self.program)}."]
         if self.memory.plan is not None and self.memory.buffers:
-            total = amount(self.memory.plan.peak_bytes)
-            notes.append(f"b1, b2, … are buffers, used again and again: {total} with the results.")
+            total = amount(self.memory.plan.held_bytes)
+            notes.append(f"b1, b2, … are buffers, used again and again; the program keeps {total}.")
         fused = [i for i in self.program.instructions if i.inside]
         if fused:
             inner = sum(len(i.inside) for i in fused)
@@ -120,8 +124,9 @@ class _Graph:
     def _folded(self, steps: list[_Step], only: str) -> list[_Step]:
         """Equal runs in a row as one step; `only` in this part of the program, or in all."""
         found: list[_Step] = []
-        keys = [(s.phase, s.count, *[alike(i) for i in s.instructions]) for s in steps]
-        for at, length, count in repeats(keys):
+        keys = [(s.phase, s.count, *[self.like[i.out] for i in s.instructions]) for s in steps]
+        ends = {n for n, s in enumerate(steps) if self._leaves(s)}
+        for at, length, count in repeats(keys, ends):
             run = steps[at : at + length * count]
             if count == 1 or (only and run[0].phase != only) or any(s.count > 1 for s in run):
                 found += run
@@ -129,6 +134,10 @@ class _Graph:
             whole = [i for s in run for i in s.instructions]
             found.append(_Step(whole, run[0].phase, f"the same {count} times", count))
         return found
+
+    def _leaves(self, step: _Step) -> bool:
+        """Whether something of it is kept, so that what it is part of may be over."""
+        return any(v in self.kept for i in step.instructions for v in i.results)
 
     # ── Boxes ───────────────────────────────────────────────────────────────────────────
 
@@ -141,7 +150,7 @@ class _Graph:
                 "head": self.names[var], "corner": kind_of(var), "lines": [], "about": "argument",
             }
             for k, (var, place) in enumerate(self.program.inputs.items())
-            if _is_argument(place) and var in used
+            if is_argument(place, self.program) and var in used
         ]  # fmt: skip
 
     def _box(self, k: int, step: _Step, cluster: int | None) -> dict[str, Any]:
@@ -149,7 +158,9 @@ class _Graph:
         lines: list[tuple[str, str]] = []
         for i in shown[: _MOST_LINES if len(shown) > _MOST_LINES + 1 else None]:
             place = "" if i.out in self.inner else self.memory.words(i, self.names)
-            lines.append((f"{self._left(i)} = {self._right(i)}", place))
+            shape = f"[{'×'.join(map(str, i.out.shape))}]" if i.out.shape else ""
+            where = " · ".join(filter(None, [shape, place]))
+            lines.append((f"{self._left(i)} = {self._right(i)}", where))
         rest = shown[len(lines) :]
         if rest:
             names = Counter(i.name for i in rest)
@@ -184,14 +195,13 @@ class _Graph:
             inner = self.views.get(v)
             return expression(inner, name) if inner is not None else self.names[v]
 
-        kind = f"  {'×'.join(map(str, i.out.shape))}" if i.out.shape else ""
-        return f"{_cut(expression(i, name))}{kind}"
+        return _cut(expression(i, name))
 
     def _links(self, steps: Sequence[_Step]) -> list[tuple[str, str, str]]:
         maker: dict[Var, str] = {
             v: f"x{k}"
             for k, (v, place) in enumerate(self.program.inputs.items())
-            if _is_argument(place)
+            if is_argument(place, self.program)
         }
         found: dict[tuple[str, str], str] = {}
         for k, step in enumerate(steps):
@@ -241,17 +251,11 @@ def _outputs(program: Program) -> dict[Var, list[tuple[Any, str]]]:
     found: dict[Var, list[tuple[Any, str]]] = {}
     for o in program.outputs:
         if isinstance(o.value, Var):
-            words = "result" if isinstance(o.place, Returned) else one_line(
+            words = result_name(o.place) if isinstance(o.place, Returned) else one_line(
                 words_of(o.place, program.names), 40
             )  # fmt: skip
             found.setdefault(o.value, []).append((o.place, words))
     return found
-
-
-def _is_argument(place: Any) -> bool:
-    if isinstance(place, (Payload, Gradient)):
-        return not isinstance(place.holder, Leaf)
-    return isinstance(place, Argument) and not isinstance(place, Entry)
 
 
 def _cut(words: str) -> str:

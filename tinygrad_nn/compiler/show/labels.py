@@ -10,14 +10,15 @@ from itertools import chain
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_nn.compiler.places import Argument, Entry, Gradient, Leaf, Payload, Worked
+from tinygrad_nn.compiler.places import Argument, Entry, Gradient, Leaf, Payload, Returned, Worked
+from tinygrad_nn.compiler.program import Program
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.nn import Module
 
 if TYPE_CHECKING:
     from tinygrad_nn.compiler.capture.capture import Capture
 
-__all__ = ["argument_names", "labelled", "words_of"]
+__all__ = ["argument_names", "is_argument", "labelled", "result_name", "words_of"]
 
 
 def labelled(
@@ -78,6 +79,21 @@ def words_of(place: Any, names: Any) -> str:
     if isinstance(place, Entry):
         return f"{place.key} of {names.get(place.parameter, 'a parameter')}"
     return str(names.get(place, "a number worked out in Python"))
+
+
+def is_argument(place: Any, program: Program) -> bool:
+    """Whether an input is an argument of the step: an array, what a leaf holds, or a number."""
+    if isinstance(place, (Payload, Gradient)):
+        return not isinstance(place.holder, Leaf)
+    if isinstance(place, Worked):
+        given = {name for at, name in program.names.items() if isinstance(at, Argument)}
+        return program.names.get(place) in given
+    return isinstance(place, Argument)
+
+
+def result_name(place: Returned) -> str:
+    """The first of several results is `result`, the next `result 1`."""
+    return f"result {place.index}" if place.index else "result"
 
 
 def _heads(function: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:

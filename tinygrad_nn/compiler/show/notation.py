@@ -114,9 +114,16 @@ def _short(i: Instruction, args: list[str], given: list[str]) -> str | None:
         flat = isinstance(first, Var) and len(first.shape) == 2
         return f"{_atom(args[0])}.{'T' if flat or i.name == 'transpose' else 'mT'}"
     if i.name in ("getitem", "part") and len(args) == 2 and not given:
-        key = args[1].removeprefix("(").removesuffix(")") if type(i.args[1]) is tuple else args[1]
-        return f"{_atom(args[0])}[{key.removesuffix(',')}]"
+        return _item(args[0], args[1], i.args[1])
+    if i.name == "_getitem" and len(args) == 1 and len(given) == 1:
+        return _item(args[0], given[0].removeprefix("key="), i.params.get("key"))
     return None
+
+
+def _item(of: str, key: str, given: Any) -> str:
+    if type(given) is tuple:
+        key = key.removeprefix("(").removesuffix(")")
+    return f"{_atom(of)}[{key.removesuffix(',')}]"
 
 
 def _atom(text: str) -> str:

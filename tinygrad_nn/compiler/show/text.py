@@ -8,11 +8,12 @@ from math import log
 from typing import Any
 
 from tinygrad_nn.compiler.capture.whereabouts import PHASES
-from tinygrad_nn.compiler.places import Argument, Entry, Gradient, Leaf, Payload, Returned
+from tinygrad_nn.compiler.places import Entry, Gradient, Leaf, Payload, Returned
 from tinygrad_nn.compiler.plan.forms import Form
-from tinygrad_nn.compiler.plan.memory import Plan, planned
-from tinygrad_nn.compiler.program import Instruction, Program, Var
-from tinygrad_nn.compiler.show.labels import words_of
+from tinygrad_nn.compiler.plan.memory import Plan, peak, planned
+from tinygrad_nn.compiler.plan.over import in_place
+from tinygrad_nn.compiler.program import Instruction, Program, Var, counted
+from tinygrad_nn.compiler.show.labels import is_argument, result_name, words_of
 from tinygrad_nn.compiler.show.notation import (
     constant_names,
     expression,
@@ -21,15 +22,16 @@ from tinygrad_nn.compiler.show.notation import (
     one_line,
     shown_name,
 )
-from tinygrad_nn.compiler.show.repeats import repeats
+from tinygrad_nn.compiler.show.repeats import likeness, repeats
 
-__all__ = ["LINES", "Memory", "alike", "amount", "phase_of", "summary", "text"]
+__all__ = ["LINES", "Memory", "amount", "phase_of", "summary", "text"]
 
 LINES = 120
 """Instructions that a text shows unless it is asked for all."""
 _MOST_INPUTS = 16
 _MOST_BUFFERS = 8
 _WIDEST = 58
+_GIVEN = "argument"
 _K = 1000
 
 
@@ -49,11 +51,11 @@ def summary(program: Program) -> str:
     memory = Memory(program)
     inner = sum(len(i.inside) for i in program.instructions)
     calls = len(program.instructions) - memory.views
-    parts = [f"{calls:,} calls", f"{memory.views:,} views"] if memory.views else []
+    parts = [counted(calls, "call"), counted(memory.views, "view")] if memory.views else []
     if inner:
         made = sum(bool(i.inside) for i in program.instructions)
         parts.append(f"{made:,} of them fused from {inner:,}")
-    return _counted(len(program.instructions), "instruction") + (
+    return counted(len(program.instructions), "instruction") + (
         f": {', '.join(parts)}" if parts else ""
     )
 
@@ -83,6 +85,10 @@ class Memory:
     def __init__(self, program: Program) -> None:
         arrays = any(v.dtype is not None for i in program.instructions for v in i.results)
         self.plan: Plan | None = planned(program) if arrays else None
+        if self.plan is not None:
+            # As in a replay, where parameters are written over.
+            over = in_place(program, self.plan)
+            self.plan.peak_bytes = peak(program, self.plan, over)
         self.buffers: list[list[Var]] = []
         self._at: dict[Var, int] = {}
         self._form: dict[Var, Form] = {}
@@ -115,6 +121,9 @@ class Memory:
             return f"view of {names[next(iter(roots))]}" if len(roots) == 1 else "view"
         if self._form[i.out] is Form.NUMBER or not i.out.shape:
             return ""
+        heir = self.plan.heirs.get(i.out)
+        if heir is not None:
+            return f"over {names[heir]}"
         return "kept" if i.out in self.plan.escaping else "new"
 
     def size(self, n: int) -> int:
@@ -180,7 +189,7 @@ class _Listing:
         found: list[_Row] = []
         for _, row in sorted(rows, key=lambda r: r[0]):
             last = found[-1].cells if found else ("", "", "")
-            if row.cells[1:] == last[1:] and row.cells[1] == "number":
+            if row.cells[1:] == last[1:] and row.cells[1] == "number" and last[2] != _GIVEN:
                 found[-1].cells = (f"{last[0].partition(' ')[0]} … {row.cells[0]}", *last[1:])
             else:
                 found.append(row)
@@ -189,17 +198,15 @@ class _Listing:
     def about(self, place: Any) -> tuple[int, str]:
         """What an input is, and among which it stands."""
         words = one_line(words_of(place, self.program.names), 80)
-        if isinstance(place, Payload):
-            if not isinstance(place.holder, Leaf):
-                return 0, "argument"
+        if isinstance(place, Payload) and isinstance(place.holder, Leaf):
             learned = place.holder.leaf.op is not None
             return 1, "parameter" if learned else "constant or buffer"
-        if isinstance(place, Argument):
-            return 0, "argument"
         if isinstance(place, Entry):
             return 3, f"{words}, remembered by the optimiser"
-        if isinstance(place, Gradient):
+        if isinstance(place, Gradient) and isinstance(place.holder, Leaf):
             return 2, "what earlier passes left"
+        if is_argument(place, self.program):
+            return 0, _GIVEN
         return 4, f"{words}, " * (" " in words) + "worked out before each replay"
 
     def constants(self) -> list[_Row]:
@@ -221,7 +228,7 @@ class _Listing:
             place = o.place
             words = one_line(words_of(place, self.program.names), 80)
             if isinstance(place, Returned):
-                found[place] = [f"result {place.index}" if place.index else "result", value]
+                found[place] = [result_name(place), value]
                 continue
             what, _, leaf = words.rpartition(" of ")
             row = found.setdefault(leaf, [leaf, ""])
@@ -263,9 +270,9 @@ class _Listing:
         if len(part) <= room:
             return self.rows(part)
         found: list[_Row] = []
-        for at, length, count in repeats([alike(i) for i in part]):
-            if len(found) >= room:
-                rest = len(part) - at
+        for at, length, count in repeats(likeness(self.program, part), self.ends(part)):
+            rest = len(part) - at
+            if len(found) >= room and rest > 1:
                 found.append(_Row(words=f"… {rest:,} more; program.text(all=True) shows them"))
                 break
             found += self.rows(part[at : at + length])
@@ -273,6 +280,12 @@ class _Listing:
                 last = part[at + length * count - 1]
                 found.append(_Row(words=f"… {_again(count - 1)}, to {self.names[last.out]}"))
         return found
+
+    def ends(self, part: Sequence[Instruction]) -> set[int]:
+        """Numbers of instructions of which something leaves: there, what is repeated is over."""
+        leaving = {o.value for o in self.program.outputs if isinstance(o.value, Var)}
+        leaving |= self.memory.plan.escaping if self.memory.plan is not None else set()
+        return {n for n, i in enumerate(part) if leaving.intersection(i.results)}
 
     def rows(self, part: Sequence[Instruction]) -> list[_Row]:
         """Lines of some instructions, those inside of them below."""
@@ -321,10 +334,15 @@ class _Listing:
                 rows.append(_Row((f"b{n + 1}", amount(self.memory.size(n)), f"{who}{rest}")))
         yield from self.section("buffers that several results share", rows, _MOST_BUFFERS)
         yield ""
+        shared = len(plan.slots)
+        lies = f"{counted(plan.buffers, 'buffer')} for {counted(shared, 'result')}"
+        work = f"work space {amount(plan.work_bytes)}" if plan.work_bytes else ""
+        parts = ", ".join(filter(None, [lies * bool(shared), work]))
+        about = f" ({parts})" if parts else ""
+        yield f"memory held between calls: {amount(plan.held_bytes)}{about}"
         yield (
-            f"memory: {amount(plan.peak_bytes)} in {_counted(plan.buffers, 'buffer')} and the "
-            f"results; each result in memory of its own would take {amount(plan.eager_bytes)} at "
-            "the height"
+            f"at its height: {amount(plan.peak_bytes)} with what leaves and what is new; "
+            f"eager code: {amount(plan.eager_bytes)}"
         )
 
 
@@ -348,17 +366,8 @@ def _equal(x: Any) -> str:
     return f"all {x.flat[0].item()!r:.20}"
 
 
-def alike(i: Instruction) -> Any:
-    """The same for instructions that do the same with others."""
-    return i.name, i.kernel, len(i.args), tuple(i.params), len(i.inside)
-
-
 def _again(count: int) -> str:
     return "the same once more" if count == 1 else f"the same {count:,} times more"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _cut(words: str, most: int) -> str:
