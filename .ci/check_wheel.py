@@ -5,7 +5,10 @@ import sys
 import zipfile
 
 tracked = subprocess.run(
-    ["git", "ls-files", "tinygrad_nn"], capture_output=True, text=True, check=True
+    ["git", "ls-files", "tinygrad_nn", "tinygrad_nn_pytest.py"],
+    capture_output=True,
+    text=True,
+    check=True,
 ).stdout.split("\n")
 shipped = set(zipfile.ZipFile(sys.argv[1]).namelist())
 missing = sorted(set(filter(None, tracked)) - shipped)

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 from captured import figures, program  # noqa: E402  (beside this file, which is no package)
 from drawings import DRAWINGS, PAGES  # noqa: E402
+from sweeps import easy, hard  # noqa: E402
 from trace_file import trace_file  # noqa: E402
 
 
@@ -76,15 +77,15 @@ def findings_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def filled(path: Path, name: str, lines: list[str]) -> str:
+def filled(path: Path | str, name: str, lines: list[str]) -> str:
     """The text of a page written by hand, with what stands between two marks made anew.
 
     Args:
-        path: The page.
+        path: The page, or its text.
         name: Of the marks, `<!-- name -->` and `<!-- end of name -->`.
         lines: What to put between them.
     """
-    text = path.read_text(encoding="utf-8")
+    text = path if isinstance(path, str) else path.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, after = text.split(begin)[0], text.split(end)[1]
     return "".join([before, begin, "\n".join(lines), "\n", end, after])
@@ -103,6 +104,11 @@ def pages() -> dict[Path, str]:
         HERE / "reference" / "trace-file.md": trace_file(),
         HERE / "explanation" / "how-capture-works.md": filled(
             HERE / "explanation" / "how-capture-works.md", "program", captured_step()
+        ),
+        HERE / "explanation" / "how-gradcheck-decides.md": filled(
+            filled(HERE / "explanation" / "how-gradcheck-decides.md", "easy", easy()),
+            "hard",
+            hard(),
         ),
         HERE.parent / "README.md": filled(
             HERE.parent / "README.md",

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
+from tests.extents import some, twofold
 from tests.ops.case import Case, flatten, leaf
 from tests.ops.draws import SeededDraw, samples
 from tinygrad_nn.core.node import Node
@@ -26,7 +27,7 @@ from tinygrad_nn.viz.trace.steps import Fact
 
 DIFFERENTIABLE = [r for r in OPS.values() if r.kind not in (Kind.CONSTANT, Kind.COMPOSED)]
 every_op = pytest.mark.parametrize("record", DIFFERENTIABLE, ids=lambda r: r.key)
-few = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=some(5, 15), suppress_health_check=list(HealthCheck))
 
 
 def result(record: Op, sample: Any) -> Any:
@@ -69,6 +70,7 @@ def computed(x: Any, words: dict[str, Any]) -> Any:
 
 
 @every_op
+@twofold
 @few
 @given(data=st.data())
 def test_a_text_that_can_be_read_back_gives_what_the_rule_gives(record: Op, data: Any):
@@ -101,6 +103,7 @@ def test_a_text_that_can_be_read_back_gives_what_the_rule_gives(record: Op, data
 
 
 @every_op
+@twofold
 @few
 @given(data=st.data())
 def test_the_jacobian_times_the_gradient_is_the_contribution(record: Op, data: Any):

@@ -271,7 +271,7 @@ def row_slopes(
     share = 1 / (count or 1)
     row = ones[:count] if weight is None else weight.astype(dtype, copy=False)
     means = row * share
-    # As in `_outer`, whose arrays would be made 4 times for each block: a tenth of all.
+    # As in `_outer`, whose arrays would be made 4 times for each block: a fifth of all.
     left, level_row, own_row = np.zeros((step, 2), dtype), *np.zeros((2, 2, count), dtype)
     level_row[0], own_row[0] = 1.0, row
     for start in range(0, shape[0], step or 1):

@@ -3,9 +3,11 @@
 `commands.py` is the table of the commands, and `command.py` reads by it what was typed. `train.py`
 is `tinygrad-nn train`, with its options in `arguments.py`; `report.py` judges what came out;
 `pages.py` writes the report, and is `tinygrad-nn report` and `compare`; `seeing.py` shows saved
-traces. `interruption.py` takes Ctrl-C at a moment that suits, `screen.py` writes the lines.
+traces; `gradcheck.py` checks a gradient, with its function from `target.py` and its inputs from
+`inputs.py`. `interruption.py` takes Ctrl-C at a moment that suits, `screen.py` writes the lines.
 
-Exit codes: 0 done, 2 refused or failed with one line on stderr, 130 interrupted.
+Exit codes: 0 done, 1 a gradient is wrong, 2 refused or failed with one line on stderr, 130
+interrupted.
 """
 
 from __future__ import annotations

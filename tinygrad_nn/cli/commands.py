@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinygrad_nn.cli.arguments import ABOUT, EXAMPLES, declare, options
 from tinygrad_nn.cli.command import Command
 from tinygrad_nn.cli.comparing import COMPARE
+from tinygrad_nn.cli.gradcheck import GRADCHECK
 from tinygrad_nn.cli.pages import PAGES
 from tinygrad_nn.cli.seeing import SEEING
 from tinygrad_nn.cli.train import train
@@ -20,4 +21,4 @@ _TRAIN = Command(
     examples=EXAMPLES,
 )
 
-COMMANDS: tuple[Command, ...] = (_TRAIN, *PAGES, COMPARE, *SEEING)
+COMMANDS: tuple[Command, ...] = (_TRAIN, *PAGES, COMPARE, *SEEING, GRADCHECK)

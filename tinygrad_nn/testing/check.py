@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from math import nan
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.adapters import problem_of
+from tinygrad_nn.core.caller import user_line
+from tinygrad_nn.errors import CheckError
+from tinygrad_nn.testing.adapters import problems_of
+from tinygrad_nn.testing.adapters.named import named
+from tinygrad_nn.testing.call import call_of, changed
 from tinygrad_nn.testing.dense import dense as every_element
 from tinygrad_nn.testing.directions import directions
 from tinygrad_nn.testing.judge import Tolerance
+from tinygrad_nn.testing.laws import laws_of
+from tinygrad_nn.testing.limit import Clock, TimeUp, limited
 from tinygrad_nn.testing.problem import Checked, Problem
 from tinygrad_nn.testing.report import Report
+from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["check", "gradcheck"]
 
@@ -27,31 +37,47 @@ def gradcheck(
     f: Any,
     *inputs: Any,
     grad: Any = None,
+    engine: str = "auto",
+    order: int = 1,
     tolerance: float | None = None,
     cap: float = 0.03,
     dense: bool | None = None,
+    laws: bool = True,
+    exact: Any = "auto",
     seed: int = 0,
+    timeout: float | None = 60.0,
 ) -> Report:
     """Check a gradient against the slopes of its function.
 
     Args:
-        f: Function of `inputs`: of our tensors; or, with `grad`, of NumPy arrays.
-        *inputs: Arrays, numbers or tensors to check at. Integers and booleans are passed on.
+        f: Function of `inputs`: of tensors of PyTorch, arrays of JAX, our tensors or Values; with
+            `grad` of NumPy arrays; a module, whose parameters are inputs too; an operation or its
+            name, which without `inputs` is checked at samples of its own.
+        *inputs: Arrays, numbers or tensors to check at. Everything that is no float is passed on.
         grad: Gradient of a NumPy function: `grad(*inputs)` where `f` gives one number (0-d), and
             `grad(*inputs, cotangent)` where it gives an array; a tuple for several inputs.
+        engine: Which library differentiates `f`: "tinygrad", "torch", "jax", "autograd", or
+            "numpy" with `grad`. By default the one that `f` or the inputs are of.
+        order: 2 checks the gradient of the gradient too, with the cotangents as further inputs.
         tolerance: Relative, for each element on its own scale; 1e-6 in float64, 1e-3 below.
             The error bar of the measured slope is granted on top of it.
         cap: Part of the elements that may be inconclusive.
         dense: Whether every element of the Jacobian is looked at; by default where it is small.
             Else random directions and some elements are, and a wrong sum is traced to its element.
+        laws: Whether properties of every gradient are tried too: that it is linear in the
+            cotangent, keeps no state, does not depend on how arrays lie in memory ...
+        exact: "auto": a complex step decides what values alone leave open, where `f` takes complex
+            numbers. "mpmath": slopes are of `f` computed in 50 digits, with arrays of objects; or
+            of the function given here. False: nothing but values of `f`.
         seed: For random choices.
+        timeout: Seconds after which the verdict is inconclusive; None for no limit.
 
     Returns:
         A `Report`: `report.verdict`, `report.ok`, `report.elements`, `report.assert_ok()`.
 
     Raises:
         CheckError: `f` or its gradient cannot be checked as they are: no floats among the
-            inputs, an output that is no array, a gradient of another shape.
+            inputs, an output that is no array, a gradient of another shape, a random result.
 
     Example:
         >>> import numpy as np
@@ -61,39 +87,164 @@ def gradcheck(
         >>> gradcheck(np.sin, np.array(1.0), grad=lambda x: 0.99 * np.cos(x)).verdict
         <Verdict.FAIL: 'fail'>
     """
-    problem = problem_of(f, inputs, grad)
-    return check(problem, tolerance=tolerance, cap=cap, dense=dense, seed=seed)
+    options = {
+        "engine": engine, "order": order, "tolerance": tolerance, "cap": cap, "dense": dense,
+        "laws": laws, "seed": seed, "timeout": timeout,
+    }  # fmt: skip
+    call = call_of(f, inputs, grad, changed(gradcheck, options), user_line()())
+    clock = Clock()
+    start = perf_counter()
+
+    def work() -> Report:
+        return _together(
+            _orders(
+                p,
+                order,
+                clock,
+                tolerance=tolerance,
+                cap=cap,
+                dense=dense,
+                laws=laws,
+                exact=exact,
+                seed=seed,
+            )
+            for p in problems_of(f, inputs, grad, engine, seed)
+        )
+
+    report = _in_time(work, timeout, clock, Report(named(f), (), cap=cap, seed=seed), start)
+    return replace(report, call=call)
 
 
 def check(
     problem: Problem,
     *,
+    order: int = 1,
     tolerance: float | None = None,
     cap: float = 0.03,
     dense: bool | None = None,
+    laws: bool = True,
+    exact: Any = "auto",
     seed: int = 0,
+    timeout: float | None = None,
 ) -> Report:
     """`gradcheck` for a problem that an adapter made."""
+    clock = Clock()
     start = perf_counter()
-    checked = Checked(problem)
+
+    def work() -> Report:
+        return _orders(
+            problem,
+            order,
+            clock,
+            tolerance=tolerance,
+            cap=cap,
+            dense=dense,
+            laws=laws,
+            exact=exact,
+            seed=seed,
+        )
+
+    return _in_time(work, timeout, clock, Report(problem.name, (), cap=cap, seed=seed), start)
+
+
+def _in_time(
+    work: Callable[[], Report], timeout: float | None, clock: Clock, empty: Report, start: float
+) -> Report:
+    """The report of `work()`, or one that says that it timed out."""
+    try:
+        return limited(work, timeout)
+    except TimeUp:
+        why = f"timed out after {timeout:g} s in {clock.doing}"
+        element = Element(Verdict.INCONCLUSIVE, nan, why=why)
+        return replace(empty, elements=[element], seconds=perf_counter() - start, notes=(why,))
+
+
+def _orders(problem: Problem, order: int, clock: Clock, **options: Any) -> Report:
+    """The check of a gradient, and of the gradient of the gradient, up to an order."""
+    if order not in (1, 2, 3):
+        raise CheckError(f"gradcheck: got order={order!r}, expected 1, 2 or 3")
+    rng = np.random.default_rng(options["seed"])
+
+    def reports() -> Iterable[Report]:
+        current = problem
+        for n in range(1, order + 1):
+            checked = Checked(current, clock)
+            yield _once(checked, **options)
+            if n == order:
+                return
+            if current.higher is None:
+                raise CheckError(
+                    f"gradcheck: {problem.name}: got order={order}, but of its gradient no "
+                    "gradient is known; check that function by itself: "
+                    "gradcheck(grad, *inputs, grad=gradient_of_grad)"
+                )
+            # Of both signs, and none of them near 0.
+            size = checked.center.size
+            cotangent = rng.choice([-1.0, 1.0], size) * rng.uniform(0.5, 1.5, size)
+            current = current.higher(checked.split(cotangent))
+
+    return _together(reports())
+
+
+def _once(
+    checked: Checked,
+    *,
+    tolerance: float | None,
+    cap: float,
+    dense: bool | None,
+    laws: bool,
+    exact: Any,
+    seed: int,
+) -> Report:
+    """One check of one gradient."""
+    start = perf_counter()
     usual = _DOUBLE if checked.unit < _SINGLE_UNIT else _SINGLE
     allowed = Tolerance(relative=usual if tolerance is None else tolerance)
     coordinates = sum(checked.inputs[i].size for i in checked.active)
     small = coordinates <= _COORDINATES and coordinates * checked.center.size <= _DENSE
     whole = small if dense is None else dense
     elements = (
-        every_element(checked, allowed)
+        every_element(checked, allowed, exact)
         if whole
         else directions(checked, allowed, np.random.default_rng(seed))
     )
+    obeyed = laws_of(checked, np.random.default_rng(seed)) if laws else []
+    checked.unchanged()
     return Report(
-        name=problem.name,
+        name=checked.problem.name,
         elements=elements,
+        laws=obeyed,
         cap=cap,
         seed=seed,
         dense=whole,
         calls=checked.calls,
         pulls=checked.pulls,
         seconds=perf_counter() - start,
-        known=problem.known,
+        known=checked.problem.known,
+        labels=checked.problem.labels,
+        notes=(*checked.problem.notes, *checked.mutated),
+        shapes=tuple(x.shape for x in checked.inputs),
+        output_shapes=tuple(checked.shapes),
+        unit=checked.unit,
+    )
+
+
+def _together(reports: Iterable[Report]) -> Report:
+    """All as one; the first that is not ok by itself."""
+    done: list[Report] = []
+    for report in reports:
+        if not report.ok:
+            return report
+        done.append(report)
+    if len(done) == 1:
+        return done[0]
+    return replace(
+        done[0],
+        elements=[e for r in done for e in r.elements],
+        laws=[law for r in done for law in r.laws],
+        dense=all(r.dense for r in done),
+        calls=sum(r.calls for r in done),
+        pulls=sum(r.pulls for r in done),
+        seconds=sum(r.seconds for r in done),
+        notes=tuple(dict.fromkeys(n for r in done for n in r.notes)),
     )

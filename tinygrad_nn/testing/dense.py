@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.testing.exact import Function, complex_slopes, judged_in_digits, precise
 from tinygrad_nn.testing.judge import Tolerance
 from tinygrad_nn.testing.lines import Line
 from tinygrad_nn.testing.problem import Checked
@@ -19,15 +20,25 @@ _TRUSTED = 4.0
 """Changes of a gradient under a change of its inputs' last digits that it is granted."""
 
 
-def dense(checked: Checked, allowed: Tolerance) -> list[Element]:
-    """A verdict on each element."""
+def dense(checked: Checked, allowed: Tolerance, exact: Any = "auto") -> list[Element]:
+    """A verdict on each element.
+
+    Args:
+        checked: The problem.
+        allowed: Tolerance.
+        exact: As of `gradcheck`.
+    """
+    digits = precise(exact, checked.problem.name, checked.problem.values)
     units = np.eye(checked.center.size)
     rows = rows_of(checked, units)
     found: list[Element] = []
     for n, i in enumerate(checked.active):
         for index in np.ndindex(checked.inputs[i].shape):
             claims = np.array([row[n][index] for row in rows])
-            line = coordinate_line(checked, i, index)
+            if digits is not None:
+                found += _in_digits(checked, digits, (n, i, index), claims, allowed)
+                continue
+            line = coordinate_line(checked, i, index, exact)
             for k, element in enumerate(line.judged(claims, allowed)):
                 if element.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
                     element = settled(checked, line, element, units[k], (n, index), k, allowed)  # noqa: PLW2901
@@ -43,7 +54,33 @@ def rows_of(checked: Checked, cotangents: Any) -> list[list[Any]]:
     return [checked.gradients(c) for c in cotangents]
 
 
-def coordinate_line(checked: Checked, i: int, index: tuple[int, ...]) -> Line:
+def _in_digits(
+    checked: Checked,
+    f: Function,
+    where: tuple[int, int, tuple[int, ...]],
+    claims: Any,
+    allowed: Tolerance,
+) -> list[Element]:
+    """Verdicts on one coordinate in 50 digits."""
+    n, i, index = where
+    found = []
+    units = np.eye(checked.center.size)
+    name, at = checked.problem.name, checked.inputs
+    for k, element in enumerate(judged_in_digits(f, name, at, (i, index), claims, allowed)):
+        if element.verdict is Verdict.FAIL:
+            own = _own(checked, element, units[k], (n, index))
+            if own:
+                wider = replace(allowed, absolute=own)
+                again = judged_in_digits(f, name, at, (i, index), claims, wider)
+                element = again[k]  # noqa: PLW2901
+        output, output_index = checked.place(k)
+        found.append(
+            replace(element, input=i, index=index, output=output, output_index=output_index)
+        )
+    return found
+
+
+def coordinate_line(checked: Checked, i: int, index: tuple[int, ...], exact: Any = "auto") -> Line:
     """The line along one coordinate."""
     x = checked.inputs[i]
 
@@ -53,7 +90,11 @@ def coordinate_line(checked: Checked, i: int, index: tuple[int, ...]) -> Line:
             moved[index] = float(x[index]) + t
         return checked.values([moved if k == i else y for k, y in enumerate(checked.inputs)])
 
-    return Line(move, checked.center, abs(float(x[index])), checked.unit)
+    def slopes() -> Any | None:
+        return complex_slopes(checked.problem.values, checked.inputs, (i, index), checked.center)
+
+    size = abs(float(x[index]))
+    return Line(move, checked.center, size, checked.unit, None if exact is False else slopes)
 
 
 def settled(
@@ -70,6 +111,14 @@ def settled(
     How much that is, is seen when the inputs change in their last digits: a gradient of 1e-17
     that is another 1e-17 then is nothing but rounding.
     """
+    own = _own(checked, element, cotangent, where)
+    return line.judge(output, element.analytic, replace(allowed, absolute=own)) if own else element
+
+
+def _own(
+    checked: Checked, element: Element, cotangent: Any, where: tuple[int, tuple[int, ...]]
+) -> float:
+    """How much of a gradient is its own rounding; 0 if none, or if that cannot be said."""
     n, index = where
     claims = [element.analytic]
     for shake in range(_SHAKES):
@@ -82,6 +131,4 @@ def settled(
         ]
         claims.append(float(checked.gradients(cotangent, nearby)[n][index]))
     own = _TRUSTED * (max(claims) - min(claims))
-    if not own or not np.isfinite(own):
-        return element
-    return line.judge(output, element.analytic, replace(allowed, absolute=own))
+    return own if np.isfinite(own) else 0.0

@@ -18,14 +18,18 @@ from tinygrad_nn.testing.slopes import Estimate
 
 __all__ = ["fitted", "nodes"]
 
-_NODES = 48
+_NODES = 96
 _DEGREES = (3, 5, 7, 9, 13, 17)
 """Two neighbours of these are compared: what the higher one changes is truncation."""
-_SIGMAS = 5.0
+_SIGMAS = 7.0
+"""More than for random noise: that of rounding follows the nodes a little."""
 _GRANULES = 2.0**-20
 """Nodes are whole multiples of this part of the radius, so that x + t is rarely rounded."""
 _RIVALS = 4.0
 """Fits with a bar up to this many times the best one's must agree with it."""
+_WITNESS = 30.0
+"""And one of another radius, of a bar up to this many times as large: what is not a polynomial on
+one scale is none on the next either, but goes astray otherwise."""
 
 
 def nodes(radius: float) -> Any:
@@ -42,20 +46,24 @@ def fitted(radii: Any, values: Callable[[float], Any], unit: float) -> Estimate 
         values: Gives f at `nodes(radius)`.
         unit: Rounding unit of the values.
     """
-    found = [e for r in radii for e in _of_radius(r, np.asarray(values(r)), unit)]
+    found = [(r, e) for r in radii for e in _of_radius(r, np.asarray(values(r)), unit)]
     if not found:
         return None
-    best = min(found, key=lambda e: e.bar)
-    rivals = [e for e in found if e.bar <= _RIVALS * best.bar]
-    agreed = all(abs(e.value - best.value) <= e.bar + best.bar for e in rivals)
-    return best if agreed else None
+    own, best = min(found, key=lambda pair: pair[1].bar)
+    rivals = [(r, e) for r, e in found if e.bar <= _RIVALS * best.bar]
+    agree = all(abs(e.value - best.value) <= e.bar + best.bar for _, e in rivals)
+    again = any(
+        r != own and e.bar <= _WITNESS * best.bar and abs(e.value - best.value) <= e.bar + best.bar
+        for r, e in found
+    )
+    return best if agree and again else None
 
 
 def _of_radius(radius: float, values: Any, unit: float) -> list[Estimate]:
     if not np.all(np.isfinite(values)):
         return []
-    values = values - values[0]
     largest = float(np.abs(values).max())
+    values = values - values[0]
     found, last = [], None
     for degree in _DEGREES:
         weights, project = _functionals(degree)

@@ -36,7 +36,9 @@ def steps(size: float, bits: int = _FINEST) -> Any:
     exponents = np.union1d(
         np.arange(top, max(top - bits, own - bits), -2.0), np.arange(own, own - bits + 1, -2.0)
     )
-    return 2.0 ** exponents[exponents > _LEAST][::-1]
+    # Finer steps than the spacing of numbers at x would be lost or doubled by rounding.
+    least = max(_LEAST, np.floor(np.log2(size)) - bits)
+    return 2.0 ** exponents[exponents >= least][::-1]
 
 
 def beyond(grid: Any, levels: int = 20) -> Any:

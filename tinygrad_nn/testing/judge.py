@@ -10,14 +10,16 @@ import numpy as np
 from tinygrad_nn.testing.slopes import Estimate, Slopes, Sweep, slopes
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
-__all__ = ["Tolerance", "judge", "resolved", "sharp", "within"]
+__all__ = ["Tolerance", "judge", "nothing", "resolved", "sharp", "within"]
 
 _RESOLVED = 3e-3
 """A slope known to 0.3 % is known: a gradient that is off by 1 % is off by `_SURE` bars then."""
-_SHARP = 1e-5
+_SHARP = 1e-4
 """A slope known to this part needs no better estimate."""
-_NOTHING = 64.0
-"""Rounding units of f over its scale, below which a slope is nothing."""
+_NOTHING = 256.0
+"""Rounding units of f, over a step of 1 or of the size of x, below which a slope is nothing."""
+_COARSE = 16.0
+"""Rounding units to which a slope can be known in dtypes of few digits."""
 _SURE = 3.0
 """Bars that a gradient must be off by to be called wrong."""
 _UNDERFLOW = 1e-320
@@ -40,17 +42,20 @@ class Tolerance:
     absolute: float = 0.0
 
 
-def judge(sweep: Sweep, claim: float, allowed: Tolerance) -> Element:  # noqa: PLR0911  (a case each)
+def judge(  # noqa: PLR0911  (a case each)
+    sweep: Sweep, claim: float, allowed: Tolerance, found: Slopes | None = None
+) -> Element:
     """Whether `claim` is the slope.
 
     Args:
         sweep: Values of the function around the point.
         claim: The gradient's value.
         allowed: What it may be off by.
+        found: Slopes of the sweep, where they are known.
     """
     if not isfinite(sweep.center):
         return Element(Verdict.INCONCLUSIVE, claim, why="f has no finite value here")
-    with np.errstate(all="ignore"):
+    if found is None:
         found = slopes(sweep)
     scale = 4 * float(sweep.steps[0])
     if found.flat:
@@ -132,27 +137,35 @@ def _says_enough(
     best: Estimate, claim: float, own: float, found: Slopes, sweep: Sweep, allowed: Tolerance
 ) -> bool:
     """Whether the bar is small beside the slope, beside rounding or, for 0, beside slopes near."""
-    if best.bar <= _RESOLVED * own or best.bar + own <= _nothing(found, sweep):
+    if best.bar <= _part(sweep) * own or best.bar + own <= nothing(sweep):
         return True
     around = found.around[(sweep.steps >= best.step) & np.isfinite(found.around)]
     near = float(around.max(initial=0.0))
     return abs(claim) <= allowed.absolute and best.bar <= _RESOLVED * near
 
 
-def _nothing(found: Slopes, sweep: Sweep) -> float:
-    """Slopes that are lost in the rounding of f at all of its usual steps."""
-    return _NOTHING * sweep.unit * found.size / (4 * float(sweep.steps[0]))
+def _part(sweep: Sweep) -> float:
+    """Part of itself to which a slope must be known."""
+    return max(_RESOLVED, _COARSE * sweep.unit)
 
 
-def within(found: Element, better: Estimate, claim: float, allowed: Tolerance) -> Element:
+def nothing(sweep: Sweep) -> float:
+    """Slopes that are lost in the rounding of f(x)."""
+    scale = min(1.0, 4 * float(sweep.steps[0]))
+    return _NOTHING * sweep.unit * abs(sweep.center) / scale
+
+
+def within(
+    found: Element, better: Estimate, claim: float, allowed: Tolerance, sweep: Sweep
+) -> Element:
     """The verdict by a sharper estimate, if it lies within the bar of the one there was."""
     if abs(better.value - found.numeric) > found.bar + better.bar:
         return found
     off, own = abs(claim - better.value), max(abs(claim), abs(better.value))
     verdict = Verdict.INCONCLUSIVE
     if off <= better.bar + allowed.relative * own + allowed.absolute:
-        known = better.bar <= _RESOLVED * own or found.verdict is Verdict.PASS
-        verdict = Verdict.PASS if known else verdict
+        known = better.bar <= _part(sweep) * own or better.bar + own <= nothing(sweep)
+        verdict = Verdict.PASS if known or found.verdict is Verdict.PASS else verdict
     elif off > _SURE * better.bar + allowed.absolute:
         verdict = Verdict.FAIL
     why = found.why if verdict is found.verdict else "by a fit to many values"
@@ -164,12 +177,7 @@ def resolved(element: Element) -> bool:
     return element.bar <= _RESOLVED * abs(element.numeric)
 
 
-def sharp(element: Element, size: float) -> bool:
-    """Whether the slope is known so well that a better estimate would say no more.
-
-    Args:
-        element: As judged.
-        size: Rounding error of f over the scale of the line.
-    """
+def sharp(element: Element, allowed: Tolerance) -> bool:
+    """Whether the slope is known so well that a better estimate would say no more."""
     own = max(abs(element.numeric), abs(element.analytic))
-    return element.bar <= max(_SHARP * own, _NOTHING * size)
+    return element.bar <= max(_SHARP, allowed.relative / 10) * own

@@ -59,7 +59,7 @@ def limited(work: Callable[[], _T], seconds: float | None) -> _T:
     """
     if seconds is None:
         return work()
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+    if not _positive(seconds):
         raise CheckError(
             f"gradcheck: got timeout={seconds!r}, expected a positive number of seconds, or None "
             "for no limit"
@@ -73,11 +73,18 @@ def limited(work: Callable[[], _T], seconds: float | None) -> _T:
     return _watched(work, seconds)
 
 
+def _positive(seconds: Any) -> bool:
+    return isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds > 0
+
+
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
     """Raise `TimeUp` in the block when its time is up."""
     start = monotonic()
     armed = True
+    former = signal.getsignal(signal.SIGALRM) or signal.SIG_DFL  # None: it is not Python's
+    delay, interval = signal.getitimer(signal.ITIMER_REAL)
+    theirs = start + delay if delay else None
 
     def ring(number: int, frame: Any) -> None:
         nonlocal theirs
@@ -89,9 +96,6 @@ def _alarm(seconds: float) -> Iterator[None]:
         if armed and now >= start + seconds:
             raise TimeUp
 
-    former = signal.getsignal(signal.SIGALRM)
-    delay, interval = signal.getitimer(signal.ITIMER_REAL)
-    theirs = start + delay if delay else None
     signal.signal(signal.SIGALRM, ring)
     # A timer that was set before rings first if it is due first.
     signal.setitimer(signal.ITIMER_REAL, min(seconds, delay or seconds), _AGAIN)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.grid import beyond, steps
+from tinygrad_nn.testing.exact import confirmed
 from tinygrad_nn.testing.fits import fitted, nodes
-from tinygrad_nn.testing.judge import Tolerance, judge, resolved, sharp, within
-from tinygrad_nn.testing.slopes import Sweep
+from tinygrad_nn.testing.grid import beyond, steps
+from tinygrad_nn.testing.judge import Tolerance, judge, nothing, resolved, sharp, within
+from tinygrad_nn.testing.slopes import Slopes, Sweep, slopes
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["Line"]
@@ -20,6 +21,8 @@ _QUICK = (1 / 16, 1 / 64, 1 / 256)
 _FINE = (2.0**-26, 2.0**-34)
 """Steps at which it is looked whether anything else happens close by."""
 _STRICT = 0.5
+_REACH = 4.0**8
+"""Radii up to this many times the finest step of the sweep's best estimate are fitted."""
 _ROUNDINGS = 16.0
 _CURVED = 4.0
 """Factor by which curvature may be larger close by than it is at the usual steps."""
@@ -36,10 +39,21 @@ class Line:
         size: Absolute value of what is stepped from, in units of u: the coordinate for a line
             along a coordinate, 1 for a direction that is scaled to its inputs.
         unit: Rounding unit of the coarsest dtype at work.
+        exact: Slopes of all outputs by a complex step; asked for where a sweep is rough.
     """
 
-    def __init__(self, move: Callable[[float], Any], center: Any, size: float, unit: float) -> None:
+    def __init__(
+        self,
+        move: Callable[[float], Any],
+        center: Any,
+        size: float,
+        unit: float,
+        exact: Callable[[], Any | None] | None = None,
+    ) -> None:
         self._move, self._center, self._unit, self.size = move, center, unit, size
+        self._exact = exact
+        self._slopes: Any | None = None
+        self._tables: dict[bytes, Any] = {}
         self._seen: dict[float, Any] = {}
 
     def at(self, t: float) -> Any:
@@ -59,33 +73,59 @@ class Line:
         ]
 
     def judge(self, output: int, claim: float, allowed: Tolerance) -> Element:
-        """The verdict on one output: by a sweep of all steps; if that is rough, by fits too."""
+        """The verdict on one output: by a sweep of all steps; if that is rough, by more."""
         grid = steps(self.size, bits=round(-np.log2(self._unit)) - 1)
-        found = judge(self._sweep(grid, output), claim, allowed)
-        rounding = self._unit * abs(float(self._center[output])) / (4 * float(grid[0]))
-        if found.verdict is Verdict.KINK or (found.bar > 0 and sharp(found, rounding)):
+        sweep = self._sweep(grid, output)
+        seen = slopes(sweep)
+        found = judge(sweep, claim, allowed, seen)
+        if found.verdict is Verdict.KINK or found.left is not None or sharp(found, allowed):
             return found
-        found = self._fitted(found, grid, output, claim, allowed)
-        unclear = found.verdict is Verdict.INCONCLUSIVE
-        if unclear or (found.numeric == 0 and found.bar > 0 and self._far(grid, output, claim)):
+        # Two evaluations for all outputs, where a fit takes hundreds.
+        exact = confirmed(found, self._by_complex_step(output), allowed)
+        if exact is not found:
+            return exact
+        if found.bar > nothing(sweep) or found.verdict is Verdict.INCONCLUSIVE:
+            found = self._fitted(found, seen, sweep, output, allowed)
+        if not resolved(found) and (found.numeric or self._far(grid, output, claim)):
             return self._from_afar(found, grid, output, claim, allowed)
         return found
 
+    def _by_complex_step(self, output: int) -> float:
+        """Slope of an output; nan where f is not known to be analytic."""
+        if self._slopes is None:
+            exact = None if self._exact is None else self._exact()
+            self._slopes = np.full(len(self._center), np.nan) if exact is None else exact
+        return float(self._slopes[output])
+
+    def _table(self, ts: Any) -> Any:
+        """All outputs at these steps, a row for each step."""
+        key = ts.tobytes()
+        if key not in self._tables:
+            self._tables[key] = np.array([self.at(t) for t in ts.tolist()])
+        return self._tables[key]
+
     def _fitted(
-        self, found: Element, grid: Any, output: int, claim: float, allowed: Tolerance
+        self, found: Element, seen: Slopes, sweep: Sweep, output: int, allowed: Tolerance
     ) -> Element:
         """The verdict by a fit, if that is sharper and lies within the bar of the sweep."""
-        if not np.isfinite(found.bar) or found.left is not None:
+        best = min(
+            (e for e in (seen.central, seen.left, seen.right) if e is not None),
+            key=lambda e: e.bar,
+            default=None,
+        )
+        if not np.isfinite(found.bar) or best is None:
             return found
-        usual = grid[np.append(True, grid[1:] * 4 == grid[:-1])]
+        t = np.append(4 * sweep.steps[0], sweep.steps)
 
         def values(radius: float) -> Any:
-            return np.array([self.at(t)[output] for t in nodes(radius).tolist()])
+            return self._table(nodes(radius))[:, output]
 
-        better = fitted(usual[:8].tolist(), values, self._unit)
+        with np.errstate(all="ignore"):
+            radii = t[(t >= best.step) & (t <= best.step * _REACH)]
+            better = fitted(radii.tolist(), values, self._unit)
         if better is None or better.bar >= found.bar:
             return found
-        return within(found, better, claim, allowed)
+        return within(found, better, found.analytic, allowed, sweep)
 
     def _from_afar(
         self, found: Element, grid: Any, output: int, claim: float, allowed: Tolerance
@@ -103,8 +143,7 @@ class Line:
         return claim != 0 or any(self.at(t)[output] != self._center[output] for t in (far, -far))
 
     def _sweep(self, grid: Any, output: int) -> Sweep:
-        above = np.array([self.at(t)[output] for t in grid.tolist()])
-        below = np.array([self.at(-t)[output] for t in grid.tolist()])
+        above, below = self._table(grid)[:, output], self._table(-grid)[:, output]
         return Sweep(grid, above, below, float(self._center[output]), self._unit)
 
     def _plainly(self, claims: Any, allowed: Tolerance) -> tuple[Any, Any, Any]:
@@ -126,7 +165,7 @@ class Line:
             sided = np.abs(right - right_finer) + np.abs(left - left_finer)
             good &= np.abs(right - left) <= sided + margin
             still = ~np.any(up, axis=0) & ~np.any(down, axis=0) & (claims == 0)
-            bend = _CURVED * np.abs(up[-1] - down[-1]) / ts[-1] ** 2
+            bend = _CURVED * np.abs(up[-1] - down[-1]) / (ts[-1] * ts[-1])
             for part in _FINE if self._unit < _SINGLE_UNIT else ():
                 t = scale * part
                 above, below = self.at(t) - self._center, self._center - self.at(-t)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_nn.errors import CheckError
 
-__all__ = ["differs", "refuse_changing", "same_memory"]
+__all__ = ["differs", "refuse_changing", "same_memory", "undone"]
 
 _NOISE = 1e-6
 """Part of the size of an array by which two results may differ: sums in threads, iterations that
@@ -25,6 +25,33 @@ def same_memory(a: Any, b: Any) -> bool:
         return bool(a.tobytes() == b.tobytes())
     # As integers, for which no copy of a large array is made.
     return bool(np.array_equal(a.view(np.int64), b.view(np.int64)))
+
+
+def undone(function: Callable[..., Sequence[Any]]) -> Callable[..., list[Any]]:
+    """The function, its results copied, and what it writes into its arguments taken back.
+
+    Unlike with copies of the arguments their strides stay as they are.
+    """
+
+    def call(*groups: Sequence[Any]) -> list[Any]:
+        given = [x for group in groups for x in group if isinstance(x, np.ndarray)]
+        kept = [np.array(x) for x in given]
+        results = [_copied(y) for y in function(*groups)]
+        for x, before in zip(given, kept, strict=True):
+            if x.flags.writeable and not same_memory(np.array(x), before):
+                x[...] = before
+        return results
+
+    return call
+
+
+def _copied(y: Any) -> Any:
+    if y is None:
+        return None
+    try:
+        return np.array(y, order="K")
+    except (TypeError, ValueError):  # no array at all: what reads it says so
+        return y
 
 
 def differs(first: Sequence[Any], again: Sequence[Any], unit: float) -> str:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
 
+import numpy as np
+
+from tinygrad_nn.testing.call import Call
+from tinygrad_nn.testing.text import as_dict, line, text
 from tinygrad_nn.testing.verdicts import Element, Law, Verdict, worst
 
 __all__ = ["GradcheckError", "Report"]
@@ -15,7 +21,7 @@ class GradcheckError(AssertionError):
     """A gradient is wrong, or too little of it could be checked."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What was found of a gradient.
 
@@ -29,6 +35,12 @@ class Report:
         calls: Evaluations of the function.
         pulls: Evaluations of its gradient.
         seconds: It took.
+        labels: What the inputs are called: names of arguments or parameters.
+        notes: What else was seen, such as inputs that the function wrote into.
+        shapes: Of the inputs.
+        output_shapes: Of the outputs.
+        unit: Rounding unit of the coarsest dtype among them.
+        call: How the check was called.
     """
 
     name: str
@@ -41,6 +53,12 @@ class Report:
     pulls: int = 0
     seconds: float = 0.0
     known: dict[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
+    output_shapes: tuple[tuple[int, ...], ...] = ()
+    unit: float = 2.0**-53
+    call: Call | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -66,7 +84,26 @@ class Report:
             GradcheckError: With all that is needed to find the fault.
         """
         if not self.ok:
-            raise GradcheckError(str(self))
+            raise GradcheckError(text(self))
+
+    def save_inputs(self, path: str | PathLike[str]) -> None:
+        """Save the inputs that were checked at, named "0", "1"..., as an .npz file.
+
+        For the test that the text of a failure ends with, where they are too large for it.
+        """
+        given = self.call.inputs if self.call else ()
+        arrays = {str(i): x.value for i, x in enumerate(given) if isinstance(x.value, np.ndarray)}
+        np.savez(path, allow_pickle=False, **arrays)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it; numbers that are not finite are None."""
+        return as_dict(self)
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def __repr__(self) -> str:
+        return f"<{line(self)}>"
 
     def __bool__(self) -> bool:
         return self.ok

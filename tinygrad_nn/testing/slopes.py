@@ -27,8 +27,13 @@ _TINY = 5e-324
 _FEWEST = 4
 """Differences that an estimate of noise takes at least: of fewer all may be small by chance."""
 _GRAIN = 1e-4
-"""Jumps of at most this part of a function's values are its grain, of float16 or rounding; larger
-ones are steps that it really takes."""
+_GRAINS = 64
+"""Jumps of at most this part of a function's values, or of which it makes so many within the
+usual steps, are its grain, of float16 or rounding; larger ones are steps that it really takes."""
+_OFFSET = 0.1
+"""Changes follow s t if they come in grains; s (t - d) or s (t - d)**2 beyond a flat stretch up to
+d. There the first that is seen, at t between d and 4 d, shows an offset of d / t, (d / t)**2 or
+more of itself, a ninth at least."""
 _SIGMAS = 5.0
 _GROWTH = 1.02
 """Factor by which the quotients of a steep function grow at least from step to step (t**-0.02)."""
@@ -46,9 +51,25 @@ _ORDERS = 4
 _ASIDE = 4.0
 """The noise of a central difference is at least this part of that of each side: only symmetry
 makes it less, and x sin(1/x) at 0 is symmetric but has no slope."""
-_STRAIGHT = 1e-2
-"""How well changes beyond a flat stretch must follow a smooth course to be a kink's, not grain's:
-a change of n grains is off by 1/n of itself, 1/16 and more where this is asked."""
+_BEND = 5
+_STRAIGHT = 2e-3
+"""Part of changes, at so many steps beyond a flat stretch, by which they may miss a parabola and
+yet be a kink's, not grain's: a change of n grains is off by 1/n of itself, 1/64 and more at four
+of them."""
+_COUNTS = 2.0**-12
+_TWIN = 1
+"""Levels by which flat stretches on both sides may differ for grain to be their cause."""
+_ULPS = 8.0
+"""Rounding units that are no grain: they are reckoned with anyway."""
+_PARTS = 12
+_COUNTED = 1e-2
+_EXACT = 1e-6
+"""Where changes are whole multiples of the first (of 1/12 of it, as that may be two or three
+grains), they are grains, unless they lie on a straight line that misses x."""
+_KNOWN = 1e-4
+"""Part of itself to which a slope is known that finer steps are not allowed to overrule."""
+_SLOWEST = 0.95
+"""Ratio of successive errors, of extrapolations that hardly converge."""
 _INSIDE = 32.0
 """Rounding units of 1 below which steps may be lost inside a function, as x is in 1 + x."""
 
@@ -109,6 +130,7 @@ class Slopes:
     around: Any
 
 
+@np.errstate(all="ignore")
 def slopes(sweep: Sweep) -> Slopes:
     """All of it, from one sweep."""
     t, center = sweep.steps, sweep.center
@@ -120,8 +142,14 @@ def slopes(sweep: Sweep) -> Slopes:
     flat = not np.any(np.nan_to_num(up)) and not np.any(np.nan_to_num(down))
     grain, grain_step = 0.0, float(t[0])
     if not flat:
-        for change, values in ((up, above), (down, below)):
-            found, level = _grain(change, values, center)
+        # Counts, which only take whole values, jump on purpose; numbers so large that all are
+        # whole do not count.
+        whole = not np.any(np.mod(np.concatenate([above, below, [center]]), 1) > 0)
+        whole &= size * sweep.unit < _COUNTS
+        ends = [_last_change(c) for c in (up, down)]
+        twin = abs(ends[0] - ends[1]) <= _TWIN
+        for change, values in () if whole else ((up, above), (down, below)):
+            found, level = _grain(change, values, center, t, ulp, twin)
             if found:
                 change[level + 1 :] = np.nan
                 if found > grain:
@@ -154,25 +182,49 @@ def _nearest_run(values: Any) -> Any:
     return near
 
 
-def _grain(change: Any, values: Any, center: float) -> tuple[float, int]:
-    """Size of the first jump after steps too fine for f to change at all, and its level."""
+def _last_change(change: Any) -> int:
+    """The finest level at which f is not what it is at x; -1 if there is none."""
     moves = np.flatnonzero(np.nan_to_num(change))
-    if not moves.size or moves[-1] >= len(change) - 3:
+    return int(moves[-1]) if moves.size else -1
+
+
+def _grain(
+    change: Any, values: Any, center: float, t: Any, ulp: Any, twin: bool
+) -> tuple[float, int]:
+    """Size of the first jump after steps too fine for f to change at all, and its level."""
+    level = _last_change(change)
+    if level < 0 or level >= len(change) - 3:
         return 0.0, 0
-    level = int(moves[-1])
     jump = float(abs(change[level]))
-    grains = jump <= _GRAIN * max(abs(values[level]), abs(center)) and not _bends(change, level)
-    return (jump, level) if grains else (0.0, 0)
+    if jump <= _ULPS * ulp[level]:
+        return 0.0, 0
+    small = jump <= _GRAIN * max(abs(values[level]), abs(center))
+    small |= level >= _BEND and jump * _GRAINS <= np.nanmax(np.abs(change))
+    return (jump, level) if small and not _bends(change, t, level, twin) else (0.0, 0)
 
 
-def _bends(change: Any, level: int) -> bool:
-    """Whether what follows a flat stretch is smooth: then a kink is there, and no grain."""
-    if level < _ORDERS:
+def _bends(change: Any, t: Any, level: int, twin: bool) -> bool:
+    """Whether what follows a flat stretch is smooth: then a kink is there, and no grain.
+
+    Args:
+        change: f(x + t) - f(x), or that of the other side.
+        t: Steps.
+        level: Of the first change.
+        twin: Whether the other side is flat for as long: so it is with grain.
+    """
+    near = slice(level - _BEND + 1, level + 1)
+    if level < _BEND or not np.all(np.isfinite(change[near])) or not np.all(change[near]):
         return False
-    near = np.diff(change[level - _ORDERS : level + 1][::-1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        growth = near[1:] / near[:-1] / RATIO
-    return bool(np.all(np.abs(growth - 1) <= _STRAIGHT))
+    part, y = t[near] / t[level], change[near] / change[level]
+    counts = y * _PARTS
+    counted = np.all(np.abs(counts - np.round(counts)) <= _COUNTED)
+    if counted and twin:
+        return False
+    # Each value counts by its own size: grain is seen at the small ones.
+    terms = part[:, None] ** np.arange(2 if counted else 3) / np.abs(y)[:, None]
+    found = np.linalg.lstsq(terms, np.sign(y), rcond=None)[0]
+    off = np.abs(terms @ found - np.sign(y)).max()
+    return bool(off <= (_EXACT if counted else _STRAIGHT) and abs(found[0]) >= _OFFSET)
 
 
 def _noise(change: Any, t: Any, floor: Any, powers: Sequence[int]) -> Any:
@@ -203,7 +255,7 @@ def _estimates(change: Any, t: Any, noise: Any, powers: Sequence[int]) -> list[E
     near = np.append(t[:-1] / t[1:] == RATIO, False)
     near &= np.isfinite(quotient) & np.isfinite(np.append(quotient[1:], np.nan))
     finer = np.append(quotient[1:], np.nan)
-    found = [_packed(finer, 2 * np.abs(quotient - finer), noise, t, 1, near)]
+    found = [_packed(finer, 2 * _remaining(quotient, finer), noise, t, 1, near)]
     previous = quotient
     for order, power in enumerate(powers, start=1):
         weight = RATIO**power
@@ -211,10 +263,23 @@ def _estimates(change: Any, t: Any, noise: Any, powers: Sequence[int]) -> list[E
         with np.errstate(invalid="ignore", over="ignore"):
             better = np.where(near, (weight * finer - previous) / (weight - 1), np.nan)
             spread = np.abs(better - finer)
-            beside = np.abs(better - np.append(better[1:], np.nan))
+            beside = _remaining(better, np.append(better[1:], np.nan))
         found.append(_packed(better, np.fmax(spread, beside), noise, t, order, None))
         previous = better
     return [e for group in found for e in group]
+
+
+def _remaining(values: Any, finer: Any) -> Any:
+    """How far values are from their limit, if they go on to converge as they do here.
+
+    Smooth functions converge by 1/4 and better from step to step, |x|**1.5 at 0 only by 1/2: what
+    remains is the geometric series.
+    """
+    change = np.abs(values - finer)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.append(change[1:], np.nan) / change
+    slow = np.where((ratio > 1 / RATIO) & (ratio < 1), np.minimum(ratio, _SLOWEST), 0.0)
+    return change / (1 - slow)
 
 
 def _packed(
@@ -245,11 +310,13 @@ def _local(found: list[Estimate], change: Any, t: Any, limit: float) -> Estimate
         return None
     best = min(found, key=lambda e: e.bar)
     while True:
+        known = best.step >= limit and best.bar <= _KNOWN * abs(best.value)
+        lost = known and _strays(change, t, best, limit)
         others = [
             e
             for e in found
             if e.step < best.step
-            and (e.step >= limit or best.step < limit or not _strays(change, t, best, limit))
+            and (e.step >= limit or not lost)
             and abs(e.value - best.value) > e.bar + best.bar
             and e.bar < abs(e.value - best.value) / 4
         ]

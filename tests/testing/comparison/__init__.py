@@ -1,0 +1,1 @@
+"""Every checker over the corpus, and the page that tells what they said."""

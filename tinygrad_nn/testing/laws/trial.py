@@ -1,0 +1,209 @@
+"""What the laws have in common: gradients to compare, and what they may differ by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinygrad_nn.testing.problem import Checked
+
+__all__ = ["SCALE", "Trial", "flat", "number", "shaken"]
+
+_SHAKES = 6
+_TRUSTED = 8.0
+"""Changes of a gradient under a change of last digits that it is granted."""
+SCALE = 1 - 2.0**-7
+"""Factor that leads to another point close by; exact in every dtype."""
+_TINY = 1e-300
+_ROUNDINGS = 64.0
+"""Below this numbers may have lost their digits on the way."""
+
+
+class Trial:
+    """A gradient under trial.
+
+    A rule of calculus and a rule of arithmetic are told apart by size: what breaks a law in a
+    rule is a part of its terms, what breaks it in arithmetic is rounding. So up to the square
+    root of the rounding unit is granted at once, as a part of the terms; what is more must be
+    more than the gradient changes by when its inputs change in their last digits.
+
+    Attributes:
+        checked: The function and its gradient.
+        rng: For random choices.
+        cotangent: One for all outputs end to end: both signs, no zeros, few digits. It is 0 for
+            outputs that are not of floats.
+        raw: The gradients for it as the function's gradient gave them, for active inputs.
+        base: The same, flat in float64.
+        slack: Part of the size of the terms that is granted at once.
+    """
+
+    def __init__(self, checked: Checked, rng: np.random.Generator) -> None:
+        self.checked, self.rng = checked, rng
+        size = checked.center.size
+        digits = rng.integers(33, 97, size) / 64 * rng.choice([-1.0, 1.0], size)
+        self.cotangent = digits * self._of_floats()
+        self.raw = self.called(checked.inputs, checked.split(self.cotangent))
+        self.base = flat(self.raw)
+        self.slack = float(np.sqrt(max(checked.unit, *self._units())))
+
+    @property
+    def takes_cotangents(self) -> bool:
+        """Whether the gradient sees them: else it is linear since it is multiplied by one."""
+        return self.checked.problem.cotangents or self.checked.shapes != [()]
+
+    def _of_floats(self) -> Any:
+        """1 for elements of outputs that are of floats, else 0."""
+        pairs = zip(self.checked.shapes, self.checked.dtypes, strict=True)
+        parts = [np.full(int(np.prod(s)), float(d.kind == "f")) for s, d in pairs]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _units(self) -> list[float]:
+        found = [g.dtype for g in self.raw if g is not None and g.dtype.kind == "f"]
+        return [0.0, *(float(np.finfo(d).eps) / 2 for d in found)]
+
+    def called(self, inputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
+        """Gradients of the active inputs as they are given, for arrays as they are."""
+        checked = self.checked
+        checked.pulls += 1
+        with np.errstate(all="ignore"):
+            found = list(checked.problem.pull(list(inputs), list(cotangents)))
+        if len(found) == len(inputs) != len(checked.active):
+            found = [found[i] for i in checked.active]
+        return [
+            np.zeros(np.shape(inputs[i]), inputs[i].dtype) if g is None else np.asarray(g)
+            for g, i in zip(found, checked.active, strict=True)
+        ]
+
+    def pull(self, cotangent: Any, inputs: Sequence[Any] | None = None) -> Any:
+        """Gradients for a cotangent, flat."""
+        return flat(self.checked.gradients(cotangent, inputs))
+
+    def noise(self, cotangent: Any, inputs: Sequence[Any] | None = None) -> Any:
+        """How much each element changes with the last digits of inputs and cotangent."""
+        at = self.checked.inputs if inputs is None else inputs
+        here = self.pull(cotangent, at)
+        found = np.zeros_like(here)
+        for seed in range(_SHAKES):
+            rng = np.random.default_rng(seed)
+            unit = 2 * self.checked.unit
+            moved = [shaken(x, rng, np.finfo(x.dtype).eps) if _floats(x) else x for x in at]
+            with np.errstate(all="ignore"):
+                change = np.abs(self.pull(shaken(cotangent, rng, unit), moved) - here)
+            found = np.maximum(found, np.where(np.isnan(change), np.inf, change))
+        return _TRUSTED * found
+
+    def noise_of_values(self) -> Any:
+        """How much each output changes with the last digits of the inputs."""
+        checked = self.checked
+        found = np.zeros_like(checked.center)
+        for seed in range(_SHAKES):
+            rng = np.random.default_rng(seed)
+            moved = [
+                shaken(x, rng, np.finfo(x.dtype).eps) if _floats(x) else x for x in checked.inputs
+            ]
+            with np.errstate(all="ignore"):
+                change = np.abs(checked.values(moved) - checked.center)
+            found = np.maximum(found, np.where(np.isnan(change), np.inf, change))
+        return _TRUSTED * found
+
+    def broken(
+        self,
+        got: Any,
+        want: Any,
+        size: Any,
+        noise: Callable[[], Any],
+        where: Any = True,
+    ) -> int | None:
+        """The element that is furthest off, if it is off by more than arithmetic.
+
+        Args:
+            got: Flat gradients.
+            want: What they should be.
+            size: Of the terms that `want` is made of.
+            noise: What else is granted, asked only where it matters.
+            where: Elements that count.
+        """
+        with np.errstate(all="ignore"):
+            off = np.abs(got - want)
+            off[~np.isfinite(off)] = np.inf
+            off[got == want] = 0.0
+            bad = (off > self.slack * size + _TINY) & where
+            if not bad.any():
+                return None
+            bad &= off > self.slack * size + _TINY + noise() + self._rounding(size)
+            if not bad.any():
+                return None
+            return int(np.argmax(np.where(bad, off / np.maximum(size, _TINY), -1.0)))
+
+    def _rounding(self, size: Any) -> Any:
+        """Rounding of the largest terms of each input, which may be on the way to its others."""
+        largest = np.full(size.shape, np.max(size, initial=0.0, where=np.isfinite(size)))
+        if size.shape == self.base.shape:
+            at = 0
+            for i in self.checked.active:
+                part = slice(at, at + self.checked.inputs[i].size)
+                known = np.isfinite(size[part])
+                largest[part] = np.max(size[part], initial=0.0, where=known)
+                at = part.stop
+        return _ROUNDINGS * self.slack**2 * largest
+
+    @cached_property
+    def of_zero(self) -> Any:
+        """The gradient for a cotangent of zeros."""
+        return self.pull(np.zeros_like(self.cotangent))
+
+    @cached_property
+    def elsewhere(self) -> list[Any]:
+        """Inputs at another point close by, which are on the same side of 0."""
+        return [
+            np.where(x == 0, 1 - SCALE, x * SCALE).astype(x.dtype) if _floats(x) else x
+            for x in self.checked.inputs
+        ]
+
+    @cached_property
+    def there(self) -> Any:
+        """The gradient at that point."""
+        return self.pull(self.cotangent, self.elsewhere)
+
+    @cached_property
+    def finite(self) -> Any:
+        """Elements at which the gradient is finite: at the others no law says anything."""
+        return np.isfinite(self.base)
+
+    def place(self, at: int) -> tuple[int, tuple[int, ...]]:
+        """Input and index in it of an element of all active inputs end to end."""
+        for i in self.checked.active:
+            x = self.checked.inputs[i]
+            if at < x.size:
+                return i, tuple(int(n) for n in np.unravel_index(at, x.shape))
+            at -= x.size
+        raise IndexError(at)
+
+    def told(self, at: int) -> str:
+        """The same in words."""
+        i, index = self.place(at)
+        return f"{self.checked.problem.label(i)}" + (f" at {list(index)}" if index else "")
+
+
+def flat(arrays: Sequence[Any]) -> Any:
+    """All arrays end to end in float64."""
+    return np.concatenate([np.asarray(x, np.float64).ravel() for x in arrays])
+
+
+def shaken(x: Any, rng: np.random.Generator, unit: float) -> Any:
+    """An array whose elements differ in their last digits."""
+    factor = 1 + rng.choice([-8.0, -2.0, 2.0, 8.0], x.shape) * unit
+    with np.errstate(all="ignore"):
+        return np.asarray(x * factor.astype(x.dtype))
+
+
+def _floats(x: Any) -> bool:
+    return bool(x.dtype.kind == "f")
+
+
+def number(x: Any) -> str:
+    """A number with all of its digits."""
+    return repr(float(x))

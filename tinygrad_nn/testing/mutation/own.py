@@ -1,0 +1,68 @@
+"""Our own check of an operation, whose kill rate the command prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_nn.errors import TinygradError
+from tinygrad_nn.testing.check import gradcheck
+from tinygrad_nn.testing.mutation.planting import operation_of
+from tinygrad_nn.testing.mutation.samples import Called, calls_of
+from tinygrad_nn.testing.report import Report
+from tinygrad_nn.value import Value
+
+__all__ = ["check_operation"]
+
+_CHANCE = 4
+_COST = 400
+"""Elements of a Jacobian above which a call is left out, if there are smaller ones."""
+_NUMBERS, _SINGLE, _SECOND = 3, 2, 4
+"""Calls that are checked with Values, in float32 and to second order."""
+
+
+def check_operation(op: Any) -> None:
+    """`gradcheck` an operation at its samples, to second order, in both precisions, of Values.
+
+    Args:
+        op: The operation, its name, or the public function.
+
+    Raises:
+        GradcheckError: A gradient is wrong.
+
+    Example:
+        >>> from tinygrad_nn.testing.mutation import check_operation
+        >>> check_operation("tanh")
+    """
+    record = operation_of(op)
+    for report in _reports(calls_of(record, _CHANCE)):
+        report.assert_ok()
+
+
+def _reports(calls: Sequence[Called]) -> Iterator[Report]:
+    """Those that find most in the least time first."""
+    small = sorted(calls, key=_cost)
+    small = [c for c in small if _cost(c) <= _COST] or small[:2]
+    several = [c for c in small if max(x.size for x in c.floats) > 1] or small
+    for called in small:
+        yield gradcheck(called, *called.floats)
+    numbers = [c for c in small if c.numbers and _runs_on_numbers(c)]
+    for called in numbers[:_NUMBERS]:
+        yield gradcheck(called, *map(Value, map(float, called.floats)), order=2)
+    for called in several[:_SINGLE]:
+        yield gradcheck(called, *(np.asarray(x, np.float32) for x in called.floats), laws=False)
+    for called in several[:_SECOND]:
+        yield gradcheck(called, *called.floats, order=2, laws=False)
+
+
+def _cost(called: Called) -> int:
+    return sum(x.size for x in called.floats) * called.size
+
+
+def _runs_on_numbers(called: Called) -> bool:
+    try:
+        return isinstance(called(*(Value(float(x)) for x in called.floats)), Value)
+    except (TinygradError, TypeError, AttributeError):
+        return False

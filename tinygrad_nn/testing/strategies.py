@@ -1,0 +1,507 @@
+"""Hypothesis strategies for gradient checks: arrays with domains, samples, modules, expressions.
+
+    from tinygrad_nn.testing import strategies as st_
+
+    @given(st_.tensors(domain=st_.POSITIVE))
+    def test_log(x):
+        gradcheck(tg.log, x).assert_ok()
+
+Values come from a short grid of readable numbers, so that a failing example shrinks quickly, to
+one that can be read: `[0.5, -2.0]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import prod
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tinygrad_nn.core.op import OPS, Op
+from tinygrad_nn.core.samples import REAL as EVERYWHERE
+from tinygrad_nn.core.samples import Domain as Interval
+from tinygrad_nn.core.samples import Sample
+from tinygrad_nn.errors import OptionError
+from tinygrad_nn.tensor import Tensor
+from tinygrad_nn.testing.domains import (
+    DISTINCT,
+    KINKY,
+    NONNEGATIVE,
+    NONZERO,
+    ONE_HOT,
+    ORTHOGONAL,
+    PERMUTATION,
+    POSITIVE,
+    POSITIVE_DEFINITE,
+    PROBABILITY,
+    REAL,
+    SIMPLEX,
+    SORTED,
+    SYMMETRIC,
+    TRIANGULAR,
+    Domain,
+    RandomSource,
+    distinct,
+    finite,
+    integers,
+    interval,
+    kinky,
+    of_samples,
+    triangular,
+)
+from tinygrad_nn.testing.graphs import Expression, Move, expression, numeric_operations, operations
+from tinygrad_nn.testing.networks import FAMILIES, Network
+
+__all__ = [
+    "DISTINCT",
+    "KINKY",
+    "NONNEGATIVE",
+    "NONZERO",
+    "ONE_HOT",
+    "ORTHOGONAL",
+    "PERMUTATION",
+    "POSITIVE",
+    "POSITIVE_DEFINITE",
+    "PROBABILITY",
+    "REAL",
+    "SIMPLEX",
+    "SORTED",
+    "SYMMETRIC",
+    "TRIANGULAR",
+    "Domain",
+    "arguments",
+    "arrays",
+    "broadcastable",
+    "distinct",
+    "expressions",
+    "finite",
+    "integers",
+    "interval",
+    "kinky",
+    "modules",
+    "samples",
+    "shapes",
+    "tensors",
+    "triangular",
+]
+
+_T = TypeVar("_T")
+Shape = tuple[int, ...]
+
+_EACH = 64
+"""Elements up to which each is drawn, and shrinks, by itself; more come from one drawn seed."""
+_SEEDS = 2**16 - 1
+_LEVEL_PARTS = (5, 2, 1)
+"""Part of a grid that is left on each level."""
+_LEVELS = st.sampled_from((0, 1, 2, 2, 2, 2))
+
+
+class _Scale(NamedTuple):
+    """A grid in ascending order.
+
+    Hypothesis shrinks a number by steps to its neighbours, and stops where these do not fail. So
+    a place on the scale is drawn for each element, and for the whole array a level: on the lowest
+    one, each place stands for the nearest of the simplest few numbers.
+
+    Attributes:
+        places: Distances from the place of the simplest number.
+        levels: For each level the number at each place.
+    """
+
+    places: st.SearchStrategy[int]
+    levels: tuple[dict[int, float], ...]
+
+
+@cache
+def _scale_of(grid: tuple[float, ...]) -> _Scale:
+    ordered = sorted(set(grid))
+    zero = ordered.index(grid[0])
+    last = len(ordered) - 1 - zero
+    levels = []
+    for part in _LEVEL_PARTS:
+        simple = grid[: max(1, len(grid) // part)]
+        levels.append(
+            {n - zero: min(simple, key=lambda v: abs(v - x)) for n, x in enumerate(ordered)}  # noqa: B023
+        )
+    return _Scale(st.integers(-zero, last), tuple(levels))
+
+
+class _Drawn:
+    """A `Source` on Hypothesis's `draw`."""
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
+        self._draw = draw
+
+    def numbers(self, grid: Sequence[float], count: int) -> list[float]:
+        if count > _EACH:
+            return self._seeded().numbers(grid, count)
+        scale = _scale_of(tuple(grid))
+        places = self._some(scale.places, count)
+        nearest = scale.levels[self._draw(_LEVELS)]
+        return [nearest[n] for n in places]
+
+    def integers(self, low: int, high: int, count: int) -> list[int]:
+        if count > _EACH:
+            return self._seeded().integers(low, high, count)
+        return self._some(st.integers(low, high), count)
+
+    def order(self, count: int) -> list[int]:
+        if count > _EACH:
+            return self._seeded().order(count)
+        return list(self._draw(st.permutations(range(count))))
+
+    def _some(self, elements: st.SearchStrategy[Any], count: int) -> list[Any]:
+        if not count:
+            return []
+        found: list[Any] = self._draw(st.lists(elements, min_size=count, max_size=count))
+        return found
+
+    def _seeded(self) -> RandomSource:
+        return RandomSource(self._draw(st.integers(0, _SEEDS)))
+
+
+# ── Shapes ─────────────────────────────────────────────────────────────────────────────────
+
+
+def shapes(
+    min_dims: int = 0, max_dims: int = 3, max_side: int = 4, empty: bool = False
+) -> st.SearchStrategy[Shape]:
+    """Shapes, the fewest axes and the shortest sides first.
+
+    Args:
+        min_dims: Fewest axes; 0 for numbers too.
+        max_dims: Most axes.
+        max_side: Longest side.
+        empty: Whether a side may be 0.
+
+    Raises:
+        OptionError: There is no such shape.
+    """
+    if not 0 <= min_dims <= max_dims or max_side < 1:
+        raise OptionError(
+            f"shapes: got {min_dims} to {max_dims} axes with sides up to {max_side}, expected "
+            "0 <= min_dims <= max_dims and max_side >= 1"
+        )
+    sides = st.integers(1, max_side)
+    full = st.lists(sides, min_size=min_dims, max_size=max_dims).map(tuple)
+    if not empty or not max_dims:
+        return full
+    some = st.tuples(
+        st.lists(sides, min_size=max(min_dims, 1), max_size=max_dims),
+        st.integers(0, max_dims - 1),
+    )
+    return full | full | full | some.map(_with_an_empty_side)
+
+
+def _with_an_empty_side(drawn: tuple[list[int], int]) -> Shape:
+    sides, axis = drawn
+    sides[axis % len(sides)] = 0
+    return tuple(sides)
+
+
+def broadcastable(
+    count: int,
+    min_dims: int = 0,
+    max_dims: int = 3,
+    max_side: int = 4,
+    empty: bool = False,
+) -> st.SearchStrategy[tuple[Shape, ...]]:
+    """Shapes that broadcast with one another: axes may be missing in front, sides may be 1.
+
+    Args:
+        count: Number of shapes.
+        min_dims: Fewest axes of each.
+        max_dims: Most axes.
+        max_side: Longest side.
+        empty: Whether sides may be 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from hypothesis import given
+        >>> from tinygrad_nn.testing import strategies as st_
+        >>> @given(st_.broadcastable(3))
+        ... def test(shapes):
+        ...     np.broadcast_shapes(*shapes)
+        >>> test()
+    """
+    return _parts(shapes(min_dims, max_dims, max_side, empty), count, min_dims)
+
+
+@st.composite
+def _parts(
+    draw: Any, known: st.SearchStrategy[Shape], count: int, min_dims: int
+) -> tuple[Shape, ...]:
+    full = draw(known)
+    return tuple(_part_of(draw, full, min_dims) for _ in range(count))
+
+
+def _part_of(draw: Any, full: Shape, min_dims: int) -> Shape:
+    """`full` with leading axes dropped and some sides 1; at its simplest, `full`."""
+    kept = full[draw(st.integers(0, len(full) - min_dims)) :]
+    ones = draw(st.integers(0, 2 ** len(kept) - 1))
+    return tuple(1 if ones >> i & 1 else side for i, side in enumerate(kept))
+
+
+@st.composite
+def _shapes_of(draw: Any, domain: Domain, empty: bool) -> Shape:
+    """Shapes that an array of a domain may have."""
+    shape: Shape = draw(
+        shapes(min_dims=domain.axes, max_dims=max(3, domain.axes), empty=empty and not domain.full)
+    )
+    return (*shape[:-1], shape[-2]) if domain.square else shape
+
+
+# ── Values ─────────────────────────────────────────────────────────────────────────────────
+
+
+def arrays(
+    shape: Any = None,
+    dtype: Any = np.float64,
+    domain: Domain = REAL,
+    extremes: bool = False,
+    empty: bool = False,
+) -> st.SearchStrategy[Any]:
+    """NumPy arrays with values of a domain.
+
+    Args:
+        shape: A shape, or a strategy of shapes; by default all that fit the domain, up to 3 axes.
+        dtype: Of the array. That of domains of integers is int64 if this is of floats.
+        domain: Of the values: one of this module's (`POSITIVE`, `interval(0, 1)`, ...).
+        extremes: Now and then with values at the ends of the domain, such as 1e150.
+        empty: Whether a drawn shape may have sides of 0.
+
+    Raises:
+        ShapeError: No array of this shape lies in the domain.
+
+    Example:
+        >>> from hypothesis import find
+        >>> from tinygrad_nn.testing import strategies as st_
+        >>> find(st_.arrays((2,), domain=st_.POSITIVE), lambda x: x.sum() > 1.5)
+        array([1., 1.])
+    """
+    if shape is None:
+        shape = _shapes_of(domain, empty)
+    elif isinstance(shape, int):
+        shape = (shape,)
+    fixed = shape if isinstance(shape, st.SearchStrategy) else st.just(tuple(shape))
+    return _arrays(fixed, np.dtype(dtype), domain, extremes)
+
+
+@st.composite
+def _arrays(draw: Any, known: Any, dtype: Any, domain: Domain, extremes: bool) -> Any:
+    found = domain.draw(_Drawn(draw), draw(known), extremes)
+    if dtype.kind != "f":
+        return found.astype(dtype)
+    if domain.whole:
+        return found
+    # What overflows in a short dtype is replaced by its largest number.
+    limit = np.finfo(dtype)
+    with np.errstate(under="ignore"):
+        return np.clip(found, float(limit.min), float(limit.max)).astype(dtype)
+
+
+def tensors(
+    shape: Any = None,
+    dtype: Any = np.float64,
+    domain: Domain = REAL,
+    requires_grad: bool = True,
+    extremes: bool = False,
+    empty: bool = False,
+) -> st.SearchStrategy[Tensor]:
+    """Tensors with values of a domain; the arguments are those of `arrays`.
+
+    Example:
+        >>> from hypothesis import given
+        >>> import tinygrad_nn as tg
+        >>> from tinygrad_nn.testing import gradcheck
+        >>> from tinygrad_nn.testing import strategies as st_
+        >>> @given(st_.tensors(domain=st_.POSITIVE))
+        ... def test_log(x):
+        ...     gradcheck(tg.log, x).assert_ok()
+        >>> test_log()
+    """
+
+    def tensor(x: Any) -> Tensor:
+        return Tensor(x, requires_grad=requires_grad and x.dtype.kind == "f")
+
+    return arrays(shape, dtype, domain, extremes, empty).map(tensor)
+
+
+def arguments(
+    *domains: Domain,
+    dtype: Any = np.float64,
+    max_dims: int = 3,
+    extremes: bool = False,
+    empty: bool = False,
+) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Arrays that broadcast with one another, one of each domain.
+
+    Example:
+        >>> from hypothesis import given
+        >>> import tinygrad_nn as tg
+        >>> from tinygrad_nn.testing import gradcheck
+        >>> from tinygrad_nn.testing import strategies as st_
+        >>> @given(st_.arguments(st_.POSITIVE, st_.REAL))
+        ... def test_pow(pair):
+        ...     gradcheck(tg.pow, *pair).assert_ok()
+        >>> test_pow()
+    """
+    known = broadcastable(len(domains), max_dims=max_dims, empty=empty)
+    return known.flatmap(
+        lambda sides: st.tuples(
+            *(arrays(s, dtype, d, extremes) for s, d in zip(sides, domains, strict=True))
+        )
+    )
+
+
+# ── Samples of operations ──────────────────────────────────────────────────────────────────
+
+
+class _SampleDraw:
+    """The `Draw` that operations describe their samples by, on Hypothesis."""
+
+    def __init__(self, draw: Any) -> None:
+        self._draw, self._source = draw, _Drawn(draw)
+
+    def integer(self, low: int, high: int) -> int:
+        return int(self._draw(st.integers(low, high)))
+
+    def choice(self, options: Sequence[_T]) -> _T:
+        return list(options)[self.integer(0, len(options) - 1)]
+
+    def shape(self, min_dims: int = 0, max_dims: int = 3, min_side: int = 0) -> Shape:
+        full: Shape = self._draw(shapes(min_dims, max_dims, empty=not min_side))
+        return tuple(max(side, min_side) for side in full)
+
+    def shapes(self, count: int) -> list[Shape]:
+        return list(self._draw(broadcastable(count, empty=True)))
+
+    def array(self, shape: Shape, domain: Interval = EVERYWHERE) -> Any:
+        return of_samples(domain).draw(self._source, shape)
+
+    def mask(self, shape: Shape) -> Any:
+        return self.integers(shape, 0, 1).astype(bool)
+
+    def integers(self, shape: Shape, low: int, high: int) -> Any:
+        drawn = self._source.integers(low, high, prod(shape))
+        return np.array(drawn, np.int64).reshape(shape)
+
+
+def samples(operation: Op | str) -> st.SearchStrategy[Sample]:
+    """Arguments of one call of an operation: arrays in its domain, and static arguments.
+
+    Args:
+        operation: Record of an operation, or its name.
+
+    Raises:
+        OptionError: No operation has this name.
+    """
+    if isinstance(operation, str):
+        if operation not in OPS:
+            raise OptionError(f"samples: got {operation!r}, expected the name of an operation")
+        operation = OPS[operation]
+    return _samples(operation)
+
+
+@st.composite
+def _samples(draw: Any, record: Op) -> Sample:
+    return record.sample(_SampleDraw(draw))
+
+
+# ── Modules ────────────────────────────────────────────────────────────────────────────────
+
+
+def modules(*families: str) -> st.SearchStrategy[Network]:
+    """Small networks, each with inputs that fit, in float64 and without randomness.
+
+    Args:
+        *families: Which kinds: "mlp", "conv", "recurrent", "attention", "norm"; all by default.
+
+    Raises:
+        OptionError: There is no such family.
+
+    Example:
+        >>> from hypothesis import given
+        >>> from tinygrad_nn.testing import gradcheck
+        >>> from tinygrad_nn.testing import strategies as st_
+        >>> @given(st_.modules("mlp"))
+        ... def test(network):
+        ...     gradcheck(network.module, *network.inputs).assert_ok()
+        >>> test()
+    """
+    unknown = set(families) - set(FAMILIES)
+    if unknown:
+        raise OptionError(
+            f"modules: got {', '.join(map(repr, sorted(unknown)))}, expected some of "
+            f"{', '.join(map(repr, FAMILIES))}"
+        )
+    return st.sampled_from(families or tuple(FAMILIES)).flatmap(_modules)
+
+
+@st.composite
+def _modules(draw: Any, family: str) -> Network:
+
+    def pick(options: Sequence[_T]) -> _T:
+        return draw(st.sampled_from(list(options)))  # type: ignore[no-any-return]
+
+    module, shape = FAMILIES[family](pick)
+    return Network(family, module.double(), (draw(arrays(shape)),))
+
+
+# ── Expressions ────────────────────────────────────────────────────────────────────────────
+
+# Mostly the newest value, so that little of what was drawn is left out of the result.
+_NEW = st.sampled_from((0, 0, 0, 0, 0, 1, 2, 3))
+_ANY = st.integers(0, 7)
+
+
+def expressions(
+    max_inputs: int = 3,
+    max_steps: int = 8,
+    among: Sequence[Op] | None = None,
+    values: bool = False,
+) -> st.SearchStrategy[Expression]:
+    """Random expressions of operations, with inputs at which they have derivatives.
+
+    Values are used several times, shapes broadcast, and what would leave the domain of an
+    operation is brought into it by operations that are part of the expression. One prints as a
+    function that can be pasted; a failing one shrinks to few operations and simple inputs.
+
+    Args:
+        max_inputs: Most inputs.
+        max_steps: Most operations, without those that bring values into a domain.
+        among: Operations to choose from; by default all of the registry that can be composed.
+        values: Expressions of numbers, whose inputs are to be `Value`s.
+
+    Example:
+        >>> from hypothesis import given
+        >>> from tinygrad_nn.testing import gradcheck
+        >>> from tinygrad_nn.testing import strategies as st_
+        >>> @given(st_.expressions(max_steps=3))
+        ... def test(e):
+        ...     gradcheck(e, *e.inputs).assert_ok()
+        >>> test()
+    """
+    usual = numeric_operations if values else operations
+    known = tuple(usual() if among is None else among)
+    if not known or max_inputs < 1 or max_steps < 1:
+        raise OptionError(
+            f"expressions: got {len(known)} operations, {max_inputs} inputs and {max_steps} steps "
+            "at most, expected at least one of each"
+        )
+    return _expressions(known, max_inputs, max_steps, values)
+
+
+@st.composite
+def _expressions(
+    draw: Any, known: tuple[Op, ...], max_inputs: int, max_steps: int, values: bool
+) -> Expression:
+    move = st.tuples(st.sampled_from(known), _NEW, _ANY, _ANY, _ANY)
+    moves = draw(st.lists(move, min_size=1, max_size=max_steps))
+    count = draw(st.integers(1, max_inputs))
+    sides = ((),) * count if values else draw(broadcastable(count))
+    inputs = [draw(arrays(shape)) for shape in sides]
+    return expression(inputs, [Move(record, choices) for record, *choices in moves])
