@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.extents import some, twofold
 from tests.ops.case import Case, float_outputs
 from tinygrad_nn.core.op import OPS, Op
-from tinygrad_nn.testing import Report, Verdict, gradcheck
+from tinygrad_nn.testing import Report, gradcheck
 from tinygrad_nn.testing import strategies as st_
 
 EVERY = [r for r in OPS.values() if r.differentiable]

@@ -18,6 +18,9 @@ _SHARP = 1e-4
 """A slope known to this part needs no better estimate."""
 _NOTHING = 256.0
 """Rounding units of f, over a step of 1 or of the size of x, below which a slope is nothing."""
+_FLOOR = 10.0
+"""The same, of a bar that cannot be smaller: a claim within it is right as far as f shows, as in
+the tails of tanh, where slopes are 300 rounding units of f and known to 3."""
 _COARSE = 16.0
 """Rounding units to which a slope can be known in dtypes of few digits."""
 _SURE = 3.0
@@ -137,7 +140,7 @@ def _says_enough(
     best: Estimate, claim: float, own: float, found: Slopes, sweep: Sweep, allowed: Tolerance
 ) -> bool:
     """Whether the bar is small beside the slope, beside rounding or, for 0, beside slopes near."""
-    if best.bar <= _part(sweep) * own or best.bar + own <= nothing(sweep):
+    if best.bar <= _part(sweep) * own or _lost(best, own, sweep):
         return True
     around = found.around[(sweep.steps >= best.step) & np.isfinite(found.around)]
     near = float(around.max(initial=0.0))
@@ -147,6 +150,12 @@ def _says_enough(
 def _part(sweep: Sweep) -> float:
     """Part of itself to which a slope must be known."""
     return max(_RESOLVED, _COARSE * sweep.unit)
+
+
+def _lost(best: Estimate, own: float, sweep: Sweep) -> bool:
+    """Whether the rounding of f(x) alone lets the slope be known no better."""
+    limit = nothing(sweep)
+    return best.bar + own <= limit or best.bar <= limit * _FLOOR / _NOTHING
 
 
 def nothing(sweep: Sweep) -> float:
@@ -164,7 +173,7 @@ def within(
     off, own = abs(claim - better.value), max(abs(claim), abs(better.value))
     verdict = Verdict.INCONCLUSIVE
     if off <= better.bar + allowed.relative * own + allowed.absolute:
-        known = better.bar <= _part(sweep) * own or better.bar + own <= nothing(sweep)
+        known = better.bar <= _part(sweep) * own or _lost(better, own, sweep)
         verdict = Verdict.PASS if known or found.verdict is Verdict.PASS else verdict
     elif off > _SURE * better.bar + allowed.absolute:
         verdict = Verdict.FAIL

@@ -104,7 +104,7 @@ class _Scale(NamedTuple):
 
     Hypothesis shrinks a number by steps to its neighbours, and stops where these do not fail. So
     a place on the scale is drawn for each element, and for the whole array a level: on the lowest
-    one, each place stands for the nearest of the simplest few numbers.
+    one, each place stands for one of the simplest few numbers.
 
     Attributes:
         places: Distances from the place of the simplest number.
@@ -119,14 +119,20 @@ class _Scale(NamedTuple):
 def _scale_of(grid: tuple[float, ...]) -> _Scale:
     ordered = sorted(set(grid))
     zero = ordered.index(grid[0])
-    last = len(ordered) - 1 - zero
-    levels = []
-    for part in _LEVEL_PARTS:
-        simple = grid[: max(1, len(grid) // part)]
-        levels.append(
-            {n - zero: min(simple, key=lambda v: abs(v - x)) for n, x in enumerate(ordered)}  # noqa: B023
-        )
-    return _Scale(st.integers(-zero, last), tuple(levels))
+    places = {n - zero: x for n, x in enumerate(ordered)}
+    simple = [sorted(grid[: max(1, len(grid) // part)]) for part in _LEVEL_PARTS]
+    levels = tuple({n: _outward(x, n, few) for n, x in places.items()} for few in simple)
+    return _Scale(st.integers(-zero, len(ordered) - 1 - zero), levels)
+
+
+def _outward(x: float, place: int, simple: Sequence[float]) -> float:
+    """The next simple number away from the simplest one, or else the last: 2 for 1.1.
+
+    Where an example must be beyond some number, the simple one is beyond it too.
+    """
+    if place >= 0:
+        return next((v for v in simple if v >= x), simple[-1])
+    return next((v for v in reversed(simple) if v <= x), simple[0])
 
 
 class _Drawn:
@@ -139,9 +145,9 @@ class _Drawn:
         if count > _EACH:
             return self._seeded().numbers(grid, count)
         scale = _scale_of(tuple(grid))
-        places = self._some(scale.places, count)
-        nearest = scale.levels[self._draw(_LEVELS)]
-        return [nearest[n] for n in places]
+        # The level first, so that simple numbers come before small ones.
+        numbers = scale.levels[self._draw(_LEVELS)] if count else {}
+        return [numbers[n] for n in self._some(scale.places, count)]
 
     def integers(self, low: int, high: int, count: int) -> list[int]:
         if count > _EACH:

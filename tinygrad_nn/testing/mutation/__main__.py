@@ -1,0 +1,67 @@
+"""`python -m tinygrad_nn.testing.mutation`: the kill rate of our own check, or of a pytest run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tinygrad_nn.errors import TinygradError
+from tinygrad_nn.testing.mutation.mutants import MUTANTS
+from tinygrad_nn.testing.mutation.own import REASONS, check_operation
+from tinygrad_nn.testing.mutation.rate import kill_rate
+
+__all__ = ["main"]
+
+_EXAMPLES = """examples:
+  all operations and kinds of fault, two processes:
+    python -m tinygrad_nn.testing.mutation --jobs 2
+  a test suite of your own, ten mutants:
+    python -m tinygrad_nn.testing.mutation --sample 10 -- python -m pytest -x tests
+
+kinds of fault:
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 where no survivor is without a known reason."""
+    found = _parser().parse_args(arguments)
+    suite = found.command[1:] if found.command[:1] == ["--"] else found.command
+    try:
+        kills = kill_rate(
+            suite or check_operation,
+            found.operation,
+            found.mutant,
+            found.sample,
+            found.jobs,
+            found.seed,
+            None if suite else REASONS,
+        )
+    except TinygradError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(kills)
+    return 1 if kills.open else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    kinds = "\n".join(f"  {m.name:24} the gradient is {m.text}" for m in MUTANTS.values())
+    parser = argparse.ArgumentParser(
+        prog="python -m tinygrad_nn.testing.mutation",
+        description="Plant wrong gradients, one after another, and count those that a test suite "
+        "finds: gradcheck over the samples of every operation, or a command that runs pytest.",
+        epilog=_EXAMPLES + kinds,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--operation", action="append", metavar="NAME", help="only this one (repeatable)")
+    add("--mutant", action="append", metavar="KIND", help="only this kind (repeatable)")
+    add("--sample", type=int, metavar="N", help="only so many, chosen by chance")
+    add("--seed", type=int, default=0, help="for that choice (default: 0)")
+    add("--jobs", type=int, default=1, metavar="N", help="processes at a time (default: 1)")
+    add("command", nargs=argparse.REMAINDER, help="a command that runs pytest, after --")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
