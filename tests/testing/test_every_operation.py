@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.extents import some, twofold
@@ -17,14 +17,16 @@ from tinygrad_nn.testing import Report, gradcheck
 from tinygrad_nn.testing import strategies as st_
 
 EVERY = [r for r in OPS.values() if r.differentiable]
-# Samples with nan, which these operations leave out, are no place to measure slopes around.
-EXAMPLES = some(1, 12)
+EXAMPLES = some(2, 12)
 
 every_operation = pytest.mark.parametrize("record", EVERY, ids=lambda r: r.key)
 
 
 def checked(record: Op, sample: Any, dtype: Any, order: int) -> Report | None:
-    """The report on one call; None if nothing in it can be differentiated."""
+    """The report on one call; None if nothing in it can be differentiated.
+
+    Samples with nan, which some operations leave out, are no place to measure slopes around.
+    """
     case = Case(record, sample)
     floats = [x.astype(dtype) for x in case.floats]
     if not any(x.size for x in floats) or not all(np.isfinite(x).all() for x in floats):
@@ -38,13 +40,6 @@ def checked(record: Op, sample: Any, dtype: Any, order: int) -> Report | None:
     return gradcheck(call, *floats, order=order)
 
 
-def of_extent(record: Op) -> Any:
-    return settings(
-        max_examples=EXAMPLES,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
 @every_operation
 @twofold
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
@@ -52,8 +47,8 @@ def of_extent(record: Op) -> Any:
 def test_gradients(record: Op, data: Any):
     """Of first and second order, in double precision."""
     report = checked(record, data.draw(st_.samples(record)), np.float64, order=2)
-    assume(report is not None)
-    report.assert_ok()
+    if report is not None:
+        report.assert_ok()
 
 
 @every_operation
@@ -62,5 +57,5 @@ def test_gradients(record: Op, data: Any):
 @given(data=st.data())
 def test_gradients_in_single_precision(record: Op, data: Any):
     report = checked(record, data.draw(st_.samples(record)), np.float32, order=1)
-    assume(report is not None)
-    report.assert_ok()
+    if report is not None:
+        report.assert_ok()

@@ -2,12 +2,16 @@
 
 A direction sums over all coordinates at once, so that one wrong element shows as a small part of
 a large slope; the error bar of a smooth function (1e-9 of it and less) is small enough to see it.
-Which element it is follows by halving: the half whose own slope is wrong is halved again.
+Which element it is follows by halving: the half that is more off is halved again.
+
+Where many elements are at kinks (a rectifier at zeros, ties of maxima), each claim may be right and
+their sum lie beyond the one-sided slopes of the sum. Kinks are then taken out of the way: first
+coordinates that are 0 or equal to others, where kinks mostly are; then outputs that have one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +30,19 @@ _ROWS = 64
 _SUMS = 8
 _DIRECTIONS = 4
 _SPOTS = 16
+_HUGE = 100_000
+"""Coordinates from which on each evaluation takes its time, and fewer of them are spots."""
+_PROBED = 4
+_SURE = 3.0
+"""Bars that a sum must be off by for an element to be looked for, tolerance or not."""
+_SPOT_ROWS = 3
+"""Sums that are looked at along a single coordinate: one would do, but for what cancels in it."""
+_NEAR = (2.0**-14, 2.0**-18)
+"""Steps at which outputs are asked for kinks."""
+_LOOKED_AT = "so many kinks that their sum says nothing: only single elements were looked at"
+_ROUNDINGS = 64.0
+_ROUGH = (2.0**-6, 2.0**-8)
+"""Steps by which a wrong element is looked for; what is found is judged by a sweep."""
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
 
@@ -47,8 +64,12 @@ class _Search:
     rows: Any
     sizes: Any
 
+    def of(self, rows: Any) -> _Search:
+        """The same for some rows."""
+        return replace(self, cotangents=self.cotangents[rows], rows=self.rows[rows])
+
     def line(self, direction: Any, cotangents: Any) -> Line:
-        """The line along a direction, its values summed up by these cotangents."""
+        """The line along a direction, its values summed up by these cotangents; None: as is."""
         checked = self.checked
         parts = _parts(checked, direction)
 
@@ -56,9 +77,11 @@ class _Search:
             moved = list(checked.inputs)
             for i, part in zip(checked.active, parts, strict=True):
                 moved[i] = (checked.inputs[i] + t * part).astype(checked.inputs[i].dtype)
-            return cotangents @ checked.values(moved)
+            values = checked.values(moved)
+            return values if cotangents is None else cotangents @ values
 
-        return Line(move, cotangents @ checked.center, 1.0, checked.unit)
+        center = checked.center if cotangents is None else cotangents @ checked.center
+        return Line(move, center, 1.0, checked.unit)
 
 
 def directions(checked: Checked, allowed: Tolerance, rng: np.random.Generator) -> list[Element]:
@@ -76,43 +99,140 @@ def directions(checked: Checked, allowed: Tolerance, rng: np.random.Generator) -
         found += _along(search, direction)
         if any(e.verdict is Verdict.FAIL for e in found):
             return found
-    for at in _spots(flat, rows, rng):
-        found += _spot(search, int(at))
+    fewer = search if outputs <= _ROWS else search.of(slice(_SPOT_ROWS))
+    count = _SPOTS if flat.size < _HUGE else _SPOTS // 4
+    for at in _spots(flat, rows, rng, count):
+        found += _spot(fewer, int(at))
+    if any(e.verdict is Verdict.INCONCLUSIVE for e in found):
+        # How large a part they are is seen from more elements.
+        for at in rng.choice(flat.size, min(2 * count, flat.size), replace=False):
+            found += _spot(fewer, int(at))
     return found
 
 
 def _along(search: _Search, direction: Any) -> list[Element]:
-    """Verdicts on each row's slope along a direction; those in doubt are traced to elements."""
-    line = search.line(direction, search.cotangents)
-    elements = line.judged(search.rows @ direction, search.allowed)
-    found = []
-    for k, element in enumerate(elements):
-        if element.verdict in _BAD:
-            found.append(_traced(search, direction, k, element))
-        else:
-            found.append(_placed(search, element, k))
+    """Verdicts on each row's slope along a direction; one in doubt is traced to an element."""
+    elements = search.line(direction, search.cotangents).judged(
+        search.rows @ direction, search.allowed
+    )
+    kinky = [k for k, e in enumerate(elements) if _kinky(e)]
+    found = [
+        _placed(search, e, k)
+        for k, e in enumerate(elements)
+        if k not in kinky and e.verdict not in _BAD
+    ]
+    doubtful = [k for k, e in enumerate(elements) if k not in kinky and e.verdict in _BAD]
+    doubtful.sort(key=lambda k: -elements[k].verdict.severity)
+    for n, k in enumerate(doubtful):
+        at_first = n == 0 and elements[k].verdict is Verdict.FAIL
+        found.append(
+            _traced(search, direction, k, elements[k])
+            if at_first
+            else _placed(search, elements[k], k)
+        )
+    if not doubtful:
+        found += _slight(search, direction, elements)
+    if kinky and not doubtful:
+        found += _beside(search.of(kinky), direction, [elements[k] for k in kinky])
     return found
+
+
+def _slight(search: _Search, direction: Any, elements: list[Element]) -> list[Element]:
+    """An element that is wrong, in a sum so large that it hides within the tolerance of that."""
+    sums = [
+        (abs(e.numeric - e.analytic) / e.bar, k)
+        for k, e in enumerate(elements)
+        if e.verdict is Verdict.PASS and 0 < e.bar < np.inf
+    ]
+    ratio, k = max(sums, default=(0.0, 0))
+    if ratio <= _SURE:
+        return []
+    traced = _traced(search, direction, k, elements[k])
+    return [traced] if traced.verdict is Verdict.FAIL else []
+
+
+def _kinky(element: Element) -> bool:
+    return element.verdict is Verdict.KINK or element.left is not None
+
+
+def _beside(search: _Search, direction: Any, before: list[Element]) -> list[Element]:
+    """Verdicts on rows that have kinks along a direction: what is wrong besides, or just kinks."""
+    rest = before
+    for part, masked in _without_kinks(search, direction):
+        line = masked.line(part, masked.cotangents)
+        rest = line.judged(masked.rows @ part, masked.allowed)
+        wrong = [k for k, e in enumerate(rest) if e.verdict is Verdict.FAIL and not _kinky(e)]
+        if wrong:
+            traced = _traced(masked, part, wrong[0], rest[wrong[0]])
+            if traced.verdict is Verdict.FAIL:
+                return [traced]
+        if not any(_kinky(e) for e in rest):
+            break
+    return [
+        _placed(search, _told(e, r), k) for k, (e, r) in enumerate(zip(before, rest, strict=True))
+    ]
+
+
+def _told(before: Element, rest: Element) -> Element:
+    """A kink, if the claim lies within its slopes or all but the kinks is right."""
+    if before.verdict is Verdict.KINK:
+        return before
+    if rest.verdict is Verdict.PASS:
+        why = "some elements are at kinks, the others are right"
+        return replace(before, verdict=Verdict.KINK, why=why)
+    return replace(before, verdict=Verdict.KINK, why=_LOOKED_AT)
+
+
+def _without_kinks(search: _Search, direction: Any) -> Iterator[tuple[Any, _Search]]:
+    """Directions and sums that leave out coordinates, then outputs, that may be at kinks."""
+    checked = search.checked
+    flat = _flat([checked.inputs[i] for i in checked.active])
+    _, place, count = np.unique(np.abs(flat), return_inverse=True, return_counts=True)
+    alone = (count[place] == 1) & (flat != 0)
+    if alone.any() and not alone.all():
+        direction = np.where(alone, direction, 0.0)
+        yield direction, search
+    smooth = _smooth_outputs(checked, search.line(direction, None))
+    if smooth.any() and not smooth.all():
+        cotangents = search.cotangents * smooth
+        rows = np.array([_flat(r) for r in rows_of(checked, cotangents)])
+        yield direction, replace(search, cotangents=cotangents, rows=rows)
+
+
+def _smooth_outputs(checked: Checked, line: Line) -> Any:
+    """Outputs whose second differences shrink faster than the step, as they do not at kinks."""
+    bends = []
+    with np.errstate(all="ignore"):
+        for t in _NEAR:
+            bend = np.abs(line.at(t) - 2 * checked.center + line.at(-t))
+            noise = _ROUNDINGS * checked.unit * (np.abs(line.at(t)) + np.abs(checked.center))
+            bends.append(np.where(bend > noise, bend / t, 0.0))
+    return bends[1] <= bends[0] / 2
 
 
 def _traced(search: _Search, direction: Any, k: int, element: Element) -> Element:
     """The element that makes a row's slope wrong, if halving the direction leads to one."""
     cotangent, row = search.cotangents[k], search.rows[k]
     chosen = np.flatnonzero(direction)
+    off = _off(search, direction, chosen, cotangent, row)
     while chosen.size > 1:
-        halves = np.array_split(chosen, 2)
-        wrong = next((h for h in halves if _wrong(search, direction, h, cotangent, row)), None)
-        if wrong is None:
-            return _placed(search, element, k)
-        chosen = wrong
-    return _of_output(search, int(chosen[0]), k)
+        left, right = np.array_split(chosen, 2)
+        of_left = _off(search, direction, left, cotangent, row)
+        # Slopes along parts add up, and so does what they are off by.
+        chosen, off = (
+            (left, of_left) if abs(of_left) >= abs(off - of_left) else (right, off - of_left)
+        )
+    single = _of_output(search, int(chosen[0]), k)
+    return single if single.verdict is Verdict.FAIL else _placed(search, element, k)
 
 
-def _wrong(search: _Search, direction: Any, chosen: Any, cotangent: Any, row: Any) -> bool:
-    """Whether the slope along a part of a direction is wrong too."""
+def _off(search: _Search, direction: Any, chosen: Any, cotangent: Any, row: Any) -> float:
+    """By how much the slope along a part of a direction is off, roughly."""
     part = np.zeros_like(direction)
     part[chosen] = direction[chosen]
     line = search.line(part, cotangent[None])
-    return line.judge(0, float(row @ part), search.allowed).verdict is Verdict.FAIL
+    coarse, fine = ((line.at(t) - line.at(-t))[0] / (2 * t) for t in _ROUGH)
+    return float((16 * fine - coarse) / 15 - row @ part)
 
 
 def _of_output(search: _Search, at: int, k: int) -> Element:
@@ -170,8 +290,27 @@ def _spot(search: _Search, at: int) -> list[Element]:
             element = settled(  # noqa: PLW2901
                 checked, line, element, search.cotangents[k], (n, index), k, search.allowed
             )
+        if element.verdict is Verdict.FAIL and _kinky(element):
+            element = _one_by_one(search, inner, at, k, element)  # noqa: PLW2901
         found.append(_placed(search, replace(element, input=i, index=index), k))
     return found
+
+
+def _one_by_one(search: _Search, line: Line, at: int, k: int, element: Element) -> Element:
+    """The verdict on a sum of outputs with kinks, by those that bend most."""
+    checked, cotangent = search.checked, search.cotangents[k]
+    n, _, index = _place(checked, at)
+    if np.count_nonzero(cotangent) == 1:
+        return element
+    bends = np.abs(line.at(_NEAR[0]) - 2 * checked.center + line.at(-_NEAR[0])) * (cotangent != 0)
+    for output in np.argsort(-bends, kind="stable")[:_PROBED].tolist():
+        unit = np.zeros_like(cotangent)
+        unit[output] = 1.0
+        found = _row_at(search, line, unit, n, index)
+        if found.verdict is Verdict.FAIL:
+            place, where = checked.place(output)
+            return replace(found, output=place, output_index=where)
+    return replace(element, verdict=Verdict.KINK, why=_LOOKED_AT)
 
 
 def _placed(search: _Search, element: Element, k: int) -> Element:
@@ -192,9 +331,9 @@ def _sums(outputs: int, rng: np.random.Generator) -> Any:
     return np.concatenate([signs, large, single])
 
 
-def _spots(flat: Any, rows: Any, rng: np.random.Generator) -> Sequence[int]:
+def _spots(flat: Any, rows: Any, rng: np.random.Generator, count: int) -> Sequence[int]:
     """Coordinates to look at one by one: at random, and those with the extreme gradients."""
-    some = rng.choice(flat.size, min(_SPOTS, flat.size), replace=False)
+    some = rng.choice(flat.size, min(count, flat.size), replace=False)
     size = np.abs(rows).max(axis=0)
     return np.unique([*some, size.argmax(), size.argmin(), np.abs(flat).argmin()]).tolist()  # type: ignore[no-any-return]
 

@@ -31,6 +31,8 @@ __all__ = ["Function", "complex_slopes", "confirmed", "judged_in_digits", "preci
 
 Function = Callable[[Sequence[Any]], Sequence[Any]]
 
+_MODULES = {"mpmath": "tinygrad_nn.testing.digits"}
+"""What needs a package that is no dependency, by the name of that: imported when asked for."""
 _STEPS = (1e-30, 1e-40)
 """In parts of the coordinate's size. Their results are the same if f is analytic: all terms but
 the first are below 1e-60."""
@@ -150,7 +152,7 @@ def judged_in_digits(
         CheckError: mpmath is not installed, or f cannot be computed with its numbers.
     """
     try:
-        digits = import_module("tinygrad_nn.testing.digits")
+        digits = import_module(_MODULES["mpmath"])
     except ModuleNotFoundError as error:
         raise CheckError(
             f"gradcheck: {name}: exact= needs mpmath, which is not installed; pip install mpmath"

@@ -200,20 +200,23 @@ class _Board:
         record = move.operation
         count = _arity(record)
         args = [len(self.known) - 1 - c % len(self.known) for c in move.choices[:count]]
-        if not self._played(record, args, move.choices[-1]):
+        # Where two values do not fit, one is taken twice.
+        for given in (args, args[:1] * count):
+            if self._played(record, given, move.choices[-1]):
+                return
             del self.known[before[0] :], self.steps[before[1] :]
 
     def _played(self, record: Op, args: list[int], choice: int) -> bool:
         recipe = RECIPES.get(record.key)
         domains: Sequence[Domain] = record.domains
         static: dict[str, Any] | None = {}
+        if len(args) > 1 and (recipe is None or recipe.broadcast):
+            args = self._aligned(args)
         if recipe is not None:
             shapes = [self.known[a].shape for a in args]
             static, domains = recipe.static(shapes, choice), (recipe.domain,) * len(args)
             if static is None:
                 return False
-        elif len(args) > 1:
-            args = self._aligned(args)
         moved = [self._within(a, d) for a, d in zip(args, domains, strict=False)]
         if None in moved:
             return False

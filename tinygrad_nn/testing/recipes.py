@@ -25,12 +25,14 @@ class Recipe(NamedTuple):
         arity: Number of arguments.
         domain: Of each argument.
         listed: Whether the arguments are given as one list.
+        broadcast: Whether they are combined element by element.
     """
 
     static: Static
     arity: int = 1
     domain: Domain = _ANY
     listed: bool = False
+    broadcast: bool = False
 
 
 def _nothing(shapes: Sequence[Shape], choice: int) -> dict[str, Any] | None:
@@ -111,12 +113,14 @@ RECIPES: dict[str, Recipe] = {
     "kron": Recipe(_nothing, 2),
     "stack": Recipe(_equal_shapes, 2, listed=True),
     "concat": Recipe(_joined, 2, listed=True),
-    **{name: Recipe(_nothing, 2) for name in ("maximum", "minimum", "fmax", "fmin")},
-    "hypot": Recipe(_nothing, 2, POSITIVE),
-    "arctan2": Recipe(_nothing, 2, NONZERO),
+    **{
+        name: Recipe(_nothing, 2, broadcast=True)
+        for name in ("add", "subtract", "multiply", "maximum", "minimum", "fmax", "fmin")
+    },
+    "hypot": Recipe(_nothing, 2, POSITIVE, broadcast=True),
+    "arctan2": Recipe(_nothing, 2, NONZERO, broadcast=True),
     **{name: Recipe(_nothing, 1, NONZERO) for name in ("leaky_relu", "elu", "celu")},
     **{name: Recipe(_nothing, 1, _FEW) for name in ("softplus", "gelu")},
-    **{name: Recipe(_nothing, 2) for name in ("add", "subtract", "multiply")},
     **{name: Recipe(_nothing) for name in ("negative", "positive")},
 }
 """By key of the operation. Sums and products take part on a wider range than the registry's."""

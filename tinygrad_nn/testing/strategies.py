@@ -505,9 +505,12 @@ def expressions(
 def _expressions(
     draw: Any, known: tuple[Op, ...], max_inputs: int, max_steps: int, values: bool
 ) -> Expression:
-    move = st.tuples(st.sampled_from(known), _NEW, _ANY, _ANY, _ANY)
+    # Four draws for each: with that which says whether there is one more, these are five, the most
+    # that Hypothesis leaves out at once.
+    move = st.tuples(st.sampled_from(known), _NEW, _ANY, _ANY)
     moves = draw(st.lists(move, min_size=1, max_size=max_steps))
-    count = draw(st.integers(1, max_inputs))
-    sides = ((),) * count if values else draw(broadcastable(count))
-    inputs = [draw(arrays(shape)) for shape in sides]
+    # As many as may be: those that are not used are no inputs of the expression.
+    sides = ((),) * max_inputs if values else draw(broadcastable(max_inputs))
+    # The simplest number is 1, which most domains hold; now and then there are zeros.
+    inputs = [draw(arrays(shape, domain=NONZERO) | arrays(shape)) for shape in sides]
     return expression(inputs, [Move(record, choices) for record, *choices in moves])

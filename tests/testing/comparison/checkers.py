@@ -65,7 +65,7 @@ def torch(*, fast: bool) -> Callable[[Case], Outcome]:
     library.set_num_threads(1)
 
     def check(case: Case) -> Outcome:
-        at, f, pull = split(case)
+        _at, f, pull = split(case)
 
         class Wrapped(library.autograd.Function):
             @staticmethod
@@ -96,7 +96,7 @@ def jax() -> Callable[[Case], Outcome]:
     library.config.update("jax_enable_x64", True)
 
     def check(case: Case) -> Outcome:
-        at, f, pull = split(case)
+        _at, f, pull = split(case)
         arrays = [library.numpy.asarray(x) for x in floats(case)]
 
         def value(*xs: Any) -> Any:
@@ -125,7 +125,7 @@ def autograd() -> Callable[[Case], Outcome]:
 
     def check(case: Case) -> Outcome:
         at, f, pull = split(case)
-        wrapped = primitive(lambda *xs: f(*xs))
+        wrapped = primitive(f)
 
         def rule(n: int) -> Callable[..., Any]:
             return lambda value, *xs: lambda c: pull([np.asarray(x) for x in xs], c)[n]
@@ -144,15 +144,13 @@ def scipy() -> Callable[[Case], Outcome]:
     from scipy.optimize._numdiff import approx_derivative
 
     def check(case: Case) -> Outcome:
-        at, f, pull = split(case)
+        _at, f, pull = split(case)
         arrays = floats(case)
         cuts = np.cumsum([x.size for x in arrays])[:-1]
 
         def parts(flat: Any) -> list[Any]:
             pieces = np.split(flat, cuts)
-            return [
-                p.reshape(x.shape).astype(x.dtype) for p, x in zip(pieces, arrays, strict=True)
-            ]
+            return [p.reshape(x.shape).astype(x.dtype) for p, x in zip(pieces, arrays, strict=True)]
 
         def value(flat: Any) -> Any:
             return np.asarray(f(*parts(flat))).ravel()

@@ -25,8 +25,8 @@ gradcheck(torch.tanh, torch.linspace(-2, 2, 5, dtype=torch.float64)).assert_ok()
 
 How checkers do on functions of which the truth is known: a corpus of {count} pairs of a function
 and what is claimed to be its gradient, in `tests/testing/corpus`. Of {right} the claim is right, of
-{wrong} it is wrong, {kinks} have no derivative where they are checked, and of {unknown} nobody could
-tell from values. The truth is by mathematics, and each case says why.
+{wrong} it is wrong, {kinks} have no derivative where they are checked, and of {unknown} nobody
+could tell from values. The truth is by mathematics, and each case says why.
 
 Everything below is written by one run of `python -m tests.testing.comparison`, and so are the
 [numbers](gradcheck-comparison.json). Versions: {versions}.
@@ -36,7 +36,8 @@ Everything below is written by one run of `python -m tests.testing.comparison`, 
 Every checker is at its defaults, in a process of its own, and calls the same NumPy functions, as a
 `torch.autograd.Function`, a `jax.custom_vjp`, a primitive of HIPS autograd. Inputs are float64, as
 the peers advise, unless the case is about another dtype. JAX and HIPS autograd check first order
-in reverse mode, which is what such functions have. SciPy's `approx_derivative` gives no verdict: an
+in reverse mode, which is what such functions have. Functions that write get what a checker hands
+to them, which may be its own memory. SciPy's `approx_derivative` gives no verdict: an
 accuracy above {bound:g} counts as an alarm. A check ends after {limit:g} s; that, and memory used
 up, counts as inconclusive.
 
@@ -58,10 +59,7 @@ def pairs_of(said: dict[str, list[dict[str, Any]]]) -> Pairs:
     """Cases with what each checker said."""
     cases = {case.name: case for case in CASES}
     return {
-        name: [
-            (cases[row["name"]], Finding(Said[row["said"]], row["seconds"], row["text"]))
-            for row in rows
-        ]
+        name: [(cases[row["name"]], Finding(Said[row["said"]], row["seconds"])) for row in rows]
         for name, rows in said.items()
     }
 
@@ -77,7 +75,7 @@ def summary(said: dict[str, list[dict[str, Any]]]) -> str:
     for name, pairs in pairs_of(said).items():
         counts = tally(pairs)
         seconds = [finding.seconds for _, finding in pairs]
-        time = [f"{sum(seconds):.0f} s", f"{1e3 * median(seconds):.1f} ms"]
+        time = [f"{sum(seconds):.1f} s", f"{1e3 * median(seconds):.1f} ms"]
         rows.append([name, *(str(counts[w]) for w in Worth), *time])
     return table(["checker", *(w.value for w in Worth), "CPU time", "median"], rows)
 

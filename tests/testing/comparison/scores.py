@@ -41,7 +41,6 @@ class Finding:
 
     said: Said
     seconds: float
-    text: str = ""
 
 
 def worth(truth: Truth, said: Said) -> Worth:

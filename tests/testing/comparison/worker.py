@@ -18,7 +18,6 @@ from tests.testing.corpus import CASES, Case
 
 SECONDS = 20.0
 BYTES = 12 * 2**30
-_SHOWN = 300
 
 
 class OverLimit(BaseException):
@@ -53,9 +52,9 @@ def main(name: str) -> None:
     outcome(check, CASES[0])  # the first call imports and compiles
     for case in CASES:
         start = process_time()
-        said, text = outcome(check, case)
-        row = {"name": case.name, "said": said.name, "seconds": process_time() - start}
-        print(json.dumps({**row, "text": " ".join(text.split())[:_SHOWN]}), flush=True)
+        said, _ = outcome(check, case)
+        seconds = round(process_time() - start, 5)
+        print(json.dumps({"name": case.name, "said": said.name, "seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":

@@ -85,10 +85,11 @@ C.wrong("exponential of a matrix, as if it commuted", linalg.expm,
 C.both("third power of a matrix", lambda a: a @ a @ a,
        lambda a, c: c @ (a @ a).T + a.T @ c @ a.T + (a @ a).T @ c, A)  # fmt: skip
 C.wrong("third power of a matrix, middle term lost", lambda a: a @ a @ a,
-        lambda a, c: c @ (a @ a).T + (a @ a).T @ c, A, why="one of three terms is lost")  # fmt: skip
+        lambda a, c: c @ (a @ a).T + (a @ a).T @ c, A,
+        why="one of three terms is lost")  # fmt: skip
 C.both("trace of a product", lambda a, b: np.trace(a @ b @ b.T),
        lambda a, b: (b @ b.T, (a + a.T) @ b), A, B)  # fmt: skip
-C.both("Kronecker product", lambda a, b: np.kron(a, b), lambda a, b, c: (
+C.both("Kronecker product", np.kron, lambda a, b, c: (
     np.einsum("ikjl,kl->ij", c.reshape(2, 4, 2, 2), b),
     np.einsum("ikjl,ij->kl", c.reshape(2, 4, 2, 2), a)), B[:2], B)  # fmt: skip
 C.both("least squares", lambda b: np.linalg.lstsq(A[:, :2], b, rcond=None)[0],

@@ -110,6 +110,6 @@ WRITERS.right("an array that is not contiguous", lambda x: (x**3).sum(), lambda 
 WRITERS.wrong("an array that is not contiguous, in the order of memory", lambda x: (x**3).sum(),
               lambda x: 3 * (x**2).ravel(order="F").reshape(x.shape), draws(62, 4, 6)[::2, ::3].T,
               why="the elements are in another order")  # fmt: skip
-WRITERS.wrong("a gradient that never looks", lambda x: (x * x).sum(), lambda x: always(0.0)() + 0 * x,
-              X, why="it is not 0")  # fmt: skip
+WRITERS.wrong("a gradient that never looks", lambda x: (x * x).sum(),
+              lambda x: always(0.0)() + 0 * x, X, why="it is not 0")  # fmt: skip
 CASES = [*INTEGERS, *WRITERS]

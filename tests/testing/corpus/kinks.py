@@ -30,16 +30,12 @@ AT.kink(
     "leaky relu at 0", lambda x: np.where(x > 0, x, 0.01 * x), always(0.01), 0.0,
     why="slopes 0.01 and 1",
 )  # fmt: skip
-AT.kink(
-    "max(x, x^2) at 1", lambda x: np.maximum(x, x * x), always(1.5), 1.0, why="slopes 1 and 2"
-)
+AT.kink("max(x, x^2) at 1", lambda x: np.maximum(x, x * x), always(1.5), 1.0, why="slopes 1 and 2")
 AT.wrong(
     "max(x, x^2) at 1, 0.5", lambda x: np.maximum(x, x * x), always(0.5), 1.0,
     why="beyond the slopes 1 and 2",
 )  # fmt: skip
-AT.kink(
-    "sawtooth at 2", lambda x: x - np.floor(x), always(1.0), 2.0, why="the function jumps by 1"
-)
+AT.kink("sawtooth at 2", lambda x: x - np.floor(x), always(1.0), 2.0, why="the function jumps by 1")
 AT.kink("heaviside at 0", lambda x: np.where(x > 0, 1.0, 0.0), always(0.0), 0.0, why="it jumps")
 AT.kink("hinge at its margin", lambda x: relu(1 - x), always(-1.0), 1.0, why="slopes -1 and 0")
 AT.kink(
@@ -93,9 +89,7 @@ AT.undecidable(
 AT.both("x abs(x) at 0.5", lambda x: x * np.abs(x), lambda x: 2 * np.abs(x), 0.5)
 AT.right("x abs(x) at 0", lambda x: x * np.abs(x), always(0.0), 0.0, why="both slopes are 0")
 AT.wrong("x abs(x) at 0, 0.01", lambda x: x * np.abs(x), always(0.01), 0.0, why="the slope is 0")
-AT.right(
-    "abs(x)^1.5 at 0", lambda x: np.abs(x) ** 1.5, always(0.0), 0.0, why="both slopes are 0"
-)
+AT.right("abs(x)^1.5 at 0", lambda x: np.abs(x) ** 1.5, always(0.0), 0.0, why="both slopes are 0")
 AT.right("relu squared at 0", lambda x: relu(x) ** 2, always(0.0), 0.0, why="both slopes are 0")
 AT.both("elu of 1 at 0", lambda x: elu(x, 1.0), always(1.0), 0.0, why="both slopes are 1")
 AT.both(
@@ -131,7 +125,7 @@ NEAR.wrong(
     0.5, 0.5 + 1e-9, why="the second is the larger, and alone counts",
 )  # fmt: skip
 NEAR.right(
-    "median of three, 1e-8 apart", lambda x: np.median(x), lambda x: (x == np.median(x)) * 1.0,
+    "median of three, 1e-8 apart", np.median, lambda x: (x == np.median(x)) * 1.0,
     np.array([1.0, 1.0 + 1e-8, 1.0 - 1e-8]), why="the middle one counts",
 )  # fmt: skip
 NEAR.both(

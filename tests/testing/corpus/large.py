@@ -107,5 +107,6 @@ C.wrong("500 numbers from 1e-6 to 1e6, logs, one 1 % off", np.log,
         lambda x, c: c / x * spoilt(x.shape, 444, 1.01), SCALES,
         why="a small slope of a large number is 1 % off")  # fmt: skip
 C.both("convolution of 300 by 30", lambda x: np.convolve(np.sin(x), A[0, :30], "valid"),
-       lambda x, c: np.cos(x) * np.convolve(c, A[0, :30][::-1], "full"), draws(42, 300))  # fmt: skip
+       lambda x, c: np.cos(x) * np.convolve(c, A[0, :30][::-1], "full"),
+       draws(42, 300))  # fmt: skip
 CASES = C

@@ -141,7 +141,7 @@ pair(
     {"kernel not flipped": lambda x, c: np.convolve(c, KERNEL, "full")}, V,
 )  # fmt: skip
 pair(
-    "outer product", lambda a, b: np.outer(a, b), lambda a, b, c: (c @ b, c.T @ a),
+    "outer product", np.outer, lambda a, b, c: (c @ b, c.T @ a),
     {"1 % in the second": lambda a, b, c: (c @ b, 1.01 * c.T @ a)}, V, B,
 )  # fmt: skip
 pair(
@@ -178,7 +178,7 @@ pair(
 )  # fmt: skip
 pair(
     "product of all", np.prod, lambda x: np.array([np.delete(x, i).prod() for i in range(x.size)]),
-    {"0 where the whole is 0": lambda x: np.zeros_like(x)},
+    {"0 where the whole is 0": np.zeros_like},
     np.array([1.5, 0.0, -2.0]),
 )  # fmt: skip
 pair(
@@ -215,7 +215,7 @@ C.wrong("wrong for negative numbers", lambda x: np.abs(x) ** 3, lambda x, c: c *
         why="the sign is lost below 0")  # fmt: skip
 C.wrong("wrong for large numbers only", np.exp, lambda x, c: c * np.minimum(np.exp(x), 50.0),
         np.array([0.1, 3.0, 4.5]), why="cut off at 50")  # fmt: skip
-C.wrong("no gradient", lambda x: (x * x).sum(), lambda x: np.zeros_like(x), V, why="it is not 0")
+C.wrong("no gradient", lambda x: (x * x).sum(), np.zeros_like, V, why="it is not 0")
 C.wrong("nan in one element", lambda x: (x * x).sum(),
         lambda x: np.where(np.arange(5) == 3, np.nan, 2 * x), V, why="it is finite")  # fmt: skip
 C.wrong("infinite in one element", np.exp,

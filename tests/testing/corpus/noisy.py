@@ -22,7 +22,7 @@ C.undecidable(
     "a slope of 1e-6 under noise of 1", lambda x: 1e-6 * np.sin(x) + noise(x),
     lambda x: 1e-6 * np.cos(x), 0.3, why="the function is noise",
 )  # fmt: skip
-C.undecidable("nothing but noise", lambda x: noise(x), always(0.5), 1.7, why="it is noise")
+C.undecidable("nothing but noise", noise, always(0.5), 1.7, why="it is noise")
 
 
 def newton(a):
@@ -118,7 +118,7 @@ C.both("cube root by bisection", bisected, lambda a: np.cbrt(a) / 3 / a, 5.0,
 C.both("fixed point of cos(a x)", fixed_point, fixed_point_grad, 0.9, factor=-1.0)
 C.both("exp as a series that stops at 1e-9", series, np.exp, 1.7,
        why="stopping leaves an error of 1e-9 of the slope")  # fmt: skip
-C.both("Euler's method", euler, lambda a: -(1 - 0.01 * a) ** 99, 1.5, factor=1.02)
+C.both("Euler's method", euler, lambda a: -((1 - 0.01 * a) ** 99), 1.5, factor=1.02)
 C.wrong("Euler's method, of the equation instead", euler, lambda a: -np.exp(-a), 1.5,
         why="the method's derivative is 1 % less than the equation's")  # fmt: skip
 C.both("conjugate gradients", conjugate, lambda b, c: np.linalg.solve(MATRIX, c), draws(4, 6),

@@ -59,7 +59,7 @@ COARSE.both("square in float16", lambda x: x * x, lambda x, c: c * 2 * x, half(0
 COARSE.both("exp in float16", np.exp, lambda x, c: c * np.exp(x), half(0.3, -1.1), factor=1.5)
 COARSE.both("tanh in float16", np.tanh, lambda x, c: c * (1 - np.tanh(x) ** 2), half(0.3, -0.8),
             factor=-1.0)  # fmt: skip
-COARSE.both("sum in float16", lambda x: x.sum(), lambda x: np.ones_like(x),
+COARSE.both("sum in float16", lambda x: x.sum(), np.ones_like,
             half(1.0, 2.5, -0.75, 3.0), factor=1.25)  # fmt: skip
 COARSE.both("float32 and float64 together", lambda x, y: (np.float64(x) * y).sum(),
             lambda x, y: (y, np.float64(x)), X, draws(9, 4))  # fmt: skip

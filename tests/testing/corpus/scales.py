@@ -18,7 +18,7 @@ NARROW = np.diag(10.0 ** np.arange(-5, 6, 2))
 ILL.both("quadratic form of 1e10", lambda x: x @ NARROW @ x, lambda x: 2 * NARROW @ x, np.ones(6))
 ILL.both("diagonal form of 1e10, each by itself", lambda x: NARROW @ x * x,
          lambda x, c: 2 * np.diag(NARROW) * x * c, np.ones(6))  # fmt: skip
-ILL.both("inverse of a nearly singular matrix", lambda a: np.linalg.inv(a),
+ILL.both("inverse of a nearly singular matrix", np.linalg.inv,
          lambda a, c: -np.linalg.inv(a).T @ c @ np.linalg.inv(a).T,
          np.array([[1.0, 2.0], [2.0, 4.0 + 1e-4]]))  # fmt: skip
 
@@ -69,7 +69,7 @@ ILL.both("eigenvalues 1e-6 apart", lambda a: np.linalg.eigvalsh((a + a.T) / 2),
          lambda a, c: np.diag(c), PAIR, why="eigenvectors are the axes")  # fmt: skip
 
 WIDE = np.array([1e-8, 1.0, 1e8])
-MIXED.both("squares of 1e-8, 1 and 1e8", lambda x: (x * x), lambda x, c: 2 * x * c, WIDE)
+MIXED.both("squares of 1e-8, 1 and 1e8", lambda x: x * x, lambda x, c: 2 * x * c, WIDE)
 MIXED.both("sum of logs of 1e-8, 1 and 1e8", lambda x: np.log(x).sum(), lambda x: 1 / x, WIDE)
 MIXED.wrong(
     "sum of logs, of 1e8 1 % off", lambda x: np.log(x).sum(),

@@ -116,7 +116,9 @@ def _percent(rate: float) -> str:
 
 
 def _kinds(kills: Kills) -> list[str]:
-    counts = {kind: Counter(o.mutant for o in kills.outcomes if o.status == kind) for kind in _KINDS}
+    counts = {
+        kind: Counter(o.mutant for o in kills.outcomes if o.status == kind) for kind in _KINDS
+    }
     names = list(dict.fromkeys(o.mutant for o in kills.outcomes))
     width = max([6, *map(len, names)])
     rows = [f"{'mutant':{width}}  killed  survived  no fault"]

@@ -107,9 +107,7 @@ def _unsummed(pull: Pull) -> Any:
     if pull.number or tuple(h.shape) == shape or 0 in h.shape:
         return pull.right
     lead = len(h.shape) - len(shape)
-    kept = tuple(
-        slice(0, 1) if side == 1 else slice(None) for side in shape
-    )
+    kept = tuple(slice(0, 1) if side == 1 else slice(None) for side in shape)
     return pull.fitted(reshape(h[(0,) * lead + kept], shape))
 
 
@@ -122,7 +120,7 @@ def _summed_twice(pull: Pull) -> Any:
 
 def _transposed(pull: Pull) -> Any:
     shape = pull.shape
-    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] < 2:  # noqa: PLR2004
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] < 2:
         return pull.right
     return pull.right.mT
 
@@ -176,7 +174,7 @@ def _one_term_less(pull: Pull) -> Any:
 
 def _detached_values(pull: Pull) -> Any:
     """Right numbers, and in the graph no way to the arguments and the result."""
-    if not pull.recorded or not pull.reads((pull.y, *pull.args)):
+    if not pull.recorded or not pull.moves_with(cotangent=False):
         return pull.right
     pull.flagged = True
     return _node(pull, pull.fitted(pull.gradient(y=raw(pull.y), args=[raw(x) for x in pull.args])))
@@ -184,7 +182,7 @@ def _detached_values(pull: Pull) -> Any:
 
 def _detached_cotangent(pull: Pull) -> Any:
     """Right numbers, and in the graph no way to the gradient that arrived."""
-    if not pull.recorded or not pull.reads((pull.g,)):
+    if not pull.recorded or not pull.moves_with(cotangent=True):
         return pull.right
     pull.flagged = True
     return _node(pull, pull.fitted(pull.gradient(g=raw(pull.g))))
@@ -251,9 +249,7 @@ MUTANTS: dict[str, Mutant] = {
         Mutant("stale", "from the values of the call before", _stale, _reads_nothing),
         Mutant("swapped", "that of another argument", _swapped, _one_argument),
         Mutant("missing-term", "without the last term of a sum", _one_term_less),
-        Mutant(
-            "second-order", "constant for the gradient of it", _detached_values, _reads_nothing
-        ),
+        Mutant("second-order", "constant for the gradient of it", _detached_values, _reads_nothing),
         Mutant(
             "second-order-cotangent",
             "independent of its cotangent for the gradient of it",

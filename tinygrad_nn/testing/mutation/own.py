@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_nn.errors import TinygradError
 from tinygrad_nn.testing.check import gradcheck
 from tinygrad_nn.testing.mutation.planting import operation_of
-from tinygrad_nn.testing.mutation.samples import Called, calls_of
+from tinygrad_nn.testing.mutation.samples import Called, calls_of, covering
 from tinygrad_nn.testing.report import Report
 from tinygrad_nn.value import Value
 
@@ -19,9 +19,13 @@ __all__ = ["REASONS", "check_operation"]
 REASONS: dict[tuple[str, str], str] = {}
 """Of mutants, by operation and kind, that are known to survive: why."""
 
-_CHANCE = 4
-_COST = 400
+_CHANCE = 24
+_COST = 2000
 """Elements of a Jacobian above which a call is left out, if there are smaller ones."""
+_DEAR = 3 * _COST
+"""Up to which the rest is checked at the end."""
+_CHEAP = 150
+"""Up to which all are checked to second order."""
 _NUMBERS, _SINGLE, _SECOND = 3, 2, 4
 """Calls that are checked with Values, in float32 and to second order."""
 
@@ -46,22 +50,28 @@ def check_operation(op: Any) -> None:
 
 def _reports(calls: Sequence[Called]) -> Iterator[Report]:
     """Those that find most in the least time first."""
-    small = sorted(calls, key=_cost)
-    small = [c for c in small if _cost(c) <= _COST] or small[:2]
-    several = [c for c in small if max(x.size for x in c.floats) > 1] or small
-    for called in small:
-        yield gradcheck(called, *called.floats, cap=1.0)
-    numbers = [c for c in small if c.numbers and _runs_on_numbers(c)]
+    chosen = covering([c for c in calls if c.cost <= _COST] or calls)
+    first, *others = [c for c in chosen if max(x.size for x in c.floats) > 1] or chosen
+    yield gradcheck(first, *first.floats, order=2, cap=1.0)
+    numbers = [c for c in calls if c.numbers and _runs_on_numbers(c)]
     for called in numbers[:_NUMBERS]:
         yield gradcheck(called, *map(Value, map(float, called.floats)), order=2, cap=1.0)
-    for called in several[:_SINGLE]:
-        yield gradcheck(called, *(np.asarray(x, np.float32) for x in called.floats), laws=False, cap=1.0)
-    for called in several[:_SECOND]:
+    for called in (first, *others[: _SINGLE - 1]):
+        floats = [np.asarray(x, np.float32) for x in called.floats]
+        yield gradcheck(called, *floats, laws=False, cap=1.0)
+    for called in chosen:
+        if called is not first:
+            yield gradcheck(called, *called.floats, cap=1.0)
+    for called in others[: _SECOND - 1]:
         yield gradcheck(called, *called.floats, order=2, laws=False, cap=1.0)
-
-
-def _cost(called: Called) -> int:
-    return sum(x.size for x in called.floats) * called.size
+    # What is left is asked of what survived until here, which is little.
+    done = {id(called) for called in chosen}
+    for called in calls:
+        if called.cost <= _DEAR and id(called) not in done:
+            yield gradcheck(called, *called.floats, cap=1.0)
+    for called in calls:
+        if called.cost <= _CHEAP:
+            yield gradcheck(called, *called.floats, order=2, laws=False, cap=1.0)
 
 
 def _runs_on_numbers(called: Called) -> bool:

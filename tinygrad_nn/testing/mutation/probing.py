@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tinygrad_nn.autograd import grad
-from tinygrad_nn.core.node import Node
 from tinygrad_nn.core.record import Op
 from tinygrad_nn.errors import TinygradError
 from tinygrad_nn.tensor import Tensor
@@ -49,46 +49,42 @@ def _why(planted: Planted, tried: int) -> str:
     return f"nothing differs at any of {tried} samples of its inputs"
 
 
-def _asked(calls: Sequence[Called]) -> Iterator[Callable[[], Any]]:
+def _asked(calls: Sequence[Called]) -> Iterator[Callable[[], None]]:
     for called in calls:
-        # Twice, at two points, for what is kept from call to call.
+        # At two points, for what is kept from call to call; a number has no zero of its own.
         for factor in (1.0, _NEARBY):
-            yield lambda c=called, f=factor: _pull(c, [x * f for x in c.floats], Tensor)
-        yield lambda c=called: _pull(c, c.floats, Tensor, create_graph=True)
+            yield partial(_pull, called, [x * factor for x in called.floats])
+        yield partial(_pull, called, called.floats, create_graph=True)
+        yield partial(_pull, called, called.floats, zeros=True)
     for called in calls:
-        yield lambda c=called: _pull(c, [np.float32(x) for x in c.floats], Tensor)
+        yield partial(_pull, called, [np.asarray(x, np.float32) for x in called.floats])
         if called.numbers:
-            for recorded in (False, True):
-                yield lambda c=called, r=recorded: _of_numbers(c, create_graph=r)
+            yield partial(_of_numbers, called, 1.0, create_graph=False)
+            yield partial(_of_numbers, called, 1.0, create_graph=True)
+            yield partial(_of_numbers, called, 0.0, create_graph=False)
 
 
-def _of_numbers(called: Called, *, create_graph: bool) -> None:
+def _of_numbers(called: Called, seed: float, *, create_graph: bool) -> None:
     leaves = [Value(float(x)) for x in called.floats]
     try:
         found = called(*leaves)
     except (TinygradError, TypeError, AttributeError):
         return  # it is none of numbers
     if isinstance(found, Value):
-        grad(found, leaves, create_graph=create_graph, allow_unused=True)
+        grad(found, leaves, seed, create_graph=create_graph, allow_unused=True)
 
 
-def _pull(called: Called, floats: Sequence[Any], leaf: Any, *, create_graph: bool = False) -> None:
-    leaves = [leaf(x, requires_grad=True) for x in floats]
+def _pull(
+    called: Called, floats: Sequence[Any], *, create_graph: bool = False, zeros: bool = False
+) -> None:
+    leaves = [Tensor(x, requires_grad=True) for x in floats]
     found = called(*leaves)
     listed = found if isinstance(found, (tuple, list)) else [found]
-    outputs = [y for y in listed if isinstance(y, Node) and y.requires_grad]
+    outputs = [y for y in listed if isinstance(y, Tensor) and y.requires_grad]
     if not outputs:
         return
     rng = np.random.default_rng(0)
-    seeds: list[Any] = []
-    for y in outputs:
-        seed = rng.standard_normal(y.shape)
-        if seed.size > 1:
-            seed.flat[rng.integers(seed.size)] = 0.0
-        seed = np.asarray(seed, y.dtype)
-        seeds.append(leaf(seed, requires_grad=True) if create_graph else seed)
+    seeds = [np.asarray(rng.standard_normal(y.shape) * (not zeros), y.dtype) for y in outputs]
+    given = [Tensor(seed, create_graph) for seed in seeds]
     with np.errstate(all="ignore"):
-        grad(outputs, leaves, seeds, create_graph=create_graph, allow_unused=True)
-        if not create_graph and all(y.shape == () for y in outputs):  # a number has no other zero
-            zeros = [np.zeros((), y.dtype) for y in outputs]
-            grad([called(*leaves)], leaves, zeros[:1], allow_unused=True) if len(zeros) == 1 else None
+        grad(outputs, leaves, given, create_graph=create_graph, allow_unused=True)

@@ -12,6 +12,7 @@ from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node, enable_grad
 from tinygrad_nn.core.op import LEAF
 from tinygrad_nn.core.record import family
+from tinygrad_nn.core.sweep import pull
 from tinygrad_nn.ops import broadcast_to
 from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.value import Value
@@ -111,11 +112,29 @@ class Pull:
         got, want = raw(self.fitted(wrong)), raw(self.right)
         return not np.array_equal(np.asarray(got), np.asarray(want), equal_nan=True)
 
-    def reads(self, what: Sequence[Any]) -> bool:
-        """Whether the graph of the right gradient leads to any of these nodes."""
-        wanted = {id(x) for x in what if isinstance(x, Node) and x.op is not None}
-        ends = {id(x) for x in (self.g, self.y, *self.args)}
-        return any(id(n) in wanted for n, _ in _below(self.right, ends))
+    def moves_with(self, *, cotangent: bool) -> bool:
+        """Whether the right gradient has a derivative in the cotangent, or else in the values."""
+        if "moves" in self.memory:
+            return True
+        g, y, args = self.g, self.y, self.args
+        if cotangent:
+            y, args = raw(y), [raw(x) for x in args]
+        else:
+            g = raw(g)
+        ends = [g] if cotangent else [y, *args]
+        ends = [x for x in ends if isinstance(x, Node) and x.op is not None]
+        h = self.gradient(g, y, args)
+        if not isinstance(h, Node) or h.op is None or not ends:
+            return False
+        if not any(h is x for x in ends):
+            shape = getattr(h, "shape", None)
+            seed = 1.0 if shape is None else np.asarray(_uneven(shape), h._data.dtype)
+            with np.errstate(all="ignore"):
+                found = [np.asarray(raw(k)) for k in pull([h], [seed], ends).values()]
+            if not any(np.any(k != 0) for k in found):
+                return False
+        self.memory["moves"] = True
+        return True
 
     def without_term(self) -> Any:
         """The gradient without the last term of the outermost sum of its rule; None of none."""
@@ -128,14 +147,16 @@ class Pull:
         return None if found is None else raw(found)
 
     def _shortened(self, h: Any, leaves: Sequence[Any]) -> Any:
-        for node, path in _below(h, {id(x) for x in leaves}):
-            if node.op is not None and node.op.key in ("add", "subtract"):
-                break
-        else:
+        below = _below(h, {id(x) for x in leaves})
+        sums = (pair for pair in below if pair[0].op and pair[0].op.key in ("add", "subtract"))
+        node, path = next(sums, (None, []))
+        if node is None:
             return None
         value = node.inputs[0]
         if not isinstance(node, Value):
-            value = broadcast_to(value, node.shape)
+            kind = node._data.dtype
+            number = not hasattr(value, "shape")
+            value = np.full(node.shape, value, kind) if number else broadcast_to(value, node.shape)
         for child, parent in path:
             inputs = [value if x is child else x for x in parent.inputs]
             value = parent.op.call(*inputs, **(parent.params or {}))
@@ -145,6 +166,11 @@ class Pull:
 def raw(x: Any) -> Any:
     """Payload of a node; anything else as it is."""
     return x.synced() if isinstance(x, Node) else x
+
+
+def _uneven(shape: Sequence[int]) -> Any:
+    """Numbers that are not zero, and whose sums are not."""
+    return np.cos(np.arange(np.prod(shape))).reshape(tuple(shape))
 
 
 def _leaf(x: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from tinygrad_nn.core.samples import Sample
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.draws import RandomDraw
 
-__all__ = ["Called", "PatternDraw", "calls_of"]
+__all__ = ["Called", "PatternDraw", "calls_of", "covering"]
 
 Shape = tuple[int, ...]
 
 _PATTERNS: tuple[tuple[Shape, ...], ...] = (
     ((2, 3),),
+    ((2, 3),),
+    ((3, 3),),
     ((3, 3),),
     ((4, 4),),
     ((2, 3), (3,)),
@@ -31,7 +34,7 @@ _PATTERNS: tuple[tuple[Shape, ...], ...] = (
     ((2, 3), ()),
     ((),),
 )
-"""Shapes of the arguments in turn."""
+"""Shapes of the arguments in turn. Some come twice, for values that are kept from call to call."""
 
 
 class PatternDraw(RandomDraw):
@@ -82,9 +85,29 @@ class Called:
         return self.op.call(*self.put(floats), **deepcopy(self.params))
 
     @cached_property
-    def size(self) -> int:
-        """Number of elements of all results."""
-        return sum(int(np.size(y)) for y in flatten([self(*self.floats)])[0])
+    def shapes(self) -> list[Shape]:
+        """Of all results."""
+        return [np.shape(y) for y in flatten([self(*self.floats)])[0]]
+
+    @property
+    def cost(self) -> int:
+        """Number of elements of its Jacobian."""
+        return sum(int(x.size) for x in self.floats) * sum(prod(s) for s in self.shapes)
+
+    @cached_property
+    def features(self) -> frozenset[Any]:
+        """What it has that a rule may be wrong for, and right without it."""
+        found: set[Any] = {("arguments", len(self.floats))}
+        for name, value in self.params.items():
+            sign = value < 0 if isinstance(value, (int, float)) else value
+            found.add((name, type(value).__name__, repr(sign)[:40]))
+        for k, x in enumerate(self.floats):
+            found |= {(k, len(x.shape)), (k, "negative", bool((x < 0).any()))}
+            found.add((k, "square", len(x.shape) > 1 and x.shape[-1] == x.shape[-2] > 1))
+            found |= {(k, "result", _broadcast(x.shape, y)) for y in self.shapes}
+        # Where a mask selects nothing, a rule may be wrong in everything.
+        masks = [x for x in flatten(list(self.put(self.floats)))[0] if _kind(x) == "b"]
+        return frozenset((f, all(np.any(m) and not np.all(m) for m in masks)) for f in found)
 
     @property
     def numbers(self) -> bool:
@@ -102,6 +125,24 @@ def calls_of(op: Op, chance: int = 8) -> tuple[Called, ...]:
             kept.
     """
     return _calls_of(op.key, chance) if OPS.get(op.key) is op else tuple(_made(op, chance))
+
+
+def covering(calls: Sequence[Called]) -> list[Called]:
+    """Those of the calls that have all that any of them has, cheap ones first."""
+    found: list[Called] = []
+    seen: set[Any] = set()
+    for called in sorted(calls, key=lambda c: c.cost):
+        if not called.features <= seen:
+            found.append(called)
+            seen |= called.features
+    return found
+
+
+def _broadcast(shape: Shape, result: Shape) -> tuple[bool, bool, bool]:
+    """Whether it is a number beside arrays, has fewer axes, or repeated ones."""
+    pairs = zip(reversed(shape), reversed(result), strict=False)
+    repeated = any(a == 1 != b for a, b in pairs)
+    return not shape and bool(result), len(shape) < len(result), repeated
 
 
 @cache
@@ -138,4 +179,8 @@ def _called(op: Op, sample: Sample) -> Called:
 
 
 def _float(x: Any) -> bool:
-    return isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f"
+    return _kind(x) == "f"
+
+
+def _kind(x: Any) -> str:
+    return str(x.dtype.kind) if isinstance(x, (np.ndarray, np.generic)) else ""

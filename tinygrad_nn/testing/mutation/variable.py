@@ -31,7 +31,7 @@ def parsed(text: str) -> tuple[str, str, int]:
     parts = text.split(":")
     try:
         op, mutant = parts[0], parts[1]
-        return op, mutant, int(parts[2]) if len(parts) > 2 else 0  # noqa: PLR2004
+        return op, mutant, int(parts[2]) if len(parts) > 2 else 0
     except (IndexError, ValueError) as error:
         raise OptionError(
             f"{VARIABLE}: got {text!r:.80}, expected operation:mutant:argument, such as tanh:sign:0"

@@ -1,0 +1,124 @@
+"""Large Jacobians: wrong elements are found and named, many kinks are told as kinks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.extents import share
+from tinygrad_nn.testing import Verdict, gradcheck
+
+ROWS, COLUMNS = 200, 120
+W = np.random.default_rng(1).standard_normal((ROWS, COLUMNS))
+X = np.random.default_rng(2).standard_normal(COLUMNS)
+
+
+def linear(claimed: Any) -> Any:
+    return gradcheck(lambda x: W @ x, X, grad=lambda x, c: claimed.T @ c)
+
+
+def first_wrong(report: Any) -> Any:
+    """What a message is about; other sums that the same element makes wrong follow."""
+    return next(e for e in report.elements if e.verdict is Verdict.FAIL)
+
+
+@share(100)
+@given(
+    st.integers(0, ROWS - 1), st.integers(0, COLUMNS - 1),
+    st.sampled_from([1.0001, 1.01, 0.0, -1.0, 2.0, 100.0]),
+)  # fmt: skip
+def test_one_wrong_element_is_named(row: int, column: int, factor: float) -> None:
+    claimed = W.copy()
+    claimed[row, column] *= factor
+    report = linear(claimed)
+    found = first_wrong(report)
+    assert (found.output_index, found.index) == ((row,), (column,))
+    assert found.numeric == pytest.approx(W[row, column], abs=1e-6)
+
+
+@share(50)
+@given(st.sets(st.tuples(st.integers(0, ROWS - 1), st.integers(0, COLUMNS - 1)), min_size=2,
+               max_size=50))  # fmt: skip
+def test_one_of_several_wrong_elements_is_named(places: set[tuple[int, int]]) -> None:
+    claimed = W.copy()
+    for place in places:
+        claimed[place] += 0.1
+    found = first_wrong(linear(claimed))
+    assert (found.output_index[0], found.index[0]) in places
+
+
+def test_a_wrong_row_and_a_wrong_column() -> None:
+    for where in ((7, slice(None)), (slice(None), 9)):
+        claimed = W.copy()
+        claimed[where] *= 1.01
+        assert linear(claimed).verdict is Verdict.FAIL
+
+
+def test_the_right_one_passes() -> None:
+    report = linear(W)
+    assert report.verdict is Verdict.PASS
+    assert not report.dense
+
+
+def relu(x: Any) -> Any:
+    return np.maximum(x, 0)
+
+
+def relu_grad(x: Any, c: Any) -> Any:
+    return c * (x > 0)
+
+
+def pooled(x: Any) -> Any:
+    return x.reshape(-1, 4).max(1)
+
+
+def pooled_grad(x: Any, c: Any) -> Any:
+    return (np.eye(4)[x.reshape(-1, 4).argmax(1)] * c[:, None]).ravel()
+
+
+HALF = np.where(np.arange(600) % 2, np.random.default_rng(3).standard_normal(600), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "grad", "x"),
+    [
+        (relu, relu_grad, HALF),
+        (lambda x: relu(x).sum(), lambda x: relu_grad(x, 1.0), HALF),
+        (lambda x: relu(W @ x), lambda x, c: W.T @ relu_grad(W @ x, c), np.zeros(COLUMNS)),
+        (pooled, pooled_grad, np.zeros(600)),
+        (pooled, pooled_grad, np.repeat(X[:100], 4)),
+        (lambda x: np.abs(x).sum(), np.sign, np.zeros(600)),
+    ],
+    ids=["relu", "sum of relu", "layer at 0", "pool of zeros", "pool of ties", "sum of abs"],
+)
+def test_many_kinks_are_kinks(f: Any, grad: Any, x: Any) -> None:
+    report = gradcheck(f, x, grad=grad)
+    assert report.verdict is Verdict.KINK
+    assert report.ok
+
+
+def test_a_wrong_element_beside_many_kinks() -> None:
+    at = int(HALF.argmax())
+
+    def wrong(x: Any, c: Any) -> Any:
+        return relu_grad(x, c) * np.where(np.arange(x.size) == at, 1.01, 1.0)
+
+    for f, grad in ((relu, wrong), (lambda x: relu(x).sum(), lambda x: wrong(x, 1.0))):
+        assert first_wrong(gradcheck(f, HALF, grad=grad)).index == (at,)
+
+
+def test_no_kinks_where_they_are_beside_the_point() -> None:
+    report = gradcheck(relu, 1e-9 * np.random.default_rng(4).standard_normal(600), grad=relu_grad)
+    assert report.verdict is Verdict.PASS
+
+
+def test_one_of_a_million_is_found_in_bounded_work() -> None:
+    x = np.random.default_rng(5).standard_normal(1_000_000)
+    spoilt = np.where(np.arange(x.size) == 4242, 1.0001, 1.0)
+    report = gradcheck(lambda x: (x * x).sum(), x, grad=lambda x: 2 * x * spoilt)
+    assert first_wrong(report).index == (4242,)
+    assert report.calls < 1000
