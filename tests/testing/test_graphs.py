@@ -134,7 +134,7 @@ def test_a_fault_shrinks_to_its_operation(name):
     quiet = settings(deadline=None, suppress_health_check=EASY)
     e = find(strategy, lambda e: gradcheck(e, *e.inputs).verdict is Verdict.FAIL, settings=quiet)
     assert [s.operation for s in e.steps] == [faulty]
-    assert all(x.shape == () for x in e.inputs) and len(e.inputs) == len(faulty.data)
+    assert all(x.shape == () for x in e.inputs) and len(e.inputs) <= len(faulty.data)
     assert all(float(2 * x).is_integer() for x in e.inputs)
 
 

@@ -43,7 +43,9 @@ class Trial:
     def __init__(self, checked: Checked, rng: np.random.Generator) -> None:
         self.checked, self.rng = checked, rng
         size = checked.center.size
-        digits = rng.integers(33, 97, size) / 64 * rng.choice([-1.0, 1.0], size)
+        # Few of them are of the same size: a rule that heeds the largest alone must not see ties.
+        sizes = np.resize(rng.permutation(np.arange(33, 97)), size)
+        digits = sizes / 64 * rng.choice([-1.0, 1.0], size)
         self.cotangent = digits * self._of_floats()
         self.raw = self.called(checked.inputs, checked.split(self.cotangent))
         self.base = flat(self.raw)

@@ -175,6 +175,8 @@ def _uneven(shape: Sequence[int]) -> Any:
 
 def _leaf(x: Any) -> Any:
     """A leaf around a float payload."""
+    if isinstance(x, np.generic):
+        x = np.asarray(x)  # NumPy's float64 is a Python float too, and no Value
     kind = getattr(getattr(x, "dtype", None), "kind", "f" if type(x) is float else "")
     cls = family(x) if kind == "f" else None
     return x if cls is None or isinstance(x, Node) else cls.wrap(x, LEAF)

@@ -120,14 +120,17 @@ class _Part:
     called: str
 
 
+_EXACT = f"{__package__}.exact"
+
+
 def problem_by_engine(f: Any, inputs: tuple[Any, ...], engine: str) -> Problem:
     """The problem of a function: of NumPy with values alone, of mpmath, or of an engine."""
     if engine == "numpy":
         arrays = tuple(np.asarray(x) for x in inputs)
         return Problem(named(f), arrays, lambda given: _listed(f(*given)), _numpy)
     if engine == "mpmath":
-        module = import_module("tinygrad_nn.testing.oracle.exact")
-        return module.problem_of(f, inputs)  # type: ignore[no-any-return]
+        # By name, as adapters are: mpmath is imported by whom it is asked of.
+        return import_module(_EXACT).problem_of(f, inputs)  # type: ignore[no-any-return]
     return problem_of(f, inputs, None, engine)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from importlib import import_module
 from typing import Any
@@ -111,10 +112,8 @@ def _places(engine: str) -> list[Any]:
         raise CheckError(f"operations: got {engine!r}, expected one of {', '.join(_PLACES)}")
     found = []
     for name in _PLACES[engine]:
-        try:
+        with suppress(ImportError):
             found.append(import_module(name))
-        except ImportError:
-            continue
     if not found:
         raise CheckError(
             f"operations: {engine} cannot be imported, expected it as the judge; install it: "
