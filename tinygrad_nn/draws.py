@@ -57,9 +57,15 @@ class RandomDraw:
                 near, np.where(point + 2 * margin < high, point + 2 * margin, point - 2 * margin), x
             )
         if domain.distinct:
-            size = int(np.prod(shape))
-            steps = np.linspace(low + margin, high - margin, size + 2)[1:-1]
-            x = self._rng.permutation(steps).reshape(shape)
+            size = count = int(np.prod(shape))
+            while True:
+                steps = np.linspace(low + margin, high - margin, count + 2)[1:-1]
+                close = [np.abs(steps - point) < margin for point in domain.avoid]
+                steps = steps[~np.any(close, axis=0)] if close else steps
+                if steps.size >= size:
+                    break
+                count += 1
+            x = self._rng.permutation(steps)[:size].reshape(shape)
         return np.asarray(x)
 
     def mask(self, shape: tuple[int, ...]) -> Any:

@@ -72,7 +72,7 @@ def test_a_seed_draws_from_the_same_domain(domain):
     for seed in range(20):
         for shape in [(), (3,), (3, 3), (2, 4, 4), (0,), (0, 0), (3, 0, 0)]:
             if domain.fits(shape):
-                x = domain.draw(st_.RandomSource(seed), shape)
+                x = domain.draw(domains.RandomSource(seed), shape)
                 assert x.shape == shape and domain.holds(x)
 
 
@@ -87,7 +87,7 @@ def test_every_constant_has_something_outside():
 
 @each
 def test_other_dtypes_and_shapes_are_outside(domain):
-    x = domain.draw(st_.RandomSource(0), (3, 3))
+    x = domain.draw(domains.RandomSource(0), (3, 3))
     assert domain.holds(x)
     assert not domain.holds(x.astype(np.complex128))
     assert not domain.holds(x.astype(np.float64 if domain.whole else np.int64))
@@ -126,20 +126,23 @@ def test_empty_choices_are_refused(make):
 )
 def test_draws_differ(domain):
     """No domain draws the same array all the time, unless it has only one."""
-    seen = {domain.draw(st_.RandomSource(seed), (3, 3)).tobytes() for seed in range(50)}
+    seen = {domain.draw(domains.RandomSource(seed), (3, 3)).tobytes() for seed in range(50)}
     assert len(seen) >= 15
 
 
 def test_extremes_come_on_request_only():
     largest = [
-        max(np.abs(st_.REAL.draw(st_.RandomSource(s), (4, 4), extremes)).max() for s in range(40))
+        max(
+            np.abs(st_.REAL.draw(domains.RandomSource(s), (4, 4), extremes)).max()
+            for s in range(40)
+        )
         for extremes in (False, True)
     ]
     assert largest[0] <= 3 and largest[1] >= 1e6
 
 
 def test_mixed_scales_are_mixed():
-    x = np.abs(st_.finite(1e-6, 1e6).draw(st_.RandomSource(0), (200,)))
+    x = np.abs(st_.finite(1e-6, 1e6).draw(domains.RandomSource(0), (200,)))
     assert x.min() <= 1e-5 and x.max() >= 1e5
 
 
@@ -236,7 +239,7 @@ def test_samples_can_be_called(key, data):
 def test_domains_of_the_registry(domain):
     ours = domains.of_samples(domain)
     for seed in range(10):
-        x = ours.draw(st_.RandomSource(seed), (4, 5))
+        x = ours.draw(domains.RandomSource(seed), (4, 5))
         assert ours.holds(x)
         assert np.all((x > domain.low) & (x < domain.high))
         assert not np.isin(x, domain.avoid).any()

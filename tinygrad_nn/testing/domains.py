@@ -16,6 +16,7 @@ import numpy as np
 from tinygrad_nn.core.samples import Domain as Interval
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.testing.domain import Domain, RandomSource, Source
+from tinygrad_nn.testing.readable import NUMBERS, inside, margin, simplest_first
 
 __all__ = [
     "DISTINCT",
@@ -42,27 +43,13 @@ __all__ = [
     "interval",
     "kinky",
     "of_samples",
-    "simplicity",
     "triangular",
 ]
 
 _ROUNDING = 1e-12
 """Part by which sums that should be 1, or products that should be 0, may be off in float64."""
-_MARGIN = 0.05
-"""Distance of a value from the end of an open interval, in parts of its length (at most)."""
 
 
-def simplicity(x: float) -> tuple[int, bool, float, bool]:
-    """Key by which numbers are sorted, simplest first: digits, whether rounded, size, sign."""
-    return len(f"{abs(x):g}"), x * 8 % 1 != 0, abs(x), x < 0
-
-
-def _simplest_first(values: Any) -> tuple[float, ...]:
-    return tuple(sorted({float(v) for v in values}, key=simplicity))
-
-
-# A few are no fractions of 2, so that arithmetic rounds; none but 0 is another's double negative.
-_NUMBERS = _simplest_first([*(k / 4 for k in range(-12, 13)), 0.3, -0.7, 1.1, -1.9, 2.3, 0.6])
 _HUGE = (1e6, -1e6, 1e-6, -1e-6, 1e150, -1e150, 1e-150, -1e-150)
 
 
@@ -87,20 +74,20 @@ def _of_grid(
     return Domain(name, make, recognise, extremes=extremes)
 
 
-REAL = _of_grid("real", _NUMBERS, np.isfinite, _HUGE)
+REAL = _of_grid("real", NUMBERS, np.isfinite, _HUGE)
 """Any finite numbers."""
 
 POSITIVE = _of_grid(
-    "positive", [v for v in _NUMBERS if v > 0], lambda x: x > 0, tuple(v for v in _HUGE if v > 0)
+    "positive", [v for v in NUMBERS if v > 0], lambda x: x > 0, tuple(v for v in _HUGE if v > 0)
 )
 """Above 0."""
 
 NONNEGATIVE = _of_grid(
-    "nonnegative", [v for v in _NUMBERS if v >= 0], lambda x: x >= 0, (0.0, *POSITIVE.extremes)
+    "nonnegative", [v for v in NUMBERS if v >= 0], lambda x: x >= 0, (0.0, *POSITIVE.extremes)
 )
 """0 and above."""
 
-NONZERO = _of_grid("nonzero", [v for v in _NUMBERS if v], lambda x: x != 0, _HUGE)
+NONZERO = _of_grid("nonzero", [v for v in NUMBERS if v], lambda x: x != 0, _HUGE)
 """Anything but 0."""
 
 
@@ -117,7 +104,7 @@ def interval(low: float, high: float) -> Domain:
     """
     if not low < high:
         raise OptionError(f"interval: got the ends {low} and {high}, expected low < high")
-    inner = _inside(low, high, ())
+    inner = inside(low, high, ())
     ends = [np.nextafter(e, (low + high) / 2) for e in (low, high) if isfinite(low + high)]
     return _of_grid(
         f"in ({low:g}, {high:g})",
@@ -129,7 +116,7 @@ def interval(low: float, high: float) -> Domain:
 
 PROBABILITY = _of_grid(
     "a probability",
-    _simplest_first([0.5, 0.25, 0.75, 0.1, 0.9, 0.2, 0.7, 0.4, 0.05, 0.95]),
+    simplest_first([0.5, 0.25, 0.75, 0.1, 0.9, 0.2, 0.7, 0.4, 0.05, 0.95]),
     lambda x: (x > 0) & (x < 1),
     (1e-12, 1 - 1e-12),
 )
@@ -159,7 +146,7 @@ def finite(least: float = 1e-6, largest: float = 1e6) -> Domain:
 
 def kinky(*points: float) -> Domain:
     """Numbers at these points, near to them, and between: where piecewise functions have kinks."""
-    grid = [*points, *(p + d for d in (1e-3, -1e-3, 1e-9, -1e-9) for p in points), *_NUMBERS]
+    grid = [*points, *(p + d for d in (1e-3, -1e-3, 1e-9, -1e-9) for p in points), *NUMBERS]
     return _of_grid("at and near kinks", list(dict.fromkeys(grid)), np.isfinite)
 
 
@@ -188,35 +175,16 @@ def of_samples(domain: Interval) -> Domain:
     """The domain of an operation's argument, as the registry describes it."""
     if domain.distinct:
         return _between(domain.low, domain.high, domain.avoid)
-    near = _margin(domain.low, domain.high)
+    near = margin(domain.low, domain.high)
     return _of_grid(
         f"in ({domain.low:g}, {domain.high:g})",
-        _inside(domain.low, domain.high, domain.avoid),
+        inside(domain.low, domain.high, domain.avoid),
         lambda x: (
             (x > domain.low)
             & (x < domain.high)
             & np.all([abs(x - p) > near / 2 for p in domain.avoid] or [x > domain.low], axis=0)
         ),
     )
-
-
-def _margin(low: float, high: float) -> float:
-    return min(_MARGIN, (high - low) / 8)
-
-
-def _inside(low: float, high: float, avoid: Sequence[float]) -> tuple[float, ...]:
-    """Readable numbers well inside of an open interval, none near a point to avoid."""
-    lowest, highest = max(low, min(-8.0, high - 8)), min(high, max(8.0, low + 8))
-    near = _margin(lowest, highest)
-    quarters = np.arange(np.ceil(lowest * 4), np.floor(highest * 4) + 1) / 4
-    parts = lowest + (highest - lowest) * np.arange(1, 16) / 16
-
-    def kept(values: Any) -> list[float]:
-        inner = [float(v) for v in values if lowest + near <= v <= highest - near]
-        return [v for v in inner if all(abs(v - p) > near for p in avoid)]
-
-    readable = kept([*quarters, *_NUMBERS])
-    return _simplest_first(readable if len(readable) > 4 else [*readable, *kept(parts)])
 
 
 # ── Elements that know of one another ──────────────────────────────────────────────────────
@@ -252,7 +220,7 @@ def _between(low: float, high: float, avoid: Sequence[float]) -> Domain:
         cells = size + 1 + len(avoid) * 2
         while True:
             width = (highest - lowest) / cells
-            near = min(_margin(lowest, highest), width / 2)
+            near = min(margin(lowest, highest), width / 2)
             middles = lowest + width * (np.arange(cells) + 0.5)
             free = [m for m in middles if all(abs(m - p) >= near for p in avoid)]
             if len(free) >= size:
@@ -269,7 +237,7 @@ def _between(low: float, high: float, avoid: Sequence[float]) -> Domain:
 
 
 def _sorted(source: Source, shape: tuple[int, ...]) -> Any:
-    return np.sort(_filled(source, _NUMBERS, shape), axis=-1)
+    return np.sort(_filled(source, NUMBERS, shape), axis=-1)
 
 
 SORTED = Domain("sorted", _sorted, lambda x: np.diff(x) >= 0, axes=1)
@@ -325,7 +293,7 @@ PERMUTATION = Domain(
 
 
 def _symmetric(source: Source, shape: tuple[int, ...]) -> Any:
-    lower = np.tril(_filled(source, _NUMBERS, shape))
+    lower = np.tril(_filled(source, NUMBERS, shape))
     return lower + np.swapaxes(np.tril(lower, -1), -1, -2)
 
 
@@ -397,7 +365,7 @@ def triangular(upper: bool = False) -> Domain:
 
 def _triangle(source: Source, shape: tuple[int, ...], small: bool) -> Any:
     """Lower triangular with a positive diagonal; `small` entries keep its product well-behaved."""
-    inner = (0.0, 0.5, -0.5, 0.25, -0.25) if small else _NUMBERS
+    inner = (0.0, 0.5, -0.5, 0.25, -0.25) if small else NUMBERS
     below = np.tril(_filled(source, inner, shape), -1)
     ones = _filled(source, (1.0, 2.0, 0.5, 1.5), shape[:-1])
     return below + ones[..., None] * np.eye(shape[-1])

@@ -64,12 +64,16 @@ def _of_radius(radius: float, values: Any, unit: float) -> list[Estimate]:
         return []
     largest = float(np.abs(values).max())
     values = values - values[0]
+    # Few distinct values are the grain of f, whose steps may all lie at a few nodes.
+    distinct = np.unique(values)
+    grainy = 1 < distinct.size < len(values) / 2
+    grain = float(np.diff(distinct).min()) if grainy else 0.0
     found, last = [], None
     for degree in _DEGREES:
         weights, project = _functionals(degree)
         slope = float(weights @ values) / radius
         rest = values - project @ values
-        noise = np.sqrt(rest @ rest / (len(values) - degree - 1))
+        noise = max(grain, np.sqrt(rest @ rest / (len(values) - degree - 1)))
         own = float(np.sqrt(weights @ weights)) / radius
         bar = own * (_SIGMAS * noise + unit * largest)
         if last is not None:

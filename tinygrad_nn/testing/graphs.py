@@ -215,8 +215,8 @@ class _Board:
         if recipe is not None:
             shapes = [self.known[a].shape for a in args]
             static, domains = recipe.static(shapes, choice), (recipe.domain,) * len(args)
-            if static is None:
-                return False
+        if static is None:
+            return False
         moved = [self._within(a, d) for a, d in zip(args, domains, strict=False)]
         if None in moved:
             return False

@@ -138,7 +138,9 @@ class Checked:
     def values(self, inputs: Arrays) -> Any:
         """Outputs end to end; all nan where the function raises, as it may beyond its domain."""
         try:
-            raw = self._called(inputs)
+            # Far out functions overflow, as they may.
+            with np.errstate(all="ignore"):
+                raw = self._called(inputs)
         except Exception:
             return np.full(self.center.shape, np.nan)
         outputs = self._outputs(raw)

@@ -136,10 +136,11 @@ def slopes(sweep: Sweep) -> Slopes:
     t, center = sweep.steps, sweep.center
     above, below = _nearest_run(sweep.above), _nearest_run(sweep.below)
     up, down = above - center, center - below
-    size = float(np.nanmax(np.abs(np.concatenate([above, below, [center]]))))
+    size = float(np.fmax.reduce(np.abs(np.concatenate([above, below, [center]]))))
     ulp = np.fmax(np.fmax(np.abs(above), np.abs(below)), abs(center)) * sweep.unit
     ulp = np.maximum(ulp, _TINY)
-    flat = not np.any(np.nan_to_num(up)) and not np.any(np.nan_to_num(down))
+    known = np.isfinite(up) | np.isfinite(down)
+    flat = bool(known.any()) and not np.any(np.nan_to_num(up)) and not np.any(np.nan_to_num(down))
     grain, grain_step = 0.0, float(t[0])
     if not flat:
         # Counts, which only take whole values, jump on purpose; numbers so large that all are

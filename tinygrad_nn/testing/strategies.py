@@ -2,6 +2,7 @@
 
     from tinygrad_nn.testing import strategies as st_
 
+    @settings(deadline=None)
     @given(st_.tensors(domain=st_.POSITIVE))
     def test_log(x):
         gradcheck(tg.log, x).assert_ok()
@@ -12,10 +13,9 @@ one that can be read: `[0.5, -2.0]`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -43,7 +43,6 @@ from tinygrad_nn.testing.domains import (
     SYMMETRIC,
     TRIANGULAR,
     Domain,
-    RandomSource,
     distinct,
     finite,
     integers,
@@ -52,8 +51,10 @@ from tinygrad_nn.testing.domains import (
     of_samples,
     triangular,
 )
+from tinygrad_nn.testing.drawn import Drawn
 from tinygrad_nn.testing.graphs import Expression, Move, expression, numeric_operations, operations
 from tinygrad_nn.testing.networks import FAMILIES, Network
+from tinygrad_nn.testing.shapes import Shape, broadcastable, shapes
 
 __all__ = [
     "DISTINCT",
@@ -89,166 +90,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
-Shape = tuple[int, ...]
 
-_EACH = 64
-"""Elements up to which each is drawn, and shrinks, by itself; more come from one drawn seed."""
-_SEEDS = 2**16 - 1
-_LEVEL_PARTS = (5, 2, 1)
-"""Part of a grid that is left on each level."""
-_LEVELS = st.sampled_from((0, 1, 2, 2, 2, 2))
-
-
-class _Scale(NamedTuple):
-    """A grid in ascending order.
-
-    Hypothesis shrinks a number by steps to its neighbours, and stops where these do not fail. So
-    a place on the scale is drawn for each element, and for the whole array a level: on the lowest
-    one, each place stands for one of the simplest few numbers.
-
-    Attributes:
-        places: Distances from the place of the simplest number.
-        levels: For each level the number at each place.
-    """
-
-    places: st.SearchStrategy[int]
-    levels: tuple[dict[int, float], ...]
-
-
-@cache
-def _scale_of(grid: tuple[float, ...]) -> _Scale:
-    ordered = sorted(set(grid))
-    zero = ordered.index(grid[0])
-    places = {n - zero: x for n, x in enumerate(ordered)}
-    simple = [sorted(grid[: max(1, len(grid) // part)]) for part in _LEVEL_PARTS]
-    levels = tuple({n: _outward(x, n, few) for n, x in places.items()} for few in simple)
-    return _Scale(st.integers(-zero, len(ordered) - 1 - zero), levels)
-
-
-def _outward(x: float, place: int, simple: Sequence[float]) -> float:
-    """The next simple number away from the simplest one, or else the last: 2 for 1.1.
-
-    Where an example must be beyond some number, the simple one is beyond it too.
-    """
-    if place >= 0:
-        return next((v for v in simple if v >= x), simple[-1])
-    return next((v for v in reversed(simple) if v <= x), simple[0])
-
-
-class _Drawn:
-    """A `Source` on Hypothesis's `draw`."""
-
-    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
-        self._draw = draw
-
-    def numbers(self, grid: Sequence[float], count: int) -> list[float]:
-        if count > _EACH:
-            return self._seeded().numbers(grid, count)
-        scale = _scale_of(tuple(grid))
-        # The level first, so that simple numbers come before small ones.
-        numbers = scale.levels[self._draw(_LEVELS)] if count else {}
-        return [numbers[n] for n in self._some(scale.places, count)]
-
-    def integers(self, low: int, high: int, count: int) -> list[int]:
-        if count > _EACH:
-            return self._seeded().integers(low, high, count)
-        return self._some(st.integers(low, high), count)
-
-    def order(self, count: int) -> list[int]:
-        if count > _EACH:
-            return self._seeded().order(count)
-        return list(self._draw(st.permutations(range(count))))
-
-    def _some(self, elements: st.SearchStrategy[Any], count: int) -> list[Any]:
-        if not count:
-            return []
-        found: list[Any] = self._draw(st.lists(elements, min_size=count, max_size=count))
-        return found
-
-    def _seeded(self) -> RandomSource:
-        return RandomSource(self._draw(st.integers(0, _SEEDS)))
-
-
-# ── Shapes ─────────────────────────────────────────────────────────────────────────────────
-
-
-def shapes(
-    min_dims: int = 0, max_dims: int = 3, max_side: int = 4, empty: bool = False
-) -> st.SearchStrategy[Shape]:
-    """Shapes, the fewest axes and the shortest sides first.
-
-    Args:
-        min_dims: Fewest axes; 0 for numbers too.
-        max_dims: Most axes.
-        max_side: Longest side.
-        empty: Whether a side may be 0.
-
-    Raises:
-        OptionError: There is no such shape.
-    """
-    if not 0 <= min_dims <= max_dims or max_side < 1:
-        raise OptionError(
-            f"shapes: got {min_dims} to {max_dims} axes with sides up to {max_side}, expected "
-            "0 <= min_dims <= max_dims and max_side >= 1"
-        )
-    sides = st.integers(1, max_side)
-    full = st.lists(sides, min_size=min_dims, max_size=max_dims).map(tuple)
-    if not empty or not max_dims:
-        return full
-    some = st.tuples(
-        st.lists(sides, min_size=max(min_dims, 1), max_size=max_dims),
-        st.integers(0, max_dims - 1),
-    )
-    return full | full | full | some.map(_with_an_empty_side)
-
-
-def _with_an_empty_side(drawn: tuple[list[int], int]) -> Shape:
-    sides, axis = drawn
-    sides[axis % len(sides)] = 0
-    return tuple(sides)
-
-
-def broadcastable(
-    count: int,
-    min_dims: int = 0,
-    max_dims: int = 3,
-    max_side: int = 4,
-    empty: bool = False,
-) -> st.SearchStrategy[tuple[Shape, ...]]:
-    """Shapes that broadcast with one another: axes may be missing in front, sides may be 1.
-
-    Args:
-        count: Number of shapes.
-        min_dims: Fewest axes of each.
-        max_dims: Most axes.
-        max_side: Longest side.
-        empty: Whether sides may be 0.
-
-    Example:
-        >>> import numpy as np
-        >>> from hypothesis import given
-        >>> from tinygrad_nn.testing import strategies as st_
-        >>> @given(st_.broadcastable(3))
-        ... def test(shapes):
-        ...     np.broadcast_shapes(*shapes)
-        >>> test()
-    """
-    return _parts(shapes(min_dims, max_dims, max_side, empty), count, min_dims)
-
-
-@st.composite
-def _parts(
-    draw: Any, known: st.SearchStrategy[Shape], count: int, min_dims: int
-) -> tuple[Shape, ...]:
-    full = draw(known)
-    return tuple(_part_of(draw, full, min_dims) for _ in range(count))
-
-
-def _part_of(draw: Any, full: Shape, min_dims: int) -> Shape:
-    """`full` with leading axes dropped and some sides 1; at its simplest, `full`."""
-    kept = full[draw(st.integers(0, len(full) - min_dims)) :]
-    ones = draw(st.integers(0, 2 ** len(kept) - 1))
-    return tuple(1 if ones >> i & 1 else side for i, side in enumerate(kept))
+# ── Values ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @st.composite
@@ -258,9 +101,6 @@ def _shapes_of(draw: Any, domain: Domain, empty: bool) -> Shape:
         shapes(min_dims=domain.axes, max_dims=max(3, domain.axes), empty=empty and not domain.full)
     )
     return (*shape[:-1], shape[-2]) if domain.square else shape
-
-
-# ── Values ─────────────────────────────────────────────────────────────────────────────────
 
 
 def arrays(
@@ -298,7 +138,7 @@ def arrays(
 
 @st.composite
 def _arrays(draw: Any, known: Any, dtype: Any, domain: Domain, extremes: bool) -> Any:
-    found = domain.draw(_Drawn(draw), draw(known), extremes)
+    found = domain.draw(Drawn(draw), draw(known), extremes)
     if dtype.kind != "f":
         return found.astype(dtype)
     if domain.whole:
@@ -320,11 +160,12 @@ def tensors(
     """Tensors with values of a domain; the arguments are those of `arrays`.
 
     Example:
-        >>> from hypothesis import given
+        >>> from hypothesis import given, settings
         >>> import tinygrad_nn as tg
         >>> from tinygrad_nn.testing import gradcheck
         >>> from tinygrad_nn.testing import strategies as st_
-        >>> @given(st_.tensors(domain=st_.POSITIVE))
+        >>> @settings(deadline=None, max_examples=10)
+        ... @given(st_.tensors(domain=st_.POSITIVE))
         ... def test_log(x):
         ...     gradcheck(tg.log, x).assert_ok()
         >>> test_log()
@@ -346,11 +187,12 @@ def arguments(
     """Arrays that broadcast with one another, one of each domain.
 
     Example:
-        >>> from hypothesis import given
+        >>> from hypothesis import given, settings
         >>> import tinygrad_nn as tg
         >>> from tinygrad_nn.testing import gradcheck
         >>> from tinygrad_nn.testing import strategies as st_
-        >>> @given(st_.arguments(st_.POSITIVE, st_.REAL))
+        >>> @settings(deadline=None, max_examples=10)
+        ... @given(st_.arguments(st_.POSITIVE, st_.REAL))
         ... def test_pow(pair):
         ...     gradcheck(tg.pow, *pair).assert_ok()
         >>> test_pow()
@@ -370,7 +212,7 @@ class _SampleDraw:
     """The `Draw` that operations describe their samples by, on Hypothesis."""
 
     def __init__(self, draw: Any) -> None:
-        self._draw, self._source = draw, _Drawn(draw)
+        self._draw, self._source = draw, Drawn(draw)
 
     def integer(self, low: int, high: int) -> int:
         return int(self._draw(st.integers(low, high)))
@@ -430,10 +272,11 @@ def modules(*families: str) -> st.SearchStrategy[Network]:
         OptionError: There is no such family.
 
     Example:
-        >>> from hypothesis import given
+        >>> from hypothesis import given, settings
         >>> from tinygrad_nn.testing import gradcheck
         >>> from tinygrad_nn.testing import strategies as st_
-        >>> @given(st_.modules("mlp"))
+        >>> @settings(deadline=None, max_examples=10)
+        ... @given(st_.modules("mlp"))
         ... def test(network):
         ...     gradcheck(network.module, *network.inputs).assert_ok()
         >>> test()
@@ -483,10 +326,11 @@ def expressions(
         values: Expressions of numbers, whose inputs are to be `Value`s.
 
     Example:
-        >>> from hypothesis import given
+        >>> from hypothesis import given, settings
         >>> from tinygrad_nn.testing import gradcheck
         >>> from tinygrad_nn.testing import strategies as st_
-        >>> @given(st_.expressions(max_steps=3))
+        >>> @settings(deadline=None, max_examples=10)
+        ... @given(st_.expressions(max_steps=3))
         ... def test(e):
         ...     gradcheck(e, *e.inputs).assert_ok()
         >>> test()

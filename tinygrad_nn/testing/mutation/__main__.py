@@ -24,7 +24,7 @@ kinds of fault:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 where no survivor is without a known reason."""
+    """Run the command; 0 where all is killed, or known why not."""
     found = _parser().parse_args(arguments)
     suite = found.command[1:] if found.command[:1] == ["--"] else found.command
     try:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     print(kills)
-    return 1 if kills.open else 0
+    return 1 if kills.open or kills.faulty else 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["EQUIVALENT", "KILLED", "SURVIVED", "Kills", "Outcome"]
+__all__ = ["EQUIVALENT", "FAULTY", "KILLED", "SURVIVED", "Kills", "Outcome"]
 
 KILLED, SURVIVED, EQUIVALENT = "killed", "survived", "equivalent"
+FAULTY = "faulty"
+"""Of mutants of operations in which the suite finds a fault without them: nothing is known."""
 _MOST = 40
 """Survivors that are listed one by one."""
 
@@ -21,7 +23,8 @@ class Outcome:
         op: Name of the operation.
         argument: Name of the argument whose gradient was wrong.
         mutant: Name of the kind of fault.
-        status: "killed", "survived" or "equivalent".
+        status: "killed", "survived", "equivalent"; "faulty" where the suite finds a fault in the
+            operation without a mutant.
         why: What the suite said; why it survived, "" where that is open; why it is no fault.
         proved: Of an equivalent one whether that follows from the operation's record. Else
             nothing differed at any of its samples.
@@ -73,6 +76,11 @@ class Kills:
         return self._with(EQUIVALENT)
 
     @property
+    def faulty(self) -> list[Outcome]:
+        """Those of operations in which the suite finds a fault without them."""
+        return self._with(FAULTY)
+
+    @property
     def open(self) -> list[Outcome]:
         """Survivors of which no reason is known."""
         return [o for o in self.survivors if not o.why]
@@ -93,6 +101,8 @@ class Kills:
         parts = [_summary(self), "", *_kinds(self)]
         if self.survivors:
             parts += ["", "Survivors:", *_survivors(self.survivors)]
+        if self.faulty:
+            parts += ["", "The suite finds a fault:", *_faults(self.faulty)]
         if self.equivalent:
             parts += ["", "No faults:", *_reasons(self.equivalent)]
         return "\n".join(parts)
@@ -105,6 +115,8 @@ def _summary(kills: Kills) -> str:
         text += f", {len(kills.open)} of the survivors without a known reason"
     if kills.equivalent:
         text += f"; {len(kills.equivalent)} more are no faults"
+    if kills.faulty:
+        text += f"; {len(kills.faulty)} are in operations that fail without them"
     if kills.of > len(kills.outcomes):
         text += f"; a sample of {kills.of:,}"
     return f"{text}; {kills.seconds:.1f} s"
@@ -135,6 +147,10 @@ def _survivors(found: Sequence[Outcome]) -> list[str]:
     width = max(len(str(o)) for o in found[:_MOST])
     rows = [f"  {o!s:{width}}  {o.why or 'open'}" for o in found[:_MOST]]
     return rows + ([f"  and {len(found) - _MOST} more"] if len(found) > _MOST else [])
+
+
+def _faults(found: Iterable[Outcome]) -> list[str]:
+    return [f"  {op} {why}" for op, why in dict.fromkeys((o.op, o.why) for o in found)]
 
 
 def _reasons(found: Iterable[Outcome]) -> list[str]:

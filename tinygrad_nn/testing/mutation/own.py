@@ -20,13 +20,11 @@ REASONS: dict[tuple[str, str], str] = {}
 """Of mutants, by operation and kind, that are known to survive: why."""
 
 _CHANCE = 24
-_COST = 2000
-"""Elements of a Jacobian above which a call is left out, if there are smaller ones."""
-_DEAR = 3 * _COST
-"""Up to which the rest is checked at the end."""
-_CHEAP = 150
-"""Up to which all are checked to second order."""
-_NUMBERS, _SINGLE, _SECOND = 3, 2, 4
+_COST, _COST_SECOND = 2000, 600
+"""Elements of the Jacobian, of the gradient too, above which a call is left out."""
+_DEAR, _CHEAP = 5000, 200
+"""The same for the rest, which is asked of what survives all else."""
+_NUMBERS, _SINGLE, _SECOND = 6, 2, 4
 """Calls that are checked with Values, in float32 and to second order."""
 
 
@@ -51,8 +49,12 @@ def check_operation(op: Any) -> None:
 def _reports(calls: Sequence[Called]) -> Iterator[Report]:
     """Those that find most in the least time first."""
     chosen = covering([c for c in calls if c.cost <= _COST] or calls)
-    first, *others = [c for c in chosen if max(x.size for x in c.floats) > 1] or chosen
-    yield gradcheck(first, *first.floats, order=2, cap=1.0)
+    several = [c for c in chosen if max(x.size for x in c.floats) > 1] or chosen
+    first, *others = several
+    twice = sorted((c for c in several if c.cost_of_second <= _COST_SECOND), key=_cost_of_second)
+    twice = twice[:_SECOND] or [min(several, key=_cost_of_second)]
+    yield gradcheck(first, *first.floats, cap=1.0)
+    yield gradcheck(twice[0], *twice[0].floats, order=2, laws=False, cap=1.0)
     numbers = [c for c in calls if c.numbers and _runs_on_numbers(c)]
     for called in numbers[:_NUMBERS]:
         yield gradcheck(called, *map(Value, map(float, called.floats)), order=2, cap=1.0)
@@ -62,7 +64,7 @@ def _reports(calls: Sequence[Called]) -> Iterator[Report]:
     for called in chosen:
         if called is not first:
             yield gradcheck(called, *called.floats, cap=1.0)
-    for called in others[: _SECOND - 1]:
+    for called in twice[1:]:
         yield gradcheck(called, *called.floats, order=2, laws=False, cap=1.0)
     # What is left is asked of what survived until here, which is little.
     done = {id(called) for called in chosen}
@@ -70,8 +72,12 @@ def _reports(calls: Sequence[Called]) -> Iterator[Report]:
         if called.cost <= _DEAR and id(called) not in done:
             yield gradcheck(called, *called.floats, cap=1.0)
     for called in calls:
-        if called.cost <= _CHEAP:
+        if called.cost_of_second <= _CHEAP:
             yield gradcheck(called, *called.floats, order=2, laws=False, cap=1.0)
+
+
+def _cost_of_second(called: Called) -> int:
+    return called.cost_of_second
 
 
 def _runs_on_numbers(called: Called) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 
 from tinygrad_nn.core.record import OPS, Op
 from tinygrad_nn.errors import CheckError, OptionError
-from tinygrad_nn.testing.mutation.kills import EQUIVALENT, KILLED, SURVIVED, Kills, Outcome
+from tinygrad_nn.testing.mutation.kills import EQUIVALENT, FAULTY, KILLED, SURVIVED, Kills, Outcome
 from tinygrad_nn.testing.mutation.mutants import MUTANTS, Mutant
 from tinygrad_nn.testing.mutation.planting import (
     arguments_of,
@@ -77,7 +77,8 @@ def kill_rate(
         A `Kills`: `kills.rate`, `kills.survivors`, and printed a report.
 
     Raises:
-        CheckError: The suite finds a fault where no mutant is planted, or runs no test.
+        CheckError: The suite finds faults where no mutant is planted: a command at all, a function
+            in every operation. Operations that it does so in alone are told in the report.
         OptionError: There is no such operation or mutant.
 
     Example:
@@ -124,7 +125,14 @@ def _by_function(
     work = partial(_of_operation, suite, mutants if jobs == 1 else None)
     with _workers(jobs) as pool:
         found = map(work, groups) if pool is None else pool.map(work, groups)
-        return [outcome for outcomes in found for outcome in outcomes]
+        outcomes = [outcome for some in found for outcome in some]
+    if outcomes and all(o.status == FAULTY for o in outcomes):
+        first = outcomes[0]
+        raise CheckError(
+            f"kill_rate: the suite finds a fault in {first.op!r} {first.why}; mend that first, or "
+            "leave the operation out"
+        )
+    return outcomes
 
 
 def _workers(jobs: int) -> Any:
@@ -145,10 +153,8 @@ def _of_operation(
     try:
         suite(op)
     except Exception as error:
-        raise CheckError(
-            f"kill_rate: the suite finds a fault in {key!r}, into which none is planted: "
-            f"{_line(error)}; mend that first, or leave the operation out"
-        ) from error
+        why = f"where none is planted: {_line(error)}"
+        return [Outcome(key, _argument(op, t.argument), t.mutant, FAULTY, why) for t in targets]
     return [_outcome(suite, op, (mutants or MUTANTS)[t.mutant], t) for t in targets]
 
 

@@ -94,6 +94,12 @@ class Called:
         """Number of elements of its Jacobian."""
         return sum(int(x.size) for x in self.floats) * sum(prod(s) for s in self.shapes)
 
+    @property
+    def cost_of_second(self) -> int:
+        """The same of its gradient, of which cotangents are inputs too."""
+        inputs = sum(int(x.size) for x in self.floats)
+        return inputs * (inputs + sum(prod(s) for s in self.shapes))
+
     @cached_property
     def features(self) -> frozenset[Any]:
         """What it has that a rule may be wrong for, and right without it."""
