@@ -26,8 +26,6 @@ OPEN: dict[str, str] = {
     "max(2x, x + 1) at 1 - 1e-13, 1.5": "900 units in the last place from a kink",
     "median of three, 1e-8 apart": "inconclusive: 1e-8 leaves few digits of a difference",
     "log det of a nearly singular matrix": "told as a kink: noise and a pole 1e-5 away",
-    "a function of probabilities that raises elsewhere": "no values around are taken for a plateau",
-    "a function that raises for asymmetric matrices": "no values around are taken for a plateau",
     "softmax of 30, 0, -30": "linear in the cotangent but for the rounding of what cancels",
     "inverse of a nearly singular matrix": "a pole 2.5e-5 away",
     "gradient worked out in float32": "linear in the cotangent but for the rounding of float32",
