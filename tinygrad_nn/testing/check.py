@@ -87,28 +87,18 @@ def gradcheck(
         >>> gradcheck(np.sin, np.array(1.0), grad=lambda x: 0.99 * np.cos(x)).verdict
         <Verdict.FAIL: 'fail'>
     """
-    options = {
-        "engine": engine, "order": order, "tolerance": tolerance, "cap": cap, "dense": dense,
-        "laws": laws, "seed": seed, "timeout": timeout,
+    chosen: dict[str, Any] = {
+        "tolerance": tolerance, "cap": cap, "dense": dense, "laws": laws, "exact": exact,
+        "seed": seed,
     }  # fmt: skip
+    options = {"engine": engine, "order": order, **chosen, "timeout": timeout}
     call = call_of(f, inputs, grad, changed(gradcheck, options), user_line()())
     clock = Clock()
     start = perf_counter()
 
     def work() -> Report:
         return _together(
-            _orders(
-                p,
-                order,
-                clock,
-                tolerance=tolerance,
-                cap=cap,
-                dense=dense,
-                laws=laws,
-                exact=exact,
-                seed=seed,
-            )
-            for p in problems_of(f, inputs, grad, engine, seed)
+            _orders(p, order, clock, **chosen) for p in problems_of(f, inputs, grad, engine, seed)
         )
 
     report = _in_time(work, timeout, clock, Report(named(f), (), cap=cap, seed=seed), start)
