@@ -15,6 +15,7 @@ from tinygrad_nn.compiler.capture.host_numbers import Mismatch, undo
 from tinygrad_nn.compiler.capture.results import check_results, of_arrays
 from tinygrad_nn.compiler.emit import Replay
 from tinygrad_nn.compiler.guards.arguments import guard
+from tinygrad_nn.compiler.guards.structure import opener
 from tinygrad_nn.compiler.passes import engine_of, optimized
 from tinygrad_nn.compiler.places import Call, Leaf, Unfit
 from tinygrad_nn.compiler.program import Program, counted
@@ -25,17 +26,26 @@ from tinygrad_nn.core.node import MODE
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.payload import _DEFAULT
 
-__all__ = ["UNFIT", "Captured", "capture_of"]
+__all__ = ["UNFIT", "Captured", "capture_of", "nowhere"]
 
 UNFIT = object()
+LeavesOf = Callable[[tuple[Any, ...], dict[str, Any]], Sequence[Any] | None]
+
+
+def nowhere(args: tuple[Any, ...], given: dict[str, Any]) -> None:
+    """No arguments fit."""
+
+
+def _flat(count: int) -> LeavesOf:
+    """The arguments are the leaves, one each."""
+    return lambda args, given: args if not given and len(args) == count else None
 
 
 class Captured:
     """A program with what runs it.
 
     Attributes:
-        flat: Whether the arguments are the leaves, one each.
-        count: Number of leaves.
+        leaves_of: Leaves of the arguments of a call; None if they are nested in another way.
         moment: What else must be as it was: mode, observers, transforms, default dtype.
         shown: The program with the names of its user.
     """
@@ -49,7 +59,7 @@ class Captured:
         leaves: list[Any],
         wrapped: dict[int, type],
         build: Callable[[dict[int, Any]], Any] | None,
-        flat: bool,
+        leaves_of: LeavesOf,
         lock: Any,
     ) -> None:
         program = capture.program()
@@ -57,12 +67,12 @@ class Captured:
         self.program: Program = program if of_numbers else optimized(program, engine)
         self.engine = engine_of(self.program, engine)
         self.actions = capture.numbers.actions
-        self.flat, self.count = flat, len(leaves)
+        self.leaves_of = leaves_of
         self.moment = (MODE.get(), (), 0, _DEFAULT.get())
         places = [*self.program.inputs.values(), *[o.place for o in self.program.outputs]]
         inner = [getattr(place, "holder", None) for place in places]
         used = frozenset(id(x.leaf) for x in inner if isinstance(x, Leaf))
-        checks = guard(leaves, used)
+        checks = guard(leaves, used, capture.scope.nodes())
         self.replay: Replay | NumberReplay = (
             NumberReplay(program, of_numbers, engine, checks, wrapped)
             if of_numbers
@@ -165,7 +175,8 @@ def capture_of(
 
     single = build if len(found) != 1 or found[0] is not result or 0 not in wrapped else None
     flat = not given and len(args) == len(leaves) and all(map(is_, args, leaves))
-    captured = Captured(capture, step.engine, leaves, wrapped, single, flat, step._lock)
+    leaves_of = _flat(len(args)) if flat else opener(args, given)
+    captured = Captured(capture, step.engine, leaves, wrapped, single, leaves_of, step._lock)
     captured.shown = StepProgram.of(
         captured.program,
         step.name,

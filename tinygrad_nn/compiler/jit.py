@@ -12,7 +12,7 @@ from warnings import warn
 import numpy as np
 
 from tinygrad_nn.compiler.capture import namespaces as namespaces
-from tinygrad_nn.compiler.captured import UNFIT, Captured, capture_of
+from tinygrad_nn.compiler.captured import UNFIT, Captured, capture_of, nowhere
 from tinygrad_nn.compiler.limit import drop_oldest
 from tinygrad_nn.compiler.passes import ENGINES
 from tinygrad_nn.compiler.plan.memory import Memory
@@ -67,12 +67,14 @@ class Step:
     def __call__(self, *args: Any, **given: Any) -> Any:
         """Call the step: a replay if there is a program for these arguments."""
         last = self._last
-        if last is not None and not given and last.flat and len(args) == last.count:
+        if last is not None:
             # The common call, without a walk through the arguments: all checks are in the source.
             if last.moment == (MODE.get(), OBSERVERS.get(), TRANSFORMS.get(), _DEFAULT.get()):
-                result = last.attempt(args)
-                if result is not UNFIT:
-                    return result
+                leaves = last.leaves_of(args, given)
+                if leaves is not None:
+                    result = last.attempt(leaves)
+                    if result is not UNFIT:
+                        return result
         return self._found(args, given)
 
     def _found(self, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
@@ -98,9 +100,8 @@ class Step:
             if broken is not None:
                 # Had the step itself raised, as of wrong numbers, its error would be out by now.
                 self._failed(key, broken)
-                captured.flat = (
-                    captured.flat and self._failures[key] < _FAILURES
-                )  # no more in the common call
+                if self._failures[key] >= _FAILURES:
+                    captured.leaves_of = nowhere  # no more in the common call
             self._captured.setdefault(key, []).insert(0, captured)
             drop_oldest(self.name, self._captured)
             self._last = captured
@@ -200,7 +201,8 @@ def _form(x: Any) -> Any:  # noqa: PLR0911  (one line for each kind)
         return (type(x), *map(_form, x))
     if isinstance(x, Node):
         payload = x._data
-        return type(x), np.shape(payload), getattr(payload, "dtype", None), x.op is not None
+        dtype = getattr(payload, "dtype", None)
+        return type(x), dtype and payload.shape, dtype, x.op is not None
     if isinstance(x, (np.ndarray, np.generic)):
         return x.shape, x.dtype
     if isinstance(x, float):

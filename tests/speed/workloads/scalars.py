@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from tests.speed.memory import resident
 from tests.speed.training import Capture, all_ours
 from tests.speed.workload import OURS, Contender, Goal, Timed, Workload, aims
 
-Plan = list[tuple[int, int, int]]
+Plan = Sequence[tuple[int, int, int]]
 
 
 def dag(ops: int) -> tuple[list[float], Plan]:
@@ -29,7 +29,7 @@ def dag(ops: int) -> tuple[list[float], Plan]:
     pool = list(range(size))
     kinds = rng.integers(0, 4, ops).tolist()
     firsts, seconds = (rng.integers(0, size, ops).tolist() for _ in range(2))
-    plan: Plan = []
+    plan: list[tuple[int, int, int]] = []
     for kind, i, j in zip(kinds, firsts, seconds, strict=True):
         plan.append((kind, pool[i], pool[j] if kind else j))
         pool[i] = size + len(plan) - 1
@@ -38,7 +38,7 @@ def dag(ops: int) -> tuple[list[float], Plan]:
             plan.append((1, pool[i], pool[i + 1]))
             pool[i] = size + len(plan) - 1
         pool = pool[::2]
-    return leaves, plan
+    return leaves, tuple(plan)
 
 
 def build_dag(leaf: Callable[[float], Any], leaves: list[float], plan: Plan) -> tuple[Any, Any]:

@@ -115,8 +115,11 @@ class Leaves:
                 node._grad = held.gradient
             if held.outside and not held.forgotten and node.op is not None:
                 capture.numbers.has_gradient(held.holder, held.gradient is not None)
-            changed = node._data is not held.traced
-            node._data = payload if changed else held.payload
+            if node._data is held.traced:
+                payload = held.payload
+            elif type(payload) is not type(held.payload):
+                payload = node.coerce(payload)  # arithmetic on 0-d arrays gives NumPy scalars
+            node._data = payload
             self._share(node, held)
         self._held.clear()
 

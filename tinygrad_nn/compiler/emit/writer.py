@@ -327,8 +327,7 @@ class Writer:
             return value
         source, name = self.source, self.source.local("r")
         source.scope.update(new=object.__new__, clock=CLOCK)
-        if isinstance(var, Var) and var.dtype is not None and not var.shape:
-            value = value if var in self._made else f"asarray({value})"
+        value = self._as_array(var, value)
         source.line(f"{name} = new({source.name(cls, 'kind')})")
         source.line(f"{name}._data = {value}")
         source.line(f"{name}.epoch = clock.now")
@@ -336,10 +335,15 @@ class Writer:
         source.line(f"{' = '.join(f'{name}.{field}' for field in fields)} = None")
         return name
 
+    def _as_array(self, var: Any, value: str) -> str:
+        """The payload of a node, which is an array also where NumPy gives a scalar."""
+        scalar = isinstance(var, Var) and var.dtype is not None and not var.shape
+        return f"asarray({value})" if scalar and var not in self._made else value
+
     def _write(self, o: Output, value: str) -> None:
         source, place = self.source, o.place
         if isinstance(place, Payload):
-            node = ends.holder(source, place)
+            node, value = ends.holder(source, place), self._as_array(o.value, value)
             source.line(f"{node}._data = {value}")
             source.line(f"{node}.epoch = moment")
             source.line(f"if {node}.extra is not None: {node}.show_shared()")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,48 +17,86 @@ __all__ = ["guard"]
 _PLAIN = (int, str, bytes, bool)
 _FEW = 4
 _MANY = 64
+_OP = attrgetter("op")
 
 
-def guard(leaves: Sequence[Any], used: frozenset[int]) -> Callable[[Source], None]:
+def guard(
+    leaves: Sequence[Any], used: frozenset[int], named: frozenset[int]
+) -> Callable[[Source], None]:
     """Function that writes the checks.
 
     Args:
         leaves: The arguments that the step was captured with; what counts of an array is its form.
         used: `id` of each node that the step found for itself: no argument was one of them.
+        named: `id` of each that it may find: an argument that is one of them stays that one, since
+            the program does not say which of the two the step used.
     """
-    forms = [_form(x) for x in leaves]
     nodes = [n for n, x in enumerate(leaves) if isinstance(x, Node)]
-    same = [(a, b, leaves[a] is leaves[b]) for k, a in enumerate(nodes) for b in nodes[k + 1 :]]
+    numbers = [n for n in nodes if not hasattr(leaves[n]._data, "dtype")]
+    together = _together([leaves[n] for n in numbers]) if len(numbers) > _MANY else None
+    alone = set(range(len(leaves))) - set(numbers if together else ())
+    forms = {n: _form(leaves[n]) for n in sorted(alone)}
+    pattern = _pattern([leaves[n] for n in nodes])
+    found = {n: leaves[n] for n in nodes if id(leaves[n]) in named}
+    count = len(leaves)
+    del leaves  # which are not to be kept for as long as the program is
 
     def write(source: Source) -> None:
         source.scope["Unfit"] = Unfit
-        if forms and len(forms) <= _MANY:
+        if 0 < count <= _MANY:
             source.unpacked = True  # a local name takes 3 ns, an item of a list 15
-            source.line(f"{''.join([f'{source.leaf(n)}, ' for n in range(len(forms))])}= leaves")
-        for n, form in enumerate(forms):
+            source.line(f"{''.join([f'{source.leaf(n)}, ' for n in range(count)])}= leaves")
+        for n, form in forms.items():
             for test in form(source, source.leaf(n), n in source.read):
                 source.line(f"if {test}: raise Unfit")
+        for n, leaf in found.items():
+            source.line(f"if {source.leaf(n)} is not {source.name(leaf)}: raise Unfit")
+        if together:
+            at, differ = source.name(_getter(numbers), "numbers"), source.name(together, "differ")
+            source.line(f"if {differ}({at}(leaves)): raise Unfit")
         # The same leaf twice has one gradient, and not two.
         if len(nodes) <= _FEW:
-            for a, b, alike in same:
-                source.line(f"if {source.leaf(a)} is {'not ' * alike}{source.leaf(b)}: raise Unfit")
+            for k, a in enumerate(nodes):
+                for j, b in enumerate(nodes[:k]):
+                    alike = pattern[j] == pattern[k]
+                    test = f"is {'not ' * alike}{source.leaf(b)}"
+                    source.line(f"if {source.leaf(a)} {test}: raise Unfit")
         else:
-            pattern = tuple([next(m for m in nodes if leaves_at(m, n, same)) for n in nodes])
-            source.line(f"if pattern([leaves[n] for n in {nodes}]) != {pattern!r}: raise Unfit")
-            source.scope["pattern"] = lambda found: tuple(
-                [nodes[next(m for m, y in enumerate(found) if y is x)] for x in found]
-            )
-        if used:
+            at = source.name(_getter(nodes), "nodes")
+            if pattern == list(range(len(nodes))):
+                source.line(f"if len(set(map(id, {at}(leaves)))) != {len(nodes)}: raise Unfit")
+            else:
+                same, kept = source.name(_pattern, "pattern"), source.name(pattern, "kept")
+                source.line(f"if {same}({at}(leaves)) != {kept}: raise Unfit")
+        if used and nodes:
             name = source.name(used, "found")
-            for n in nodes:
-                source.line(f"if id({source.leaf(n)}) in {name}: raise Unfit")
+            if len(nodes) <= _MANY:
+                for n in nodes:
+                    source.line(f"if id({source.leaf(n)}) in {name}: raise Unfit")
+            else:
+                at = source.name(_getter(nodes), "nodes")
+                source.line(f"if not {name}.isdisjoint(map(id, {at}(leaves))): raise Unfit")
 
     return write
 
 
-def leaves_at(m: int, n: int, same: list[tuple[int, int, bool]]) -> bool:
-    """Whether the arguments `m` and `n` were the same node."""
-    return m == n or (m, n, True) in same or (n, m, True) in same
+def _getter(indices: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Function that takes these items, two or more; all at once if they follow one another."""
+    if indices == list(range(indices[0], indices[-1] + 1)):
+        return itemgetter(slice(indices[0], indices[-1] + 1))
+    return itemgetter(*indices)
+
+
+def _pattern(nodes: Sequence[Any]) -> list[int]:
+    """For each node, at which place it came first."""
+    first: dict[int, int] = {}
+    return [first.setdefault(id(x), n) for n, x in enumerate(nodes)]
+
+
+def _together(numbers: Sequence[Any]) -> Callable[[Sequence[Any]], bool]:
+    """Whether scalar nodes differ from these, of which there are many: 0.06 us each."""
+    kinds, ops = list(map(type, numbers)), list(map(_OP, numbers))
+    return lambda found: list(map(type, found)) != kinds or list(map(_OP, found)) != ops
 
 
 def _form(x: Any) -> Callable[[Source, str, bool], list[str]]:

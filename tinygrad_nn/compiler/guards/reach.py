@@ -51,6 +51,7 @@ class Reach:
         watched: What must be as it was.
         arrays: Arrays found, with their names and copies.
         nodes: Nodes found.
+        optimizers: Optimisers found, whose parameters have no name here.
         generators: Random generators found.
         iterators: Iterators found, with names and lengths left: whoever takes from one changes it.
         codes: Code of the user's functions found.
@@ -61,6 +62,7 @@ class Reach:
         self.watched: list[Any] = []
         self.arrays: list[tuple[str, Any, Any]] = []
         self.nodes: list[Any] = []
+        self.optimizers: list[Optimizer] = []
         self.generators: list[Any] = []
         self.iterators: list[tuple[str, Any, int]] = []
         self.codes: list[CodeType] = []
@@ -130,6 +132,8 @@ class Reach:
         inner = vars(x).get("function") if hasattr(x, "__dict__") else None
         if isinstance(x, Module):
             self._entered(x)
+        if isinstance(x, Optimizer):
+            self.optimizers.append(x)
         if isinstance(inner, (FunctionType, MethodType)) or callable(wrapped):
             self._todo.append((name, wrapped or inner))
         self._object(x, f"{name}.")

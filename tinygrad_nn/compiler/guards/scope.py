@@ -82,6 +82,12 @@ class Scope:
         """Modules that were called, in the order of their first calls."""
         return [one.holder for one in self._called.values()]
 
+    def nodes(self) -> frozenset[int]:
+        """`id` of each node that the step may find for itself, in modules and optimisers too."""
+        own = [x for one in self._modules.values() for x in vars(one.holder).values()]
+        stepped = [p for x in self._reach.optimizers for g in x.param_groups for p in g["params"]]
+        return frozenset(map(id, (*self._reach.nodes, *own, *stepped)))
+
     def is_new(self, x: Any) -> bool:
         """Whether it is an array that was not there before the step, as far as is known."""
         known = any(x is array for _, array, _ in self._reach.arrays)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_nn.compiler.numba import module
 from tinygrad_nn.compiler.passes.pipeline import chosen
-from tinygrad_nn.compiler.places import Call, Gradient, Leaf, Payload, Returned, Unfit, Worked
+from tinygrad_nn.compiler.places import Argument, Call, Gradient, Leaf, Payload, Returned, Unfit, Worked
 from tinygrad_nn.compiler.program import Program, Var
 from tinygrad_nn.compiler.scalars.schedule import Schedule, schedule_of
 from tinygrad_nn.compiler.scalars.tape import Tape, tape_of
@@ -24,6 +24,7 @@ _LEAST = 300
 """Instructions below which straight-line Python is as quick."""
 _LOOP = Path(__file__).with_name("loop.py")
 _WIDE = 40
+_FLOATS = {float}
 """Computations in a group from which on NumPy's 4 µs for the group are less than Python's 0.1 for
 each."""
 
@@ -101,22 +102,33 @@ def _reads(places: tuple[Any, ...], values: Any) -> Callable[[Any, Any], None]:
         for n, p in enumerate(places)
         if isinstance(p, Payload) and isinstance(p.holder, Leaf)
     ]
+    given = [
+        (n, p.holder.index)
+        for n, p in enumerate(places)
+        if isinstance(p, Payload) and isinstance(p.holder, Argument)
+    ]
     worked = [(n, p.index) for n, p in enumerate(places) if isinstance(p, Worked)]
-    known = {n for n, _ in (*leaves, *worked)}
+    known = {n for n, _ in (*leaves, *given, *worked)}
     others = [(n, p) for n, p in enumerate(places) if n not in known]
     at, nodes = np.array([n for n, _ in leaves], int), [leaf for _, leaf in leaves]
+    at_given, arguments = np.array([n for n, _ in given], int), [i for _, i in given]
     at_worked, indices = np.array([n for n, _ in worked], int), [i for _, i in worked]
 
     def read(numbers: Any, call: Any) -> None:
         if nodes:
             values[at] = [leaf._data for leaf in nodes]
+        if arguments:
+            found = [call.leaves[i]._data for i in arguments]
+            if set(map(type, found)) != _FLOATS:
+                raise Unfit
+            values[at_given] = found
         if indices:
             values[at_worked] = [numbers[i] for i in indices]
         for n, place in others:
-            found = place.read(call)
-            if type(found) is not float:
+            number = place.read(call)
+            if type(number) is not float:
                 raise Unfit
-            values[n] = found
+            values[n] = number
 
     return read
 
@@ -131,6 +143,7 @@ class _Writes:
         self._outputs = outputs
         self._at = schedule.places[[tape.numbers[o.value] for o in outputs]]
         self._payloads, self._gradients, self._returned, self._others = [], [], [], []
+        self._given: list[tuple[int, int]] = []
         for n, output in enumerate(outputs):
             place = output.place
             leaf = getattr(getattr(place, "holder", None), "leaf", None)
@@ -138,6 +151,8 @@ class _Writes:
                 self._payloads.append((n, leaf))
             elif isinstance(place, Gradient) and leaf is not None:
                 self._gradients.append((n, leaf))
+            elif isinstance(place, Gradient) and isinstance(place.holder, Argument):
+                self._given.append((n, place.holder.index))
             elif isinstance(place, Returned):
                 self._returned.append((n, place.index))
             else:
@@ -152,6 +167,8 @@ class _Writes:
                 leaf.epoch = moment
         for n, leaf in self._gradients:
             leaf._grad = found[n]
+        for n, i in self._given:
+            call.leaves[i]._grad = found[n]
         for n, place in self._others:
             place.write(call, found[n])
         results = {i: found[n] for n, i in self._returned}
