@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.testing.dense import coordinate_line, rows_of, settled
-from tinygrad_nn.testing.judge import Tolerance
-from tinygrad_nn.testing.lines import Line
-from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["directions"]
