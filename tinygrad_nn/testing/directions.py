@@ -78,7 +78,10 @@ class _Search:
             for i, part in zip(checked.active, parts, strict=True):
                 moved[i] = (checked.inputs[i] + t * part).astype(checked.inputs[i].dtype)
             values = checked.values(moved)
-            return values if cotangents is None else cotangents @ values
+            if cotangents is None:
+                return values
+            with np.errstate(all="ignore"):  # far from here they may be infinite
+                return cotangents @ values
 
         center = checked.center if cotangents is None else cotangents @ checked.center
         return Line(move, center, 1.0, checked.unit)
