@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinygrad_nn.testing.grid import steps
-from tinygrad_nn.testing.slopes import Estimate, Sweep, slopes
+from tinygrad_nn.testing.numeric.grid import steps
+from tinygrad_nn.testing.numeric.slopes import Estimate, Sweep, slopes
 
 __all__ = ["easy", "hard"]
 

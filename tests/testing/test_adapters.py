@@ -13,7 +13,7 @@ from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing import Verdict, gradcheck
 from tinygrad_nn.testing.adapters import problem_of
 from tinygrad_nn.testing.adapters.named import labels_of, named
-from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.problem.subject import Checked
 
 X = np.array([0.3, 1.2, 2.5])
 

@@ -11,7 +11,7 @@ import pytest
 import tinygrad_nn as tg
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing import Verdict, gradcheck
-from tinygrad_nn.testing.limit import TimeUp, limited
+from tinygrad_nn.testing.problem.limit import TimeUp, limited
 
 X = np.array([0.3, 1.2, 2.5])
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing import Verdict, gradcheck
-from tinygrad_nn.testing.digits import Digits
-from tinygrad_nn.testing.exact import complex_slopes, confirmed
-from tinygrad_nn.testing.judge import Tolerance
+from tinygrad_nn.testing.numeric.digits import Digits
+from tinygrad_nn.testing.numeric.exact import complex_slopes, confirmed
+from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.verdicts import Element
 
 

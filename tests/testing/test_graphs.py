@@ -16,7 +16,13 @@ from tinygrad_nn.core.record import Kind
 from tinygrad_nn.core.samples import POSITIVE
 from tinygrad_nn.testing import Verdict, gradcheck
 from tinygrad_nn.testing import strategies as st_
-from tinygrad_nn.testing.graphs import Expression, Move, expression, numeric_operations, operations
+from tinygrad_nn.testing.inputs.graphs import (
+    Expression,
+    Move,
+    expression,
+    numeric_operations,
+    operations,
+)
 
 EASY = list(HealthCheck)
 

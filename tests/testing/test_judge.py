@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_nn.testing.judge import Tolerance
-from tinygrad_nn.testing.lines import Line
+from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.numeric.lines import Line
 from tinygrad_nn.testing.verdicts import Verdict
 
 PASS, KINK, FAIL, OPEN = Verdict.PASS, Verdict.KINK, Verdict.FAIL, Verdict.INCONCLUSIVE

@@ -13,7 +13,7 @@ from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing import Law, Report, Verdict, gradcheck
 from tinygrad_nn.testing.adapters import problem_of
 from tinygrad_nn.testing.laws import laws_of
-from tinygrad_nn.testing.problem import Checked, Problem
+from tinygrad_nn.testing.problem.subject import Checked, Problem
 
 LINEAR = "linear in the cotangent"
 ZERO = "zero for a zero cotangent"

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import tinygrad_nn_pytest as plugin
+
 from tests.cli.process import ENVIRONMENT
 
 # A right gradient with 3 elements, a kink, a wrong one, one that nothing is known of, and a

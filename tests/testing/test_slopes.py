@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_nn.testing.fits import fitted, nodes
-from tinygrad_nn.testing.grid import RATIO, beyond, steps
-from tinygrad_nn.testing.slopes import Sweep, slopes
+from tinygrad_nn.testing.numeric.fits import fitted, nodes
+from tinygrad_nn.testing.numeric.grid import RATIO, beyond, steps
+from tinygrad_nn.testing.numeric.slopes import Sweep, slopes
 
 UNIT = 2.0**-53
 

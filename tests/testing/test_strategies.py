@@ -13,9 +13,10 @@ from tests.extents import some, twofold
 from tinygrad_nn import nn
 from tinygrad_nn.core.op import OPS
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.testing import domains, gradcheck
+from tinygrad_nn.testing import gradcheck
 from tinygrad_nn.testing import strategies as st_
-from tinygrad_nn.testing.networks import FAMILIES
+from tinygrad_nn.testing.inputs import domains
+from tinygrad_nn.testing.inputs.networks import FAMILIES
 
 DOMAINS = {
     d.name: d

@@ -13,10 +13,10 @@ from hypothesis.extra import numpy as npst
 
 from tests.cli.process import ENVIRONMENT
 from tinygrad_nn.testing import Element, GradcheckError, Law, Report, Verdict, gradcheck
-from tinygrad_nn.testing.hints import hints
-from tinygrad_nn.testing.map import map_of
-from tinygrad_nn.testing.paste import literal
-from tinygrad_nn.testing.text import shown
+from tinygrad_nn.testing.reports.hints import hints
+from tinygrad_nn.testing.reports.map import map_of
+from tinygrad_nn.testing.reports.paste import literal
+from tinygrad_nn.testing.reports.text import shown
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, 4))

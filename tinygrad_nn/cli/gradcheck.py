@@ -19,7 +19,7 @@ from tinygrad_nn.cli.traces import say
 from tinygrad_nn.errors import OptionError, TinygradError
 from tinygrad_nn.testing.adapters import ENGINES
 from tinygrad_nn.testing.check import gradcheck
-from tinygrad_nn.testing.report import Report
+from tinygrad_nn.testing.reports.report import Report
 
 __all__ = ["GRADCHECK"]
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_nn.errors import DataError, OptionError
-from tinygrad_nn.testing import domains
-from tinygrad_nn.testing.domains import Domain, RandomSource, interval
+from tinygrad_nn.testing.inputs import domains
+from tinygrad_nn.testing.inputs.domains import Domain, RandomSource, interval
 
 __all__ = ["DOMAINS", "inputs_for", "shape_of"]
 

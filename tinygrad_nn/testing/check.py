@@ -14,14 +14,14 @@ from tinygrad_nn.core.caller import user_line
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters import problems_of
 from tinygrad_nn.testing.adapters.named import named
-from tinygrad_nn.testing.call import call_of, changed
 from tinygrad_nn.testing.dense import dense as every_element
 from tinygrad_nn.testing.directions import directions
-from tinygrad_nn.testing.judge import Tolerance
 from tinygrad_nn.testing.laws import laws_of
-from tinygrad_nn.testing.limit import Clock, TimeUp, limited
-from tinygrad_nn.testing.problem import Checked, Problem
-from tinygrad_nn.testing.report import Report
+from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.problem.limit import Clock, TimeUp, limited
+from tinygrad_nn.testing.problem.subject import Checked, Problem
+from tinygrad_nn.testing.reports.call import call_of, changed
+from tinygrad_nn.testing.reports.report import Report
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["check", "gradcheck"]

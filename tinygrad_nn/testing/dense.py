@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.exact import Function, complex_slopes, judged_in_digits, precise
-from tinygrad_nn.testing.judge import Tolerance
-from tinygrad_nn.testing.lines import Line
-from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.numeric.exact import Function, complex_slopes, judged_in_digits, precise
+from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["coordinate_line", "dense", "rows_of", "settled"]

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.testing.dense import coordinate_line, rows_of, settled
-from tinygrad_nn.testing.judge import Tolerance
-from tinygrad_nn.testing.lines import Line
-from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["directions"]
@@ -78,7 +78,10 @@ class _Search:
             for i, part in zip(checked.active, parts, strict=True):
                 moved[i] = (checked.inputs[i] + t * part).astype(checked.inputs[i].dtype)
             values = checked.values(moved)
-            return values if cotangents is None else cotangents @ values
+            if cotangents is None:
+                return values
+            with np.errstate(all="ignore"):  # far from here they may be infinite
+                return cotangents @ values
 
         center = checked.center if cotangents is None else cotangents @ checked.center
         return Line(move, center, 1.0, checked.unit)

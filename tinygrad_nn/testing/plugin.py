@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinygrad_nn.testing.check import gradcheck
-from tinygrad_nn.testing.report import GradcheckError, Report
+from tinygrad_nn.testing.reports.report import GradcheckError, Report
 from tinygrad_nn.testing.verdicts import Verdict
 
 __all__ = ["Checks"]

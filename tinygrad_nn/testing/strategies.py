@@ -26,7 +26,7 @@ from tinygrad_nn.core.samples import Domain as Interval
 from tinygrad_nn.core.samples import Sample
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.tensor import Tensor
-from tinygrad_nn.testing.domains import (
+from tinygrad_nn.testing.inputs.domains import (
     DISTINCT,
     KINKY,
     NONNEGATIVE,
@@ -51,10 +51,16 @@ from tinygrad_nn.testing.domains import (
     of_samples,
     triangular,
 )
-from tinygrad_nn.testing.drawn import Drawn
-from tinygrad_nn.testing.graphs import Expression, Move, expression, numeric_operations, operations
-from tinygrad_nn.testing.networks import FAMILIES, Network
-from tinygrad_nn.testing.shapes import Shape, broadcastable, shapes
+from tinygrad_nn.testing.inputs.drawn import Drawn
+from tinygrad_nn.testing.inputs.graphs import (
+    Expression,
+    Move,
+    expression,
+    numeric_operations,
+    operations,
+)
+from tinygrad_nn.testing.inputs.networks import FAMILIES, Network
+from tinygrad_nn.testing.inputs.shapes import Shape, broadcastable, shapes
 
 __all__ = [
     "DISTINCT",

@@ -20,6 +20,7 @@ A PyTorch function of your own, checked in three lines:
 ```python
 import torch
 from tinygrad_nn.testing import gradcheck
+
 gradcheck(torch.tanh, torch.linspace(-2, 2, 5, dtype=torch.float64)).assert_ok()
 ```
 

@@ -14,7 +14,7 @@ from tinygrad_nn.nn.module import Module
 from tinygrad_nn.testing.adapters.arrays import of_arrays
 from tinygrad_nn.testing.adapters.named import named
 from tinygrad_nn.testing.adapters.tensors import of_module, of_operation, of_tensors
-from tinygrad_nn.testing.problem import Problem
+from tinygrad_nn.testing.problem.subject import Problem
 
 __all__ = ["ENGINES", "problem_of", "problems_of"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters.named import labels_of, named
 from tinygrad_nn.testing.adapters.slots import given_back, slot_of
-from tinygrad_nn.testing.problem import Arrays, Problem
+from tinygrad_nn.testing.problem.subject import Arrays, Problem
 
 __all__ = ["of_arrays"]
 

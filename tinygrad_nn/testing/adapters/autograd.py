@@ -11,7 +11,7 @@ from autograd.tracer import getval
 
 from tinygrad_nn.testing.adapters.named import labels_of, named
 from tinygrad_nn.testing.adapters.slots import Slot, given_back, slot_of
-from tinygrad_nn.testing.problem import Around, Arrays, Problem
+from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
 
 __all__ = ["problem_of"]
 

@@ -12,7 +12,7 @@ from jax import numpy as jnp
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters.named import labels_of, named
 from tinygrad_nn.testing.adapters.slots import Slot, slot_of
-from tinygrad_nn.testing.problem import Around, Arrays, Problem
+from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
 
 __all__ = ["problem_of"]
 

@@ -18,7 +18,7 @@ from tinygrad_nn.nn.module import Module
 from tinygrad_nn.tensor import Tensor
 from tinygrad_nn.testing.adapters.named import labels_of, listed, named
 from tinygrad_nn.testing.adapters.slots import Slot, constant, slot_of
-from tinygrad_nn.testing.problem import Around, Arrays, Problem
+from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
 from tinygrad_nn.transforms import jvp
 from tinygrad_nn.value import Value
 

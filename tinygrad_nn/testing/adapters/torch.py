@@ -14,7 +14,7 @@ from torch.func import functional_call
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters.named import labels_of, listed, named
 from tinygrad_nn.testing.adapters.slots import Slot, constant, slot_of
-from tinygrad_nn.testing.problem import Around, Arrays, Problem
+from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
 
 __all__ = ["problem_of"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.errors import CheckError
-from tinygrad_nn.testing.judge import Tolerance
 from tinygrad_nn.testing.laws.trial import SCALE, Trial, flat, number
-from tinygrad_nn.testing.lines import Line
-from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Law, Verdict
 
 __all__ = ["again", "dtype", "follows", "layouts"]

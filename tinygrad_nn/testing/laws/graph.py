@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.testing.laws.trial import SCALE, Trial, flat, number, shaken
-from tinygrad_nn.testing.problem import Around
+from tinygrad_nn.testing.problem.subject import Around
 from tinygrad_nn.testing.verdicts import Law, Verdict
 
 __all__ = ["adjoint", "aliased", "reused"]

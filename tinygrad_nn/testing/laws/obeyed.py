@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_nn.testing.laws import calls, cotangents, graph, precision
 from tinygrad_nn.testing.laws.trial import Trial
-from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Law, Verdict
 
 __all__ = ["LAWS", "laws_of"]

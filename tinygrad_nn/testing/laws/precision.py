@@ -9,10 +9,10 @@ import numpy as np
 
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.dense import coordinate_line
-from tinygrad_nn.testing.judge import Tolerance
 from tinygrad_nn.testing.laws.trial import Trial, flat
-from tinygrad_nn.testing.lines import Line
-from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Law, Verdict
 
 __all__ = ["precision"]

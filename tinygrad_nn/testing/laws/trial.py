@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.problem import Checked
+from tinygrad_nn.testing.problem.subject import Checked
 
 __all__ = ["SCALE", "Trial", "flat", "number", "shaken"]
 

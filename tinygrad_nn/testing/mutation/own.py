@@ -11,7 +11,7 @@ from tinygrad_nn.errors import TinygradError
 from tinygrad_nn.testing.check import gradcheck
 from tinygrad_nn.testing.mutation.planting import operation_of
 from tinygrad_nn.testing.mutation.samples import Called, calls_of, covering
-from tinygrad_nn.testing.report import Report
+from tinygrad_nn.testing.reports.report import Report
 from tinygrad_nn.value import Value
 
 __all__ = ["REASONS", "check_operation"]

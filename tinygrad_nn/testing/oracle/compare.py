@@ -13,7 +13,7 @@ from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters import problem_of
 from tinygrad_nn.testing.adapters.named import named
 from tinygrad_nn.testing.oracle.comparison import Comparison, Difference
-from tinygrad_nn.testing.problem import Arrays, Problem
+from tinygrad_nn.testing.problem.subject import Arrays, Problem
 
 __all__ = ["compare", "compare_problems", "problem_by_engine", "told_inputs"]
 

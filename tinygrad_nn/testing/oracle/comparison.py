@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinygrad_nn.testing.report import GradcheckError
+from tinygrad_nn.testing.reports.report import GradcheckError
 
 __all__ = ["Comparison", "Difference"]
 

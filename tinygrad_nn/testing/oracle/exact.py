@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 
 from tinygrad_nn.testing.adapters.named import named
-from tinygrad_nn.testing.problem import Arrays, Problem
+from tinygrad_nn.testing.problem.subject import Arrays, Problem
 
 __all__ = ["problem_of"]
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.grid import RATIO
+from tinygrad_nn.testing.numeric.grid import RATIO
 
 __all__ = ["Estimate", "Slopes", "Sweep", "slopes"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.grid import RATIO
-from tinygrad_nn.testing.slopes import Estimate
+from tinygrad_nn.testing.numeric.grid import RATIO
+from tinygrad_nn.testing.numeric.slopes import Estimate
 
 __all__ = ["fitted", "nodes"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.call import Call, Input, input_of
-from tinygrad_nn.testing.origin import Origins, whereabouts
+from tinygrad_nn.testing.reports.call import Call, Input, input_of
+from tinygrad_nn.testing.reports.origin import Origins, whereabouts
 
 __all__ = ["literal", "paste", "whereabouts"]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_nn.testing.hints import hints
-from tinygrad_nn.testing.map import map_of
-from tinygrad_nn.testing.paste import paste, whereabouts
+from tinygrad_nn.testing.reports.hints import hints
+from tinygrad_nn.testing.reports.map import map_of
+from tinygrad_nn.testing.reports.paste import paste, whereabouts
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 if TYPE_CHECKING:
-    from tinygrad_nn.testing.report import Report
+    from tinygrad_nn.testing.reports.report import Report
 
 __all__ = ["as_dict", "line", "place", "text"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.call import Call
-from tinygrad_nn.testing.text import as_dict, line, text
+from tinygrad_nn.testing.reports.call import Call
+from tinygrad_nn.testing.reports.text import as_dict, line, text
 from tinygrad_nn.testing.verdicts import Element, Law, Verdict, worst
 
 __all__ = ["GradcheckError", "Report"]

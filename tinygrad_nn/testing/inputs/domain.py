@@ -30,7 +30,7 @@ class RandomSource:
     """A `Source` on a NumPy generator or a seed.
 
     Example:
-        >>> from tinygrad_nn.testing.domains import SIMPLEX, RandomSource
+        >>> from tinygrad_nn.testing.inputs.domains import SIMPLEX, RandomSource
         >>> SIMPLEX.holds(SIMPLEX.draw(RandomSource(0), (2, 3)))
         True
     """

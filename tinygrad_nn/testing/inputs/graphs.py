@@ -19,7 +19,7 @@ from tinygrad_nn import ops
 from tinygrad_nn.backends import scalar
 from tinygrad_nn.core.op import OPS, Kind, Op
 from tinygrad_nn.core.samples import Domain
-from tinygrad_nn.testing.recipes import RECIPES
+from tinygrad_nn.testing.inputs.recipes import RECIPES
 
 __all__ = ["Expression", "Move", "Step", "expression", "numeric_operations", "operations"]
 
@@ -87,7 +87,7 @@ class Expression:
     Example:
         >>> import numpy as np
         >>> from tinygrad_nn.core.op import OPS
-        >>> from tinygrad_nn.testing.graphs import Move, expression
+        >>> from tinygrad_nn.testing.inputs.graphs import Move, expression
         >>> e = expression([np.array(0.5)], [Move(OPS["tanh"], (0, 0, 0))])
         >>> print(e.source())
         def f(a):

@@ -53,7 +53,7 @@ def limited(work: Callable[[], _T], seconds: float | None) -> _T:
         CheckError: `seconds` is no positive number.
 
     Example:
-        >>> from tinygrad_nn.testing.limit import limited
+        >>> from tinygrad_nn.testing.problem.limit import limited
         >>> limited(lambda: 6 * 7, 1.0)
         42
     """

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.errors import CheckError
-from tinygrad_nn.testing.limit import Clock
-from tinygrad_nn.testing.purity import differs, refuse_changing, same_memory, undone
+from tinygrad_nn.testing.problem.limit import Clock
+from tinygrad_nn.testing.problem.purity import differs, refuse_changing, same_memory, undone
 
 __all__ = ["Around", "Arrays", "Checked", "Problem"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.exact import confirmed
-from tinygrad_nn.testing.fits import fitted, nodes
-from tinygrad_nn.testing.grid import beyond, steps
-from tinygrad_nn.testing.judge import Tolerance, judge, nothing, resolved, sharp, within
-from tinygrad_nn.testing.slopes import Slopes, Sweep, slopes
+from tinygrad_nn.testing.numeric.exact import confirmed
+from tinygrad_nn.testing.numeric.fits import fitted, nodes
+from tinygrad_nn.testing.numeric.grid import beyond, steps
+from tinygrad_nn.testing.numeric.judge import Tolerance, judge, nothing, resolved, sharp, within
+from tinygrad_nn.testing.numeric.slopes import Slopes, Sweep, slopes
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["Line"]

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 if TYPE_CHECKING:
-    from tinygrad_nn.testing.report import Report
+    from tinygrad_nn.testing.reports.report import Report
 
 __all__ = ["hints"]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from tinygrad_nn.testing.domain import RandomSource
+from tinygrad_nn.testing.inputs.domain import RandomSource
 
 __all__ = ["Drawn"]
 

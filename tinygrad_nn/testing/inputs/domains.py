@@ -15,8 +15,8 @@ import numpy as np
 
 from tinygrad_nn.core.samples import Domain as Interval
 from tinygrad_nn.errors import OptionError
-from tinygrad_nn.testing.domain import Domain, RandomSource, Source
-from tinygrad_nn.testing.readable import NUMBERS, inside, margin, simplest_first
+from tinygrad_nn.testing.inputs.domain import Domain, RandomSource, Source
+from tinygrad_nn.testing.inputs.readable import NUMBERS, inside, margin, simplest_first
 
 __all__ = [
     "DISTINCT",
@@ -98,7 +98,7 @@ def interval(low: float, high: float) -> Domain:
         OptionError: It is empty.
 
     Example:
-        >>> from tinygrad_nn.testing.domains import interval
+        >>> from tinygrad_nn.testing.inputs.domains import interval
         >>> interval(-1, 1).holds([0.5, -0.5]), interval(-1, 1).holds([1.0])
         (True, False)
     """
@@ -345,7 +345,7 @@ def triangular(upper: bool = False) -> Domain:
     """Triangular matrices with a positive diagonal, so that they can be inverted.
 
     Example:
-        >>> from tinygrad_nn.testing.domains import triangular
+        >>> from tinygrad_nn.testing.inputs.domains import triangular
         >>> triangular(upper=True).holds([[1.0, 3.0], [0.0, 0.5]])
         True
     """

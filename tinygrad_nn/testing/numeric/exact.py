@@ -24,14 +24,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.errors import CheckError
-from tinygrad_nn.testing.judge import Tolerance
+from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["Function", "complex_slopes", "confirmed", "judged_in_digits", "precise"]
 
 Function = Callable[[Sequence[Any]], Sequence[Any]]
 
-_MODULES = {"mpmath": "tinygrad_nn.testing.digits"}
+_MODULES = {"mpmath": "tinygrad_nn.testing.numeric.digits"}
 """What needs a package that is no dependency, by the name of that: imported when asked for."""
 _STEPS = (1e-30, 1e-40)
 """In parts of the coordinate's size. Their results are the same if f is analytic: all terms but

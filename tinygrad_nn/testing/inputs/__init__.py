@@ -1,0 +1,1 @@
+"""Inputs for checks: domains, shapes, expressions and networks, drawn from any source."""

@@ -1,0 +1,1 @@
+"""Slopes of functions by finite differences, and judgements on them: numbers, no text."""

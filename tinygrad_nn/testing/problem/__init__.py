@@ -1,0 +1,1 @@
+"""What is checked: a function with what is claimed to be its gradient, called with care."""

@@ -1,0 +1,1 @@
+"""What a check says: reports, failures that name themselves, tests to paste."""
