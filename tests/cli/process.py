@@ -30,11 +30,13 @@ def run(*arguments: str, folder: Path, **changes: str) -> subprocess.CompletedPr
     )
 
 
-def run_script(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in its own folder."""
+def run_script(
+    path: Path, *arguments: str, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in its own folder, or in another."""
     return subprocess.run(
         [sys.executable, str(path), *arguments],
-        cwd=path.parent,
+        cwd=folder or path.parent,
         env=ENVIRONMENT,
         capture_output=True,
         encoding="utf-8",
