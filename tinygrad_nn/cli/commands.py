@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinygrad_nn.cli.arguments import ABOUT, EXAMPLES, declare, options
 from tinygrad_nn.cli.command import Command
 from tinygrad_nn.cli.comparing import COMPARE
+from tinygrad_nn.cli.demos import DEMOS
 from tinygrad_nn.cli.gradcheck import GRADCHECK
 from tinygrad_nn.cli.pages import PAGES
 from tinygrad_nn.cli.seeing import SEEING
@@ -21,4 +22,4 @@ _TRAIN = Command(
     examples=EXAMPLES,
 )
 
-COMMANDS: tuple[Command, ...] = (_TRAIN, *PAGES, COMPARE, *SEEING, GRADCHECK)
+COMMANDS: tuple[Command, ...] = (_TRAIN, *PAGES, COMPARE, *SEEING, GRADCHECK, DEMOS)
