@@ -15,8 +15,9 @@ from tinygrad_nn.viz.page.stepper import stepper_page
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from captured import figures, program  # noqa: E402  (beside this file, which is no package)
+from captured import program  # noqa: E402  (beside this file, which is no package)
 from drawings import DRAWINGS, PAGES  # noqa: E402
+from figures import against_micrograd, against_pytorch  # noqa: E402
 from sweeps import easy, hard  # noqa: E402
 from trace_file import trace_file  # noqa: E402
 
@@ -98,6 +99,7 @@ def captured_step() -> list[str]:
 
 def pages() -> dict[Path, str]:
     """Path of each generated file, and its text."""
+    speed = json.loads((HERE / "speed.json").read_text(encoding="utf-8"))
     return {
         HERE / "reference" / "operations.md": operations_table(),
         HERE / "reference" / "findings.md": findings_table(),
@@ -111,9 +113,9 @@ def pages() -> dict[Path, str]:
             hard(),
         ),
         HERE.parent / "README.md": filled(
-            HERE.parent / "README.md",
-            "captured",
-            figures(json.loads((HERE / "speed.json").read_text(encoding="utf-8"))),
+            filled(HERE.parent / "README.md", "speed", against_pytorch(speed)),
+            "scalars",
+            against_micrograd(speed),
         ),
         **{HERE / "images" / f"{name}.svg": made().svg for name, made in DRAWINGS.items()},
         **{HERE / "pages" / f"{name}.html": stepper_page(made()) for name, made in PAGES.items()},
