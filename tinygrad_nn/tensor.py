@@ -147,6 +147,8 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
                 f"data: got shape {new.shape}, but there is a gradient of shape {self.shape}, to "
                 "which the next one could not be added; forget it first: x.grad = None"
             )
+        if capture is not None:
+            capture.replaced(self)
         self._data = new
         self.epoch = CLOCK.tick()
         if extra is not None:

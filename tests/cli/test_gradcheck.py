@@ -43,6 +43,13 @@ class Spring:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "springs_of_mine.py").write_text(MODULE)
+    package = tmp_path / "deep_of_mine" / "inner"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "shape.py").write_text(
+        "import numpy as np\n\ndef bell(x):\n    return np.exp(-x * x)\n"
+    )
+    (package / "bells.py").write_text("from .shape import bell\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -67,6 +74,10 @@ ENERGY = "gradcheck springs_of_mine:energy"
         ("gradcheck springs_of_mine:logs --grad springs_of_mine:slopes --shape 5", 1,
          ["INCONCLUSIVE"]),
         ("gradcheck springs_of_mine:Spring.energy --shape 5 --no-dense", 0, ["pass"]),
+        ("gradcheck springs_of_mine.py:energy --grad forces --shape 2,3", 0, ["pass"]),
+        ("gradcheck deep_of_mine/inner/bells.py:bell --shape 4", 0, ["bell: pass"]),
+        (f"{ENERGY} --grad backwards --shape 4", 1, ["x and y are exchanged"]),
+        (f"{ENERGY} --grad springs_of_mine.py:forces --shape 3 --exact mpmath", 0, ["pass"]),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -107,7 +118,12 @@ def test_a_function_of_torch_is_known_by_its_module(folder: Path, capsys):
     [
         ("springs_of_mine.energy", ["expected package.module:function", "springs_of_mine:energy?"]),
         ("springs_of_mine", ["expected package.module:function"]),
-        ("springs_of_mine.py:energy", ["got a file", "springs_of_mine:energy?"]),
+        ("springs_of_min.py:energy", ["no file", "did you mean springs_of_mine.py?"]),
+        ("springs_of_mine.py", ["springs_of_mine.py:NAME"]),
+        ("deep_of_mine/inner/bells:bell", ["deep_of_mine/inner/bells.py:bell?"]),
+        ("springs_of_mine.py:energi", ["did you mean 'energy'"]),
+        ("json.py:energy", ["another module", "rename the file"]),
+        ("springs_of_mine:energy --shape 2 --grad force", ["did you mean 'forces'"]),
         ("springs_of_mine:energie", ["no 'energie'", "did you mean 'energy'"]),
         ("springs_of_mine:zzz", ["no 'zzz'", "expected one of energy, forces"]),
         ("springs_of_mine:SCALE", ["is a float, expected a function", "energy, forces"]),
@@ -138,6 +154,7 @@ def test_what_cannot_be_checked_is_said_in_one_line(
     arguments: str, words: list[str], folder: Path, capsys
 ):
     (folder / "broken_of_mine.py").write_text("1 / 0\n")
+    (folder / "json.py").touch()
     (folder / "leaves_of_mine.py").write_text("raise SystemExit(3)\n")
     (folder / "needs_of_mine.py").write_text("import zzz_needed\n")
     np.savez("pickled.npz", allow_pickle=True, x=np.array([{}], object), y=np.ones(2))

@@ -7,20 +7,25 @@ from typing import Any
 
 import numpy as np
 
+import tinygrad_nn as tg
 from tinygrad_nn.compiler.numba import with_numba
+from tinygrad_nn.compiler.places import Leaf, Payload, Returned
 from tinygrad_nn.compiler.program import Instruction, Output, Program, Var, mapped
 
 
 class Writer:
-    """Writes a program down, one function after the other."""
+    """Writes a program down, one function after the other.
+
+    Its inputs are parameters, and its first results are written over them where they fit.
+    """
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self.values: dict[Any, Any] = {}
         self.instructions: list[Instruction] = []
         self.inputs: dict[Var, Any] = {}
-        for i, x in enumerate(arrays):
+        for x in arrays:
             v = Var(np.shape(x), getattr(x, "dtype", None), getattr(x, "strides", ()))
-            self.inputs[v] = i
+            self.inputs[v] = Payload(Leaf(tg.tensor(0.0)))
             self.values[v] = x
 
     def call(self, name: str, function: Callable[..., Any], *args: Any, **params: Any) -> Var:
@@ -35,7 +40,8 @@ class Writer:
         return self.call(name, getattr(np, name), *args)
 
     def program(self, results: Sequence[Var]) -> Program:
-        outputs = tuple(Output(i, v) for i, v in enumerate(results))
+        ends = [*self.inputs.values(), *map(Returned, range(len(results)))]
+        outputs = tuple(Output(place, v) for place, v in zip(ends, results, strict=False))
         return Program(dict(self.inputs), {}, tuple(self.instructions), outputs)
 
 

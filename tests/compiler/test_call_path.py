@@ -10,7 +10,7 @@ import tinygrad_nn as tg
 from tinygrad_nn import nn, optim
 from tinygrad_nn.compiler import jit
 from tinygrad_nn.compiler.emit import writer
-from tinygrad_nn.compiler.limit import LIMIT
+from tinygrad_nn.compiler.signature import LIMIT
 
 
 def captured(step: Any) -> int:
@@ -223,6 +223,26 @@ def test_too_many_programs_are_dropped_with_a_word_on_what_changes():
     assert captured(step) == LIMIT
     with pytest.warns(RuntimeWarning, match="16 kinds"):
         assert step(np.ones(1)).item() == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda n: (np.ones(n + 1, "f4"),), r"argument 0 .*: \[1\] float32, \[2\] float32, "),
+        (lambda n: (1.0, n), "argument 1 .*: 0, 1, 2, "),
+        (lambda n: (1.0, "x" * n), "argument 1 .*: '', 'x', 'xx', "),
+        (lambda n: (1.0, [1.0] * n), r"argument 1 .*: \[\], \[a float\], "),
+        (lambda n: {"x": 1.0, "more": {"a": n}}, "argument more .*: {'a': 0}, {'a': 1}, "),
+        (lambda n: (object(),), "argument 0 .*: another object, "),
+    ],
+)
+def test_what_changes_from_call_to_call_is_told_by_its_name(given: Any, words: str):
+    step = jit(lambda x, more=0: tg.ones(2) * 2.0, engine="numpy")
+    kept = [given(n) for n in range(LIMIT + 1)]
+    with pytest.warns(RuntimeWarning, match=words) as caught:
+        for call in kept:
+            step(**call) if isinstance(call, dict) else step(*call)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.filterwarnings("ignore:jit")

@@ -10,8 +10,10 @@ import pytest
 import tinygrad_nn as tg
 from tinygrad_nn import nn, optim
 from tinygrad_nn.compiler.jit import jit
+from tinygrad_nn.compiler.numba import cache
 from tinygrad_nn.compiler.passes import pipeline
-from tinygrad_nn.errors import AnomalyError, CaptureError
+from tinygrad_nn.compiler.scalars import replay
+from tinygrad_nn.errors import AnomalyError, CaptureError, OptionError
 from tinygrad_nn.optim.rule import is_shared
 
 
@@ -28,8 +30,9 @@ def test_auto_falls_back_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     without_compiler(monkeypatch)
     step = jit(lambda x: tg.exp(x).sum())
     x = tg.tensor(np.arange(3.0))
-    with pytest.warns(RuntimeWarning, match="RuntimeError: no compiler today"):
+    with pytest.warns(RuntimeWarning, match="RuntimeError: no compiler today") as caught:
         step(x)
+    assert caught[0].filename == __file__
     assert float(step(x)) == float(tg.exp(x).sum())
     assert "engine numpy" in repr(step.program)
     assert "no compiler today" in str(step.program)
@@ -39,6 +42,33 @@ def test_numba_by_name_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     without_compiler(monkeypatch)
     with pytest.raises(CaptureError, match=r'no compiler today.*engine="auto"'):
         jit(lambda x: tg.exp(x).sum(), engine="numba")(tg.tensor(np.arange(3.0)))
+
+
+def many_numbers(x: Any) -> Any:
+    """A step that runs as a program of numbers."""
+    for _ in range(400):
+        x = x * 0.5 + 1.0
+    return x
+
+
+def test_numbers_need_numba_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "installed", lambda: False)
+    with pytest.raises(OptionError, match=r"pip install 'tinygrad_nn\[fast\]'"):
+        jit(many_numbers, engine="numba")(tg.Value(1.0))
+
+
+def test_numbers_fall_back_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    monkeypatch.setattr(replay, "module", broken)
+    with pytest.raises(CaptureError, match=r'no compiler today.*engine="auto"'):
+        jit(many_numbers, engine="numba")(tg.Value(1.0))
+    step, x = jit(many_numbers), tg.Value(1.0)
+    with pytest.warns(RuntimeWarning, match="RuntimeError: no compiler today") as caught:
+        step(x)
+    assert caught[0].filename == __file__
+    assert step(x).data == many_numbers(x).data
+    assert "engine numpy" in repr(step.program)
+    assert "no compiler today" in str(step.program)
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
@@ -66,7 +66,9 @@ def _filled(tree, scale):
 
 def _sum_of(tree):
     if isinstance(tree, dict):
-        return sum((_sum_of(v) * (k == "a" and 2 or 3) for k, v in tree.items()), start=tg.zeros(3))
+        return sum(
+            (_sum_of(v) * (2 if k == "a" else 3) for k, v in tree.items()), start=tg.zeros(3)
+        )
     if isinstance(tree, (list, tuple)):
         kind = 5 if isinstance(tree, list) else 7
         parts = (_sum_of(v) * (kind + n) for n, v in enumerate(tree))
@@ -76,15 +78,15 @@ def _sum_of(tree):
     return tg.zeros(3) - 1 if isinstance(tree, str) else tree + tg.zeros(3)
 
 
-@given(trees=st.lists(_TREES, min_size=2, max_size=4))
+@drawn(trees=st.lists(_TREES, min_size=2, max_size=4))
 def test_arguments_nested_in_any_way_are_told_apart(trees):
     step = tg.jit(lambda tree, *, named: _sum_of(tree) + _sum_of(named) * 0.5, engine="numpy")
     for round_ in range(2):
         for n, tree in enumerate(trees):
-            given_, named = _filled(tree, 1.0 + round_), _filled(trees[n - 1], 2.0 + round_)
+            given, named = _filled(tree, 1.0 + round_), _filled(trees[n - 1], 2.0 + round_)
             for _ in range(2):
-                expected = (_sum_of(given_) + _sum_of(named) * 0.5).numpy()
-                np.testing.assert_array_equal(step(given_, named=named).numpy(), expected)
+                expected = (_sum_of(given) + _sum_of(named) * 0.5).numpy()
+                np.testing.assert_array_equal(step(given, named=named).numpy(), expected)
 
 
 @pytest.mark.parametrize("found_by", ["closure", "module", "optimizer"])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tinygrad_nn.core.op import Op
 from tinygrad_nn.core.samples import REAL, Domain, Sample
+from tinygrad_nn.testing.mutation.samples import Patterned
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -110,20 +111,12 @@ FORMS: tuple[Shape, ...] = ((2, 3), (3,), (2, 1), (1, 3), (1,), ())
 EMPTY_FORMS: tuple[Shape, ...] = ((2, 0), (0,), (1,), ())
 
 
-class PatternDraw(SeededDraw):
+class PatternDraw(Patterned, SeededDraw):
     """`Draw` without chance in the shapes: those that it was given, in turn."""
 
     def __init__(self, shapes: Sequence[Shape], seed: int = 0) -> None:
         super().__init__(seed)
-        self._shapes = list(shapes)
-
-    def shape(self, min_dims: int = 0, max_dims: int = 3, min_side: int = 0) -> Shape:
-        given = self._shapes[0][:max_dims]
-        sides = (2,) * (min_dims - len(given)) + given
-        return tuple(max(min_side, side) for side in sides)
-
-    def shapes(self, count: int) -> list[Shape]:
-        return [self._shapes[i % len(self._shapes)] for i in range(count)]
+        self.patterns = list(shapes)
 
 
 @cache

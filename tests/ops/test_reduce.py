@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_nn as tg
 from tinygrad_nn.core.op import LEAF
 from tinygrad_nn.errors import DTypeError, OperandError, OptionError, ShapeError
+from tinygrad_nn.testing import gradcheck
 
 INF, NAN = math.inf, math.nan
 
@@ -210,6 +211,22 @@ def test_norm_is_numpys_in_each_slice(ord, rng):
     want = np.linalg.vector_norm(x, axis=-1, ord=order)
     np.testing.assert_allclose(tg.vector_norm(x, axis=-1, ord=ord), want)
     np.testing.assert_allclose(tg.vector_norm(x, ord=ord), np.linalg.vector_norm(x, ord=order))
+
+
+@pytest.mark.parametrize("ord", [-1, -2.5, -0.5])
+def test_norm_of_negative_order_beside_a_zero_is_flat(ord):
+    """One 0 makes it 0, whatever the others are: their slope is 0, and so is its derivative."""
+
+    def norm(z):
+        return tg.vector_norm(z, axis=-1, ord=ord).sum()
+
+    x = np.array([[0.0, 1.35, -1.35], [0.5, 1.0, -2.0]])
+    got = slope(norm, x)
+    np.testing.assert_array_equal(got[0], 0)
+    want = np.linalg.norm(x[1], ord) ** (1 - ord) * np.abs(x[1]) ** (ord - 1) * np.sign(x[1])
+    np.testing.assert_allclose(got[1], want)
+    assert gradcheck(norm, x, order=2).ok
+    assert gradcheck(norm, x[:1], order=2).ok
 
 
 def test_norm_shares_between_equal_greatest():

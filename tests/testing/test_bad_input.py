@@ -196,7 +196,20 @@ def lambda_pick():
 def test_no_elements_pass(shape):
     report = gradcheck(lambda x: x * 2, np.zeros(shape), grad=lambda x, c: 2 * c)
     assert report.ok and report.verdict is Verdict.PASS and not report.elements
-    assert gradcheck(total, np.zeros(shape), grad=slope).ok
+    assert f"nothing to check: no input of floats has an element (input 0 (x): {list(shape)})" in (
+        str(report).replace("\n" + " " * 10, " ")
+    )
+    for dense in (True, False, None):
+        assert gradcheck(total, np.zeros(shape), grad=slope, dense=dense).ok
+
+
+def test_no_outputs_pass():
+    for dense in (True, False):
+        report = gradcheck(lambda x: x[:0], X, grad=lambda x, c: 0 * x, dense=dense)
+        assert report.ok and "nothing to check: no output has an element" in str(report)
+    assert gradcheck(lambda x, y: (x * y).sum() * 0, X[:0], X[:1], grad=lambda x, y: (x, 0 * y)).ok
+    some = gradcheck(lambda x, y: y * 2, X[:0], X, grad=lambda x, y, c: (x, 2 * c))
+    assert some.elements and not some.notes
 
 
 def test_odd_arrays():
@@ -334,6 +347,56 @@ def test_noise_is_no_chance():
 
     assert gradcheck(rough, X, grad=slope).verdict is not Verdict.FAIL
     assert gradcheck(rough, X, grad=lambda x: 2.2 * x).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-8, 1e8])
+def test_the_order_of_a_sum_is_no_chance(size):
+    """Threads add up in any order: of terms that cancel nothing but their rounding is left."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=40) * size
+    x -= x.mean()
+
+    def anyhow(x):
+        return np.add.accumulate(rng.permutation(x))[-1]
+
+    def factors(x):
+        return np.ones(x.size) * anyhow(np.array([0.1, 0.2, 0.3, 0.4] * 5)) / 5
+
+    assert gradcheck(anyhow, x, grad=factors).verdict is Verdict.PASS
+    assert gradcheck(anyhow, x, grad=lambda x: 1.01 * np.ones(x.size)).verdict is Verdict.FAIL
+
+
+def test_the_order_of_a_sum_in_a_gradient_is_no_chance():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=8)
+
+    def shares(x):  # whose sum is 1 whatever x is
+        e = np.exp(x)
+        return (e / e.sum()).sum()
+
+    def gradient(x):
+        return np.zeros(8) + 1e-17 * rng.integers(-3, 4, 8)
+
+    assert gradcheck(shares, x, grad=gradient).verdict is not Verdict.FAIL
+
+
+def test_small_chance_is_chance():
+    rng = np.random.default_rng(0)
+    for part in (1e-4, 1e-2):
+        refused(
+            "is random, or keeps a state.*seed it",
+            lambda x, part=part: total(x) * (1 + part * rng.normal()),
+            X,
+            grad=slope,
+        )
+
+
+def test_dropout_that_was_alike_at_first():
+    """Of one element a mask is the same three times in a quarter of all runs."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        with pytest.raises(CheckError, match="is random, or keeps a state"):
+            gradcheck(lambda x, rng=rng: 2 * x * (rng.random() < 0.5), 1.5, grad=lambda x: 2.0)
 
 
 def test_state():

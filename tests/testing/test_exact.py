@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -117,3 +119,95 @@ def test_a_function_may_be_given_for_the_digits():
 def test_mpmath_is_imported_on_request_only():
     code = "import sys, tinygrad_nn.testing; assert 'mpmath' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ── A function that is given ────────────────────────────────────────────────────────────────
+
+POINTS = np.array([0.5, 1.5, 3.0])
+
+
+def digamma_of(part):
+    return lambda x, c: part * c * (np.array([mpmath.digamma(float(v)) for v in x], float))
+
+
+def log_gamma(x):
+    return np.array([math.lgamma(v) for v in x])
+
+
+@pytest.mark.parametrize(
+    "exact",
+    [
+        mpmath.loggamma,
+        lambda x: [mpmath.loggamma(v) for v in x],
+        lambda x: np.array([mpmath.loggamma(v) for v in x]),
+        lambda x: mpmath.matrix([mpmath.loggamma(v) for v in x]),
+        np.vectorize(mpmath.loggamma, otypes=[object]),
+    ],
+    ids=["of a number", "list", "array", "matrix", "vectorized"],
+)
+def test_a_function_of_mpmath_is_taken_as_it_is(exact):
+    right = gradcheck(log_gamma, POINTS, grad=digamma_of(1.0), exact=exact)
+    assert right.verdict is Verdict.PASS
+    assert all(e.why == "in 50 digits" for e in right.elements)
+    wrong = gradcheck(log_gamma, POINTS, grad=digamma_of(1.00001), exact=exact)
+    assert wrong.counts[Verdict.FAIL] == 3
+
+
+def test_a_function_of_mpmath_of_numbers_and_of_several_inputs():
+    def bessel(n, x):
+        return mpmath.besselj(1, x) * n
+
+    def slope(n, x):
+        return mpmath.besselj(1, x), n * mpmath.besselj(1, x, derivative=1)
+
+    def as_floats(f):
+        return lambda *xs: tuple(map(float, y)) if isinstance(y := f(*xs), tuple) else float(y)
+
+    f, df = as_floats(bessel), as_floats(slope)
+    assert gradcheck(f, 2.0, 0.7, grad=df, exact=bessel).ok
+    assert not gradcheck(f, 2.0, 0.7, grad=lambda *xs: (df(*xs)[0], 1.0001), exact=bessel).ok
+
+
+def test_functions_without_digits_are_refused():
+    def check(exact):
+        gradcheck(log_gamma, POINTS, grad=digamma_of(1.0), exact=exact)
+
+    with pytest.raises(CheckError, match=r"drop the digits.*write it for mpmath"):
+        check(lambda x: [math.lgamma(v) for v in x])
+    with pytest.raises(CheckError, match="gave 1 numbers, expected 3"):
+        check(lambda x: mpmath.loggamma(x[0]))
+
+
+LONG = np.linspace(-2.0, 2.0, 300)
+
+
+@pytest.mark.parametrize("exact", ["mpmath", lambda x: [mpmath.tanh(v) for v in x]])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_directions_in_digits(exact, kind):
+    def slope(x, c):
+        return c * (1 - np.tanh(x) ** 2)
+
+    def wrong(x, c):
+        return slope(x, c) * np.where(np.arange(x.size) == 77, 1.01, 1.0)
+
+    x = LONG.astype(kind)
+    right = gradcheck(np.tanh, x, grad=slope, exact=exact)
+    assert right.verdict is Verdict.PASS and not right.dense
+    assert {e.why for e in right.elements} == {"in 50 digits"}
+    found = gradcheck(np.tanh, x, grad=wrong, exact=exact)
+    assert [(e.index, e.output_index) for e in found.elements if e.verdict is Verdict.FAIL] == [
+        ((77,), (77,))
+    ]
+
+
+def test_directions_in_digits_over_kinks():
+    def slope(x):
+        return np.where(x > 0, 1.0, 0.3 * (x == 0))
+
+    x = np.where(np.arange(300) % 2, 0.0, LONG)
+    report = gradcheck(lambda x: np.maximum(x, 0).sum(), x, grad=slope, exact="mpmath")
+    assert report.verdict is Verdict.KINK
+    wrong = gradcheck(
+        lambda x: np.maximum(x, 0).sum(), x, grad=lambda x: slope(x) * 1.01, exact="mpmath"
+    )
+    assert wrong.verdict is Verdict.FAIL

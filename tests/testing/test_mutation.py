@@ -346,3 +346,17 @@ def test_our_check_kills_a_sample():
     kills = kill_rate(check_operation, SOME, sample=some(60, 200), reasons=REASONS)
     assert not kills.faulty, str(kills)
     assert all((o.op, o.mutant) in REASONS for o in kills.survivors), str(kills)
+
+
+EVERY = sorted(op.key for op in differentiable())
+THIRD = set(np.random.default_rng(6).permutation(EVERY)[: len(EVERY) // 3].tolist())
+
+
+@twofold
+@pytest.mark.parametrize(
+    "key", [pytest.param(k, marks=[] if k in THIRD else [pytest.mark.slow]) for k in EVERY]
+)
+def test_our_check_kills_all_that_are_faults(key):
+    """Three of an operation, of a third of them; in the long tail every one of each."""
+    kills = kill_rate(check_operation, [key], sample=some(3, None), reasons=REASONS)
+    assert not kills.open, str(kills)

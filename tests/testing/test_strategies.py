@@ -3,20 +3,22 @@
 import subprocess
 import sys
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
-from tests.extents import some, twofold
+from tests.extents import TIMED, some, twofold
 from tinygrad_nn import nn
 from tinygrad_nn.core.op import OPS
 from tinygrad_nn.errors import OptionError, ShapeError
-from tinygrad_nn.testing import gradcheck
+from tinygrad_nn.testing import GradcheckError, gradcheck
 from tinygrad_nn.testing import strategies as st_
 from tinygrad_nn.testing.inputs import domains
 from tinygrad_nn.testing.inputs.networks import FAMILIES
+from tinygrad_nn.testing.mutation import Mutant, mutated
 
 DOMAINS = {
     d.name: d
@@ -225,6 +227,37 @@ def test_a_wrong_gradient_shrinks_to_a_small_input():
 
     x = find(st_.arrays(), fails)
     assert x.shape == () and x == 2.0
+
+
+@twofold
+@pytest.mark.parametrize("start", range(some(1, 6)))
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_fault_in_one_element_of_a_rule_shrinks_to_a_number(place, start):
+    """1 % too large, in one element, where x > 1."""
+
+    def wrong(pull):
+        factors = np.ones(pull.shape)
+        if pull.x.size and pull.x.flat[place] > 1:
+            factors.flat[place] = 1.01
+        return pull.right * pull.factors(factors)
+
+    failing = []
+
+    @hypothesis.seed(start)
+    @settings(deadline=None, database=None, max_examples=100, suppress_health_check=TIMED)
+    @given(st_.tensors())
+    def test(x):
+        report = gradcheck(tg.tanh, x)
+        if not report.ok:
+            failing.append(x.data)
+        report.assert_ok()
+
+    with (
+        mutated("tanh", Mutant("one", "wrong in one element", wrong)),
+        pytest.raises(GradcheckError),
+    ):
+        test()
+    assert failing[-1].shape == () and failing[-1] == 2.0
 
 
 # ── Samples of operations, modules ─────────────────────────────────────────────────────────

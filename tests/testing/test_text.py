@@ -1,6 +1,7 @@
 """What a report says, and that the test it ends with fails in the same way."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -303,6 +304,31 @@ def test_pasted_with_large_inputs_that_are_saved(tmp_path: Path):
     report = failing(weighted, large, grad=lambda x: right(x) * np.where(x == x[3, 2], 1.01, 1))
     report.save_inputs(tmp_path / "inputs.npz")
     fails_alike(report, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["of mpmath", "lambda"])
+def test_pasted_with_a_function_in_digits(kind: str, tmp_path: Path):
+    mpmath = pytest.importorskip("mpmath")
+    exact = mpmath.loggamma if kind == "of mpmath" else lambda x: [mpmath.sin(v) for v in x]
+    if kind == "of mpmath":
+        report = failing(math.lgamma, 2.5, grad=lambda x: 3.0 * x, exact=exact)
+        assert "from mpmath import loggamma" in str(report)
+    else:
+        report = failing(np.sin, X[0], grad=lambda x, c: 3.0 * c, exact=exact)
+        assert "exact=exact" in str(report)
+    fails_alike(report, tmp_path)
+
+
+def test_pasted_with_a_function_in_digits_without_a_text():
+    pytest.importorskip("mpmath")
+
+    class Machine:
+        def __call__(self, x):
+            return x * x
+
+    report = failing(lambda x: x * x, X[0], grad=lambda x, c: 3 * c * x, exact=Machine())
+    assert "exact = ...  # write here how it is made: Machine, " in str(report)
+    assert "exact=exact)" in str(report)
 
 
 def test_what_cannot_be_written_is_left_to_the_user():

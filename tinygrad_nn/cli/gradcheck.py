@@ -28,7 +28,7 @@ _WRONG = 1
 
 def _gradcheck(found: argparse.Namespace, interruption: Interruption) -> int:
     f = found_at(found.target, "FUNCTION")
-    gradient = None if found.grad is None else found_at(found.grad, "--grad")
+    gradient = None if found.grad is None else found_at(_beside(found), "--grad")
     engine = found.engine or ("numpy" if gradient is not None else _engine_of(f))
     given = inputs_for(f, found)
     report = _report(found, f, given, gradient, engine)
@@ -39,12 +39,18 @@ def _gradcheck(found: argparse.Namespace, interruption: Interruption) -> int:
     return 0 if report.ok else _WRONG
 
 
+def _beside(found: argparse.Namespace) -> str:
+    """The gradient's name in full: of a plain one the module is that of the function."""
+    module = found.target.rpartition(":")[0]
+    return found.grad if ":" in found.grad or not module else f"{module}:{found.grad}"
+
+
 def _report(
     found: argparse.Namespace, f: Any, given: list[Any], gradient: Any, engine: str
 ) -> Report:
     options = {
         name: value
-        for name in ("order", "tolerance", "cap", "dense", "seed", "timeout")
+        for name in ("order", "tolerance", "cap", "dense", "exact", "seed", "timeout")
         if (value := getattr(found, name)) is not None
     }
     try:
@@ -72,13 +78,14 @@ def _engine_of(f: Any) -> str:
 
 def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target", metavar="FUNCTION", help="package.module:function; the current folder is searched"
-    )
+        "target", metavar="FUNCTION",
+        help="package.module:function, searched for in the current folder too; or file.py:function",
+    )  # fmt: skip
     group = parser.add_argument_group("function")
     group.add_argument(
         "--grad", metavar="FUNCTION",
         help="gradient of a NumPy function: grad(*inputs), or grad(*inputs, cotangent) where "
-        "the function gives an array",
+        "the function gives an array; of the same module its name alone will do",
     )  # fmt: skip
     group.add_argument(
         "--engine", choices=ENGINES,
@@ -105,6 +112,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                        help="part that may be inconclusive (default: 0.03)")  # fmt: skip
     group.add_argument("--dense", action=argparse.BooleanOptionalAction, default=None,
                        help="look at every element, or along directions")  # fmt: skip
+    group.add_argument("--exact", choices=("auto", "mpmath"),
+                       help="mpmath: slopes of the function computed in 50 digits")  # fmt: skip
     group.add_argument("--timeout", type=real, metavar="S", help="seconds (default: 60)")
     group.add_argument("--json", action="store_true", help="the whole report as JSON")
 
@@ -118,7 +127,7 @@ GRADCHECK = Command(
     run=_gradcheck,
     examples="examples:\n"
     "  tinygrad-nn gradcheck mymodel.losses:focal --shape 8,10 --domain probability\n"
-    "  tinygrad-nn gradcheck forces:energy --grad forces:forces --shape 20,3\n"
+    "  tinygrad-nn gradcheck springs.py:energy --grad forces --shape 20,3 --shape 20,1\n"
     "  tinygrad-nn gradcheck mymodel.losses:focal --inputs failing.npz --json\n\n"
     "Exit codes: 0 the gradient is right, 1 it is wrong or too much is inconclusive, 2 it could\n"
     "not be checked (one line says why).",

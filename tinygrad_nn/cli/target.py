@@ -15,7 +15,7 @@ from tinygrad_nn.errors import OptionError
 
 __all__ = ["found_at"]
 
-_FORM = "expected package.module:function"
+_FORM = "expected package.module:function, or file.py:function"
 
 
 def found_at(name: str, option: str) -> Any:
@@ -24,13 +24,15 @@ def found_at(name: str, option: str) -> Any:
     Raises:
         OptionError: There is none, or its module cannot be imported.
     """
-    module, colon, path = name.partition(":")
+    module, colon, path = name.rpartition(":")
     if not colon or not module or not path:
         raise OptionError(f"{option}: got {name[:100]!r}, {_FORM}{_as_typed(name)}")
-    if module.endswith(".py") or os.sep in module:
-        dotted = module.removesuffix(".py").replace(os.sep, ".").strip(".")
-        raise OptionError(f"{option}: got a file, {_FORM}; did you mean {dotted}:{path}?")
-    found: Any = _module(module, option)
+    if os.sep in module and not module.endswith(".py"):
+        raise OptionError(
+            f"{option}: got {name[:100]!r}, {_FORM}; did you mean {module}.py:{path}?"
+        )
+    owner = _of_file(module, option) if module.endswith(".py") else _module(module, option)
+    found: Any = owner
     reached = module
     for part in path.split("."):
         if not hasattr(found, part):
@@ -40,12 +42,40 @@ def found_at(name: str, option: str) -> Any:
     if not callable(found):
         raise OptionError(
             f"{option}: {name} is a {type(found).__name__}, expected a function; name one of "
-            f"{_functions(_module(module, option))}"
+            f"{_functions(owner)}"
         )
     return found
 
 
+def _of_file(name: str, option: str) -> ModuleType:
+    """The module that is written in a file, imported by its name in its package."""
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise OptionError(f"{option}: there is no file {name[:100]!r}{_near_file(path)}")
+    folder, parts = path.parent, [path.stem]
+    while (folder / "__init__.py").exists() and folder != folder.parent:
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    found = _module(".".join(parts), option)
+    other = getattr(found, "__file__", None) or "Python itself"
+    if Path(other).resolve() != path:
+        raise OptionError(
+            f"{option}: {name[:100]!r} cannot be imported, since {'.'.join(parts)} is the name of "
+            f"another module too ({other}); rename the file"
+        )
+    return found
+
+
+def _near_file(path: Path) -> str:
+    near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")], 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def _as_typed(name: str) -> str:
+    if name.endswith(".py"):
+        return f"; did you mean {name[:100]}:NAME, with the name of a function in it?"
     module, dot, function = name.removesuffix(":").rpartition(".")
     return f"; did you mean {module}:{function}?" if dot and function != "py" else ""
 

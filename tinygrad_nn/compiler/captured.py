@@ -11,14 +11,14 @@ import numpy as np
 from tinygrad_nn.compiler.capture import namespaces as namespaces
 from tinygrad_nn.compiler.capture.capture import Capture
 from tinygrad_nn.compiler.capture.crossing import argument, first, returned, unshared
-from tinygrad_nn.compiler.capture.host_numbers import Mismatch, undo
+from tinygrad_nn.compiler.capture.host_numbers import undo
 from tinygrad_nn.compiler.capture.results import check_results, of_arrays
 from tinygrad_nn.compiler.emit import Replay
 from tinygrad_nn.compiler.guards.arguments import guard
 from tinygrad_nn.compiler.guards.structure import opener
 from tinygrad_nn.compiler.passes import engine_of, optimized
 from tinygrad_nn.compiler.places import Call, Leaf, Unfit
-from tinygrad_nn.compiler.program import Program, counted
+from tinygrad_nn.compiler.program import Program
 from tinygrad_nn.compiler.scalars import NumberReplay, number_program
 from tinygrad_nn.compiler.show.labels import labelled
 from tinygrad_nn.compiler.show.printed import StepProgram
@@ -63,9 +63,8 @@ class Captured:
         lock: Any,
     ) -> None:
         program = capture.program()
-        of_numbers = number_program(program)
-        self.program: Program = program if of_numbers else optimized(program, engine)
-        self.engine = engine_of(self.program, engine)
+        numbers = number_program(program)
+        self.program: Program = program if numbers else optimized(program, engine)
         self.actions = capture.numbers.actions
         self.leaves_of = leaves_of
         self.moment = (MODE.get(), (), 0, _DEFAULT.get())
@@ -73,15 +72,13 @@ class Captured:
         inner = [getattr(place, "holder", None) for place in places]
         used = frozenset(id(x.leaf) for x in inner if isinstance(x, Leaf))
         checks = guard(leaves, used, capture.scope.nodes())
-        self.replay: Replay | NumberReplay = (
-            NumberReplay(program, of_numbers, engine, checks, wrapped)
-            if of_numbers
-            else Replay(self.program, checks, wrapped)
-        )
-        if isinstance(self.replay, NumberReplay):
-            words = counted(len(program.instructions), "operation") + " on numbers run in "
-            words += counted(len(self.replay.schedule.groups), "group")
-            self.program = program.noted("numbers", words)
+        self.replay: Replay | NumberReplay
+        if numbers:
+            self.replay = NumberReplay(program, numbers, engine, checks, wrapped)
+            self.program = self.replay.program
+        else:
+            self.replay = Replay(self.program, checks, wrapped)
+        self.engine = engine_of(self.program, engine)
         self._run = self.replay.run_leaves
         self._holds = capture.scope.holder()
         self._generators = [
@@ -128,16 +125,16 @@ class Captured:
             undo(call.begun)
             if not isinstance(error, Exception):
                 raise
-            rewind(standing)
+            _rewind(standing)
             self._failed(error)
             return None
 
     def _failed(self, error: Exception) -> None:
         """Remember what ended a replay, unless it is that the program is not for the call."""
-        self.failure = None if isinstance(error, (Unfit, Mismatch)) else error
+        self.failure = None if isinstance(error, Unfit) else error
 
 
-def rewind(standing: list[tuple[Any, Any]]) -> None:
+def _rewind(standing: list[tuple[Any, Any]]) -> None:
     """Let generators stand where they stood."""
     for rng, state in standing:
         rng.bit_generator.state = state

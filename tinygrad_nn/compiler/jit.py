@@ -11,15 +11,15 @@ from warnings import warn
 
 import numpy as np
 
-from tinygrad_nn.compiler.capture import namespaces as namespaces
 from tinygrad_nn.compiler.captured import UNFIT, Captured, capture_of, nowhere
-from tinygrad_nn.compiler.limit import drop_oldest
 from tinygrad_nn.compiler.passes import ENGINES
 from tinygrad_nn.compiler.plan.memory import Memory
 from tinygrad_nn.compiler.show.notation import shown_name
 from tinygrad_nn.compiler.show.printed import StepProgram
+from tinygrad_nn.compiler.signature import drop_oldest, signature_of
+from tinygrad_nn.core.caller import stacklevel
 from tinygrad_nn.core.capturing import capturing
-from tinygrad_nn.core.node import MODE, TRANSFORMS, WATCH, Node
+from tinygrad_nn.core.node import MODE, TRANSFORMS, WATCH
 from tinygrad_nn.core.observe import OBSERVERS
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import CaptureError, OptionError
@@ -85,7 +85,7 @@ class Step:
         leaves, _ = flatten((args, given))
         with self._lock:
             # While another thread captures, even the shape of a parameter is not to be trusted.
-            key = _signature(args, given)
+            key = signature_of(args, given)
             if self._failures.get(key, 0) >= _FAILURES:
                 return self._eagerly(args, given)
             broken = None
@@ -125,7 +125,7 @@ class Step:
             f"the step itself did not, {what}. The failed replay changed "
             "nothing, but this is a fault of tinygrad_nn: please report it",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=stacklevel(),
         )
 
     def __repr__(self) -> str:
@@ -153,12 +153,7 @@ class Step:
         Raises:
             CaptureError: The step was not called yet.
         """
-        if self._last is None:
-            raise CaptureError(
-                f"jit: {self.name} has no program yet: it is captured at its "
-                "first call; call it once with the arguments that it is for"
-            )
-        return self._last.shown
+        return self._called().shown
 
     @property
     def memory(self) -> Memory:
@@ -174,10 +169,19 @@ class Step:
             >>> step.memory.captured < step.memory.eager
             True
         """
-        plan = getattr(getattr(self._last, "replay", self.program), "plan", None)
+        plan = self._called().replay.plan
         if plan is None:
             return Memory(0, 0)
         return Memory(plan.peak_bytes, plan.eager_bytes, plan.held_bytes)
+
+    def _called(self) -> Captured:
+        """What the last call ran."""
+        if self._last is None:
+            raise CaptureError(
+                f"jit: {self.name} has no program yet: it is captured at its "
+                "first call; call it once with the arguments that it is for"
+            )
+        return self._last
 
 
 _CAPTURING = RLock()
@@ -187,29 +191,6 @@ _CAPTURING = RLock()
 def _tensor(x: Any) -> Any:
     """An argument as a captured step is given it: arrays are tensors."""
     return Tensor(x) if isinstance(x, (np.ndarray, np.generic)) else x
-
-
-def _signature(args: tuple[Any, ...], given: dict[str, Any]) -> Any:
-    """What programs are told apart by before their guards are asked."""
-    return _form(args), _form(given), MODE.get(), _DEFAULT.get()
-
-
-def _form(x: Any) -> Any:  # noqa: PLR0911  (one line for each kind)
-    if isinstance(x, dict):
-        return ("dict", *((k, _form(v)) for k, v in x.items()))
-    if isinstance(x, (list, tuple)):
-        return (type(x), *map(_form, x))
-    if isinstance(x, Node):
-        payload = x._data
-        dtype = getattr(payload, "dtype", None)
-        return type(x), dtype and payload.shape, dtype, x.op is not None
-    if isinstance(x, (np.ndarray, np.generic)):
-        return x.shape, x.dtype
-    if isinstance(x, float):
-        return float
-    if isinstance(x, (int, str, bytes, bool, type(None))):
-        return type(x), x
-    return id(x)
 
 
 def jit(function: F | None = None, *, engine: str = "auto") -> Any:

@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Unfit(Exception):  # noqa: N818  (no error: the step is captured anew)
-    """What is read has other shapes, dtypes or memory orders than the program is for."""
+    """The program is not for this call: what it reads has another form, or an answer is another."""
 
 
 class Call:
@@ -76,9 +76,15 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Payload:
-    """The numbers of a leaf: a parameter or buffer that the step uses, or one of its arguments."""
+    """The numbers of a leaf: a parameter or buffer that the step uses, or one of its arguments.
+
+    Attributes:
+        holder: Where the leaf is.
+        replaced: Whether the step set `leaf.data`: an array that it gave before is no more its.
+    """
 
     holder: Any
+    replaced: bool = False
 
     def read(self, call: Call) -> Any:
         """Its payload now."""
@@ -90,6 +96,8 @@ class Payload:
         leaf._data = value
         leaf.epoch = CLOCK.tick()
         if leaf.extra is not None:
+            if self.replaced:
+                leaf.extra.shared = None
             leaf.show_shared()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
+from math import prod
 from typing import Any
 
 __all__ = ["Instruction", "Output", "Program", "Var", "counted", "mapped", "variables"]
@@ -38,10 +39,7 @@ class Var:
     @property
     def nbytes(self) -> int:
         """Bytes of the array; 0 for a number."""
-        size = 1
-        for side in self.shape:
-            size *= side
-        return size * self.dtype.itemsize if self.dtype is not None else 0
+        return prod(self.shape) * self.dtype.itemsize if self.dtype is not None else 0
 
     def __repr__(self) -> str:
         kind = "number" if self.dtype is None else f"{self.dtype}{list(self.shape)}"

@@ -1,7 +1,8 @@
 """Python source that we write: names, lines, and the function made of them.
 
-The text consists of names generated here and of literals of numbers; everything else (arrays,
-functions, nodes) is handed over by name. No text of a user gets in.
+The text consists of names generated here, of literals of numbers, and of option words such as
+'mean', as `repr` writes them; everything else (arrays, functions, nodes) is handed over by name. No
+text of a user is run.
 """
 
 from __future__ import annotations

@@ -58,6 +58,9 @@ class Capturing(Protocol):
     def shared(self, node: Node) -> Any:
         """What stands for the array that `node.data` gives, which may be written into."""
 
+    def replaced(self, node: Node) -> None:
+        """`node.data` is set: what stands for the array that it gave is no more the node's."""
+
     def copied(self, data: Any, make: Callable[[Any, Any], Any], dtype: Any) -> Any:
         """What `make(data, dtype)` makes of an array or of something traced, as a payload."""
 

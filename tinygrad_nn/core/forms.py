@@ -37,24 +37,25 @@ def weighted(functions: Mapping[str, Any]) -> Callable[..., Any]:
         functions: For each `activation` what f is: an elementwise operation whose rule asks for
             the result alone, or None.
     """
+    records = {key: f and f.op for key, f in functions.items()}
 
     def pullback(
         g: Any, y: Any, *wxb: Any, needs: Sequence[bool], activation: str
     ) -> Sequence[Any]:
-        g = handed_through(functions[activation], g, y)
+        g = handed_through(records[activation], g, y)
         n = len(wxb) // 2
         return [*[g * factor for factor in wxb[n:-1] + wxb[:n]], g]
 
-    setattr(pullback, "functions", {key: f and f.op for key, f in functions.items()})  # noqa: B010  (functions have no declared attributes)
+    setattr(pullback, "functions", records)  # noqa: B010  (functions have no declared attributes)
     return pullback
 
 
-def handed_through(function: Any, g: Any, y: Any) -> Any:
-    """Gradient of what `function` was applied to, for its result `y`; `g` where it is None."""
-    if function is None:
+def handed_through(op: Any, g: Any, y: Any) -> Any:
+    """Gradient of what the operation was applied to, for its result `y`; `g` where it is None."""
+    if op is None:
         return g
     quick = type(g) is type(y) and not isinstance(g, Node)
-    rule = function.op.slopes[type(y)] if quick else function.op.rules[0]
+    rule = op.slopes[type(y)] if quick else op.rules[0]
     return rule(g, y, y)
 
 

@@ -23,7 +23,7 @@ from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_nn.core.faults import failed, mutated
-from tinygrad_nn.core.forms import DIFFERENCE, PRODUCT, WEIGHTED
+from tinygrad_nn.core.forms import DIFFERENCE, PRODUCT, WEIGHTED, handed_through
 from tinygrad_nn.core.node import CLOCK, Node
 from tinygrad_nn.core.order import Freed, freed_before
 
@@ -251,17 +251,6 @@ def _edges(node: Node, g: Any) -> Iterable[tuple[Node, Any]]:
         return failed(node, g, error)
 
 
-def _before(node: Node, g: Any) -> Any:
-    """The gradient of b + w₁x₁ + … + wₙxₙ, for that of f of it."""
-    function = node.op.pullback.functions[node.params["activation"]]  # type: ignore[union-attr, index]
-    if function is None:
-        return g
-    y = node._data
-    # What is traced takes the rule itself.
-    rule = function.slopes[float] if type(g) is float is type(y) else function.rules[0]
-    return rule(g, y, y)
-
-
 def _edges_of_nodes(node: Node, g: Any) -> list[tuple[Node, Any]]:
     """Those of the inputs of b + w₁x₁ + … + wₙxₙ that are nodes, with their gradients."""
     inputs: tuple[Any, ...] = node.a
@@ -287,7 +276,8 @@ def _weigh(
     once more: one for both, over pairs, made a sweep take 1.3 to 1.4 times as long.
     """
     once, epoch = _ONCE, node.epoch
-    g = _before(node, g)
+    function = node.op.pullback.functions[node.params["activation"]]  # type: ignore[union-attr, index]
+    g = handed_through(function, g, node._data)
     if node in mixed:
         _scatter(node, _edges_of_nodes(node, g), ready, leaves, now)
         return

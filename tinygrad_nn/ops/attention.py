@@ -100,12 +100,17 @@ def _attention_pull(
     if not any(needs[:3]):
         return None, None, None, to_mask
     flat = attention_slope(g, delta, q, k, v, mask, is_causal=is_causal, scale=scale)
+    return (*_cut(flat, g, (q, k, v)), to_mask)
+
+
+def _cut(flat: Any, g: Any, qkv: tuple[Any, ...]) -> list[Any]:
+    """Parts of a flat array, one for each of `qkv`, with the leading axes of `g`."""
     parts, start = [], 0
-    for x in (q, k, v):
+    for x in qkv:
         shape = (*g.shape[:-2], *x.shape[-2:])
         parts.append(reshape(flat[start : start + prod(shape)], shape))
         start += prod(shape)
-    return (*parts, to_mask)
+    return parts
 
 
 @op(pullback=_attention_pull, samples=_attended)
@@ -198,12 +203,7 @@ def _slope_pull(
     is_causal: bool,
     scale: float,
 ) -> tuple[Any, ...]:
-    parts, start = [], 0
-    for x in (q, k, v):
-        shape = (*g.shape[:-2], *x.shape[-2:])
-        parts.append(reshape(h[start : start + prod(shape)], shape))
-        start += prod(shape)
-    found = _second(parts, g, delta, (q, k, v), mask, is_causal, scale)
+    found = _second(_cut(h, g, (q, k, v)), g, delta, (q, k, v), mask, is_causal, scale)
     return found if needs[5] else (*found[:5], None)
 
 

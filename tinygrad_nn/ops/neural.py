@@ -50,7 +50,8 @@ def _neuron_push(tangents: Any, y: Any, *wxb: Any, activation: str) -> Any:
     factors = (*wxb[n:-1], *wxb[:n], 1.0)
     parts = [t * f for t, f in zip(tangents, factors, strict=True) if t is not None]
     # As with every elementwise function the tangent goes by the rule of the gradient.
-    return handed_through(ACTIVATIONS[activation], reduce(add, parts), y)
+    function = ACTIVATIONS[activation]
+    return handed_through(function and function.op, reduce(add, parts), y)
 
 
 @op(pullback=weighted(ACTIVATIONS), jvp=_neuron_push, samples=_neuron_inputs)

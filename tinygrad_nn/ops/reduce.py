@@ -21,7 +21,7 @@ from tinygrad_nn.ops.axis import (
 )
 from tinygrad_nn.ops.elementwise import abs, sign
 from tinygrad_nn.ops.scan import products_of_others
-from tinygrad_nn.ops.select import equal, greater, less, where
+from tinygrad_nn.ops.select import equal, greater, less, logical_or, where
 from tinygrad_nn.ops.shape import astype, broadcast_to
 
 __all__ = [
@@ -261,6 +261,8 @@ def _norm_slope(g: Any, y: Any, x: Any, *, axis: Axes, keepdims: bool, ord: Any)
         size = abs(x)
         return sign(x) * _shared(g, less(size, y) if ord > 0 else greater(size, y), axis, True)
     zero = equal(x, 0)
+    if ord < 0:  # one 0 makes the norm 0, whatever the others are
+        zero = logical_or(zero, equal(y, 0))
     ratio = where(zero, 1.0, abs(x)) / where(equal(y, 0), 1.0, y)
     return where(zero, 0.0, g * sign(x) * ratio ** (ord - 1))
 
@@ -276,7 +278,7 @@ def vector_norm(x: T, /, axis: Axes = None, keepdims: bool = False, ord: float |
 
     dy/dx = sign x (|x| / y)^(ord - 1): x / y for 2, sign x for 1, the sign of the greatest
     elements in equal shares for inf (the smallest for -inf), 0 for 0, which counts what is
-    not zero. The gradient is 0 where x is 0.
+    not zero. The gradient is 0 where x is 0, and of a negative `ord` where y is 0.
 
     Raises:
         OperandError: `ord` is no number.

@@ -16,8 +16,10 @@ from tinygrad_nn.testing.adapters import problems_of
 from tinygrad_nn.testing.adapters.named import named
 from tinygrad_nn.testing.dense import dense as every_element
 from tinygrad_nn.testing.directions import directions
+from tinygrad_nn.testing.directions_in_digits import directions_in_digits
 from tinygrad_nn.testing.laws import laws_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.numeric.meant import meant
 from tinygrad_nn.testing.problem.limit import Clock, TimeUp, limited
 from tinygrad_nn.testing.problem.subject import Checked, Problem
 from tinygrad_nn.testing.reports.call import call_of, changed
@@ -68,7 +70,8 @@ def gradcheck(
             cotangent, keeps no state, does not depend on how arrays lie in memory ...
         exact: "auto": a complex step decides what values alone leave open, where `f` takes complex
             numbers. "mpmath": slopes are of `f` computed in 50 digits, with arrays of objects; or
-            of the function given here. False: nothing but values of `f`.
+            of the function given here, of such arrays, or of numbers of mpmath. False: nothing
+            but values of `f`.
         seed: For random choices.
         timeout: Seconds after which the verdict is inconclusive; None for no limit.
 
@@ -193,11 +196,22 @@ def _once(
     coordinates = sum(checked.inputs[i].size for i in checked.active)
     small = coordinates <= _COORDINATES and coordinates * checked.center.size <= _DENSE
     whole = small if dense is None else dense
-    elements = (
-        every_element(checked, allowed, exact)
-        if whole
-        else directions(checked, allowed, np.random.default_rng(seed))
-    )
+    empty = _empty(checked)
+    f = meant(exact, checked.problem.name, checked.center.size)
+    elements: list[Element] = []
+    if not empty:
+        if whole:
+            elements = every_element(checked, allowed, f)
+        else:
+            rng = np.random.default_rng(seed)
+            digits = callable(f) or f == "mpmath"
+            elements = (
+                directions_in_digits(checked, allowed, f, rng)
+                if digits
+                else directions(checked, allowed, rng)
+            )
+    if any(e.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for e in elements):
+        checked.steady()
     obeyed = laws_of(checked, np.random.default_rng(seed)) if laws else []
     checked.unchanged()
     return Report(
@@ -212,11 +226,23 @@ def _once(
         seconds=perf_counter() - start,
         known=checked.problem.known,
         labels=checked.problem.labels,
-        notes=(*checked.problem.notes, *checked.mutated),
+        notes=(*checked.problem.notes, *checked.mutated, *empty),
         shapes=tuple(x.shape for x in checked.inputs),
         output_shapes=tuple(checked.shapes),
         unit=checked.unit,
     )
+
+
+def _empty(checked: Checked) -> tuple[str, ...]:
+    """A note where there is no element to look at."""
+    problem, active = checked.problem, checked.active
+    if not any(checked.inputs[i].size for i in active):
+        shapes = ", ".join(f"{problem.label(i)}: {list(checked.inputs[i].shape)}" for i in active)
+        return (f"nothing to check: no input of floats has an element ({shapes})",)
+    if not checked.center.size:
+        shapes = ", ".join(str(list(s)) for s in checked.shapes)
+        return (f"nothing to check: no output has an element (shape {shapes})",)
+    return ()
 
 
 def _together(reports: Iterable[Report]) -> Report:

@@ -13,9 +13,11 @@ from tinygrad_nn.testing.numeric.lines import Line
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
-__all__ = ["coordinate_line", "dense", "rows_of", "settled"]
+__all__ = ["coordinate_line", "dense", "rows_of", "settled", "wholes_of"]
 
 _SHAKES = 2
+_ROUNDED = 64.0
+"""Rounding units of the largest output below which a whole array is nothing else."""
 _TRUSTED = 4.0
 """Changes of a gradient under a change of its inputs' last digits that it is granted."""
 
@@ -93,8 +95,25 @@ def coordinate_line(checked: Checked, i: int, index: tuple[int, ...], exact: Any
     def slopes() -> Any | None:
         return complex_slopes(checked.problem.values, checked.inputs, (i, index), checked.center)
 
-    size = abs(float(x[index]))
-    return Line(move, checked.center, size, checked.unit, None if exact is False else slopes)
+    return Line(
+        move,
+        checked.center,
+        abs(float(x[index])),
+        checked.unit,
+        None if exact is False else slopes,
+        wholes_of(checked),
+        float(np.abs(x).max()),
+    )
+
+
+def wholes_of(checked: Checked) -> Any:
+    """For each output the size of the array that it is in; of all, if that is mere rounding."""
+    sizes = [int(np.prod(s)) for s in checked.shapes]
+    known = np.where(np.isfinite(checked.center), np.abs(checked.center), 0.0)
+    largest = known.max(initial=0.0)
+    each = [p.max(initial=0.0) for p in np.split(known, np.cumsum(sizes)[:-1])]
+    least = _ROUNDED * checked.unit * largest
+    return np.repeat([e if e > least else largest for e in each], sizes)
 
 
 def settled(

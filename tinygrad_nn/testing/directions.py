@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.dense import coordinate_line, rows_of, settled
+from tinygrad_nn.testing.dense import coordinate_line, rows_of, settled, wholes_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
 from tinygrad_nn.testing.problem.subject import Checked
@@ -83,8 +83,10 @@ class _Search:
             with np.errstate(all="ignore"):  # far from here they may be infinite
                 return cotangents @ values
 
-        center = checked.center if cotangents is None else cotangents @ checked.center
-        return Line(move, center, 1.0, checked.unit)
+        if cotangents is None:
+            return Line(move, checked.center, 1.0, checked.unit)
+        wholes = np.abs(cotangents) @ wholes_of(checked)
+        return Line(move, cotangents @ checked.center, 1.0, checked.unit, wholes=wholes)
 
 
 def directions(checked: Checked, allowed: Tolerance, rng: np.random.Generator) -> list[Element]:
@@ -269,6 +271,7 @@ def _row_at(search: _Search, line: Line, cotangent: Any, n: int, index: tuple[in
         (cotangent @ checked.center)[None],
         line.size,
         checked.unit,
+        wholes=(np.abs(cotangent) @ wholes_of(checked))[None],
     )
     element = summed.judge(0, claim, search.allowed)
     if element.verdict in _BAD:
@@ -286,6 +289,7 @@ def _spot(search: _Search, at: int) -> list[Element]:
         search.cotangents @ checked.center,
         inner.size,
         checked.unit,
+        wholes=np.abs(search.cotangents) @ wholes_of(checked),
     )
     found = []
     for k, element in enumerate(line.judged(search.rows[:, at], search.allowed)):

@@ -26,31 +26,29 @@ from tinygrad_nn.core.samples import Domain as Interval
 from tinygrad_nn.core.samples import Sample
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.tensor import Tensor
-from tinygrad_nn.testing.inputs.domains import (
-    DISTINCT,
-    KINKY,
-    NONNEGATIVE,
-    NONZERO,
-    ONE_HOT,
-    ORTHOGONAL,
-    PERMUTATION,
-    POSITIVE,
-    POSITIVE_DEFINITE,
-    PROBABILITY,
-    REAL,
-    SIMPLEX,
-    SORTED,
-    SYMMETRIC,
-    TRIANGULAR,
-    Domain,
-    distinct,
-    finite,
-    integers,
-    interval,
-    kinky,
-    of_samples,
-    triangular,
-)
+from tinygrad_nn.testing.inputs.domains import DISTINCT as DISTINCT
+from tinygrad_nn.testing.inputs.domains import KINKY as KINKY
+from tinygrad_nn.testing.inputs.domains import NONNEGATIVE as NONNEGATIVE
+from tinygrad_nn.testing.inputs.domains import NONZERO as NONZERO
+from tinygrad_nn.testing.inputs.domains import ONE_HOT as ONE_HOT
+from tinygrad_nn.testing.inputs.domains import ORTHOGONAL as ORTHOGONAL
+from tinygrad_nn.testing.inputs.domains import PERMUTATION as PERMUTATION
+from tinygrad_nn.testing.inputs.domains import POSITIVE as POSITIVE
+from tinygrad_nn.testing.inputs.domains import POSITIVE_DEFINITE as POSITIVE_DEFINITE
+from tinygrad_nn.testing.inputs.domains import PROBABILITY as PROBABILITY
+from tinygrad_nn.testing.inputs.domains import REAL as REAL
+from tinygrad_nn.testing.inputs.domains import SIMPLEX as SIMPLEX
+from tinygrad_nn.testing.inputs.domains import SORTED as SORTED
+from tinygrad_nn.testing.inputs.domains import SYMMETRIC as SYMMETRIC
+from tinygrad_nn.testing.inputs.domains import TRIANGULAR as TRIANGULAR
+from tinygrad_nn.testing.inputs.domains import Domain as Domain
+from tinygrad_nn.testing.inputs.domains import distinct as distinct
+from tinygrad_nn.testing.inputs.domains import finite as finite
+from tinygrad_nn.testing.inputs.domains import integers as integers
+from tinygrad_nn.testing.inputs.domains import interval as interval
+from tinygrad_nn.testing.inputs.domains import kinky as kinky
+from tinygrad_nn.testing.inputs.domains import of_samples
+from tinygrad_nn.testing.inputs.domains import triangular as triangular
 from tinygrad_nn.testing.inputs.drawn import Drawn
 from tinygrad_nn.testing.inputs.graphs import (
     Expression,
@@ -60,40 +58,9 @@ from tinygrad_nn.testing.inputs.graphs import (
     operations,
 )
 from tinygrad_nn.testing.inputs.networks import FAMILIES, Network
-from tinygrad_nn.testing.inputs.shapes import Shape, broadcastable, shapes
-
-__all__ = [
-    "DISTINCT",
-    "KINKY",
-    "NONNEGATIVE",
-    "NONZERO",
-    "ONE_HOT",
-    "ORTHOGONAL",
-    "PERMUTATION",
-    "POSITIVE",
-    "POSITIVE_DEFINITE",
-    "PROBABILITY",
-    "REAL",
-    "SIMPLEX",
-    "SORTED",
-    "SYMMETRIC",
-    "TRIANGULAR",
-    "Domain",
-    "arguments",
-    "arrays",
-    "broadcastable",
-    "distinct",
-    "expressions",
-    "finite",
-    "integers",
-    "interval",
-    "kinky",
-    "modules",
-    "samples",
-    "shapes",
-    "tensors",
-    "triangular",
-]
+from tinygrad_nn.testing.inputs.shapes import Shape
+from tinygrad_nn.testing.inputs.shapes import broadcastable as broadcastable
+from tinygrad_nn.testing.inputs.shapes import shapes as shapes
 
 _T = TypeVar("_T")
 

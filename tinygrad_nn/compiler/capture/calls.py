@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.backends import array
-from tinygrad_nn.compiler.capture.host_numbers import Mismatch
 from tinygrad_nn.compiler.capture.traced import TracedArray, TracedNumber
 from tinygrad_nn.compiler.facts import FACTS, UNKNOWN
+from tinygrad_nn.compiler.places import Unfit
 from tinygrad_nn.compiler.program import Var
 from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.errors import CaptureError
@@ -22,11 +22,11 @@ __all__ = [
     "after",
     "coerced",
     "decides_shape",
-    "lasting",
     "part",
     "real",
     "shape_follows",
     "shaped_as",
+    "silenced",
     "stand_in",
     "ufunc",
     "written_as",
@@ -107,7 +107,7 @@ def decides_shape(name: str, x: Any) -> bool:
     return by == "values" or (by == "masks" and getattr(x, "dtype", None) == np.bool_)
 
 
-def lasting(errors: Any, call: Any) -> Any:
+def silenced(errors: Any, call: Any) -> Any:
     """`call` as it is to be at each replay: with the silence about errors of the first call.
 
     Args:
@@ -149,7 +149,7 @@ def _checked(call: Callable[..., Any], shapes: Any) -> Callable[..., Any]:
     def checked(*args: Any, **params: Any) -> Any:
         found = call(*args, **params)
         if _shapes(found) != shapes:
-            raise Mismatch
+            raise Unfit
         return found
 
     return checked

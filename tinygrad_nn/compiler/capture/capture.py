@@ -18,7 +18,7 @@ from tinygrad_nn.compiler.capture.calls import (
     real,
     ufunc,
 )
-from tinygrad_nn.compiler.capture.host_numbers import Mismatch, Numbers
+from tinygrad_nn.compiler.capture.host_numbers import Numbers
 from tinygrad_nn.compiler.capture.leaf_array import SharedArray
 from tinygrad_nn.compiler.capture.leaves import Leaves
 from tinygrad_nn.compiler.capture.randomness import Draws, TracedGenerator
@@ -27,6 +27,7 @@ from tinygrad_nn.compiler.capture.traced import HostNumber, TracedArray, TracedN
 from tinygrad_nn.compiler.capture.whereabouts import is_augmented, users_frame, whereabouts
 from tinygrad_nn.compiler.facts import FACTS, UNKNOWN
 from tinygrad_nn.compiler.guards.scope import Scope
+from tinygrad_nn.compiler.places import Unfit
 from tinygrad_nn.compiler.program import Instruction, Var
 from tinygrad_nn.core.capturing import CAPTURE, CAPTURING, Traced
 from tinygrad_nn.core.node import CLOCK, MODE, Node
@@ -47,6 +48,7 @@ class Capture(Recording):
         draws: Random generators, whose draws are drawn anew.
         scope: What the step names, which must be as it was.
         given: Arrays that are arguments.
+        replacing: Leaves whose `data` the step set.
     """
 
     def __init__(self) -> None:
@@ -58,6 +60,8 @@ class Capture(Recording):
         self.scope = Scope(self)
         self.failing = False
         self.given: list[Any] = []
+        self.replacing: set[Node] = set()
+        self._shared: dict[Node, list[SharedArray]] = {}
 
     @contextmanager
     def running(self) -> Any:
@@ -88,7 +92,7 @@ class Capture(Recording):
             raise self.refusal  # the step, or a logger, caught it
         self.scope.check_unchanged()
         self.draws.check_all()
-        return [x.leaf._data if isinstance(x, SharedArray) else x for x in results]
+        return [x.now if isinstance(x, SharedArray) else x for x in results]
 
     def operate(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply an operation's kernel."""
@@ -137,7 +141,7 @@ class Capture(Recording):
                 if not isinstance(x._data, Traced):
                     self.leaves.lift(x)
             elif type(x) is SharedArray:
-                x = x.leaf._data  # noqa: PLW2901  (the graph keeps it as it is now)
+                x = x.now  # noqa: PLW2901  (the graph keeps it as it is now)
             elif (type(x) is np.ndarray or isinstance(x, np.generic)) and x.dtype.kind in "fiub":
                 # Others are for the operation to refuse.
                 x = self.constant(x)  # noqa: PLW2901
@@ -158,7 +162,15 @@ class Capture(Recording):
     def shared(self, node: Node) -> Any:
         """What stands for the array that `node.data` gives."""
         self.payload(node)
-        return SharedArray(self, node)
+        found = SharedArray(self, node)
+        self._shared.setdefault(node, []).append(found)
+        return found
+
+    def replaced(self, node: Node) -> None:
+        """Arrays that `node.data` gave are the user's alone from now on."""
+        self.replacing.add(node)
+        for x in self._shared.pop(node, ()):
+            x.now = x.now
 
     def copied(self, data: Any, make: Callable[[Any, Any], Any], dtype: Any) -> Any:
         """Payload of a new leaf: a copy of an array or of something traced."""
@@ -188,13 +200,13 @@ class Capture(Recording):
         return isinstance(x, (TracedArray, TracedNumber)) and x.var not in self.constants
 
     def looked(self, condition: Any, failing: bool = False) -> bool:
-        """Outcome of a question, which an instruction asks again: another one is a mismatch."""
+        """Outcome of a question, which an instruction asks again: another one is `Unfit`."""
         outcome = bool(real(condition))
         self.failing = failing and outcome
 
         def check(condition: Any) -> float:
             if bool(condition) is not outcome:
-                raise Mismatch
+                raise Unfit
             return 0.0
 
         self.apply("looked", check, (condition,), {}, pure=False)

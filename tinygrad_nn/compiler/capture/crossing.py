@@ -31,7 +31,7 @@ def argument(capture: Capture, x: Any, i: int) -> Any:
         if isinstance(x, np.ndarray):
             capture.given.append(x)
         return Tensor.wrap(capture.read_from(Argument(i), np.asarray(x)))
-    if isinstance(x, float):
+    if type(x) is float:
         return capture.numbers.number(x, lambda call: float(call.leaves[i]), ("argument", i))
     return x
 

@@ -13,7 +13,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_nn.compiler.capture.traced import HostNumber
-from tinygrad_nn.compiler.places import Call, Entry, Worked
+from tinygrad_nn.compiler.places import Call, Entry, Unfit, Worked
 from tinygrad_nn.compiler.program import Var
 from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import CLOCK, Node
@@ -24,18 +24,14 @@ from tinygrad_nn.optim.rule import is_shared
 if TYPE_CHECKING:
     from tinygrad_nn.compiler.capture.capture import Capture
 
-__all__ = ["Mismatch", "Numbers"]
-
-
-class Mismatch(Exception):  # noqa: N818  (no error: the step is captured anew)
-    """Something that the program was captured for is not so any more."""
+__all__ = ["Numbers", "undo"]
 
 
 class Numbers:
     """Actions before a replay, in order.
 
     Attributes:
-        actions: Functions of the call; each adds its numbers, or raises `Mismatch`.
+        actions: Functions of the call; each adds its numbers, or raises `Unfit`.
         about: For people, what a number is: an option with its key, what `begin` gave, an argument.
     """
 
@@ -46,7 +42,7 @@ class Numbers:
         self.about: dict[int, tuple[Any, ...]] = {}
         self._vars: dict[int, Var] = {}
         self._undo: list[tuple[dict[str, Any], dict[str, Any]]] = []
-        self._written: list[tuple[Any, Any]] = []
+        self._written: dict[tuple[int, int], tuple[Any, Any, dict[str, Any]]] = {}
         self._known: set[tuple[Any, ...]] = set()
         self._worked: dict[Any, HostNumber] = {}
         self._alike: dict[tuple[int, int], Any] = {}
@@ -93,7 +89,7 @@ class Numbers:
             found = function(*[t(call) for t in take])
             # NaN is what it was, though it does not equal itself.
             if found != outcome and not (_is_nan(found) and _is_nan(outcome)):
-                raise Mismatch
+                raise Unfit
 
         self.actions.append(check)
         return outcome
@@ -107,7 +103,7 @@ class Numbers:
 
         def check(call: Call) -> None:
             if getattr(thing, attribute) is not value:
-                raise Mismatch
+                raise Unfit
 
         self.actions.insert(0, check)
 
@@ -116,7 +112,7 @@ class Numbers:
 
         def check(call: Call) -> None:
             if (holder.node(call)._grad is not None) is not there:
-                raise Mismatch
+                raise Unfit
 
         self.actions.insert(0, check)
 
@@ -159,8 +155,12 @@ class Numbers:
         self._known.add(place)
 
         def check(call: Call) -> None:
-            if read() != value:
-                raise Mismatch
+            try:
+                same = read() == value
+            except LookupError:  # the group or the option is gone
+                same = False
+            if not same:
+                raise Unfit
 
         self.actions.insert(0, check)
 
@@ -168,8 +168,9 @@ class Numbers:
         members = tuple(map(id, optimizer.param_groups[number]["params"]))
 
         def check(call: Call) -> None:
-            if tuple(map(id, optimizer.param_groups[number]["params"])) != members:
-                raise Mismatch
+            groups = optimizer.param_groups
+            if len(groups) <= number or tuple(map(id, groups[number]["params"])) != members:
+                raise Unfit
 
         self.actions.insert(0, check)
 
@@ -177,6 +178,8 @@ class Numbers:
         """Move one parameter."""
         capture = self._capture
         capture.leaves.lift(p)
+        place = (id(optimizer), id(p))
+        written = self._written.setdefault(place, (optimizer, p, {}))[2]
         value, g = p._data, p._grad
         if isinstance(g, Node):
             g = g._data
@@ -185,15 +188,14 @@ class Numbers:
             g = g.astype(value.dtype)
         state = optimizer.state[p]
         self._undo.append((state, dict(state)))
+        old = dict(state)
         c = self._begun(optimizer, number, p)
-        view = _State(self, optimizer, p)
+        for key in [k for k in written if state.get(k) is not old.get(k)]:
+            del written[key]  # of another step before this one: `begin` replaced it
+        view = _State(self, optimizer, p, written)
         group = _Group(self, optimizer, number)
         value, change = optimizer._change(value, g, view, group, c)
         write(p, p._data, value + change, CLOCK.tick())
-        for key, found in view.written.items():
-            place = Entry(lambda: optimizer.state, p, key)
-            capture.write_to(place, found)
-            self._written.append((place, found))
 
     def _begun(self, optimizer: Any, number: int, p: Node) -> Any:
         """What `begin` gives, with numbers of the program for floats."""
@@ -220,9 +222,12 @@ class Numbers:
         return found
 
     def finish(self) -> None:
-        """Give the state its real arrays."""
-        for place, found in self._written:
-            place.write(self._call, found.value if isinstance(found, Traced) else found)
+        """Give the state its real arrays: what the last step of each optimiser left."""
+        for optimizer, p, written in self._written.values():
+            for key, found in written.items():
+                place = _entry(optimizer, p, key)
+                self._capture.write_to(place, found)
+                place.write(self._call, found.value if isinstance(found, Traced) else found)
         # Actions keep this object: it must not keep the arrays of the first call.
         self._written.clear()
         self._undo.clear()
@@ -255,17 +260,17 @@ def _begin(optimizer: Any, number: int, p: Node, c: Any, shared: bool) -> Callab
         if not shared:
             call.begun.append((state, state.copy()))
         elif not optimizer.shared(group):
-            raise Mismatch
+            raise Unfit
         found = optimizer.begin(state, p._data, group)
         if plain and found.__class__ is float:
             call.numbers.append(found)
             return
         new = found if flat and found.__class__ is tuple else _parts(found)[0]
         if tuple(map(type, new)) != kinds:
-            raise Mismatch
+            raise Unfit
         for i, x in fixed:
             if new[i] != x:
-                raise Mismatch
+                raise Unfit
         call.numbers += new
 
     return action
@@ -278,13 +283,25 @@ def undo(saved: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
         state.update(old)
 
 
-class _State(Mapping[str, Any]):
-    """What is remembered of a parameter, with traced arrays."""
+def _entry(optimizer: Any, p: Node, key: str) -> Entry:
+    return Entry(lambda: optimizer.state, p, key)
 
-    def __init__(self, numbers: Numbers, optimizer: Any, p: Node) -> None:
+
+class _State(Mapping[str, Any]):
+    """What is remembered of a parameter, with traced arrays.
+
+    Args:
+        numbers: Of the capture.
+        optimizer: Whose state it is.
+        p: The parameter.
+        written: What earlier steps of the same captured step left, and this one goes on with.
+    """
+
+    def __init__(self, numbers: Numbers, optimizer: Any, p: Node, written: dict[str, Any]) -> None:
         self._numbers, self._optimizer, self._p = numbers, optimizer, p
         self._seen: dict[str, Any] = {}
-        self.written: dict[str, Any] = {}
+        self._keys: tuple[str, ...] | None = None
+        self.written = written
 
     def __getitem__(self, key: str) -> Any:
         if key in self.written:
@@ -295,8 +312,10 @@ class _State(Mapping[str, Any]):
 
     def _read(self, key: str) -> Any:
         optimizer, p = self._optimizer, self._p
+        if key not in optimizer.state[p] and key not in self._there():
+            raise KeyError(key)
         held = optimizer.state[p][key]
-        place = Entry(lambda: optimizer.state, p, key)
+        place = _entry(optimizer, p, key)
         if hasattr(held, "dtype") or (isinstance(held, float) and isinstance(p._data.value, float)):
             return self._numbers._capture.read_from(place, held)
         if isinstance(held, float):
@@ -307,11 +326,18 @@ class _State(Mapping[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         self.written[key] = value
 
+    def _there(self) -> tuple[str, ...]:
+        """What is remembered when a step begins; other keys are another program."""
+        if self._keys is None:
+            optimizer, p = self._optimizer, self._p
+            self._keys = self._numbers.held(lambda: tuple(optimizer.state[p]), ())
+        return self._keys
+
     def __contains__(self, key: object) -> bool:
-        return key in self._optimizer.state[self._p] or key in self.written
+        return key in self.written or key in self._there()
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._optimizer.state[self._p], **self.written})
+        return iter(dict.fromkeys((*self._there(), *self.written)))
 
     def __len__(self) -> int:
         return len(set(self))

@@ -18,13 +18,18 @@ __all__ = ["SharedArray"]
 def _writing(function: Any) -> Any:
     def call(self: Any, other: Any) -> Any:
         leaf = self.leaf
+        payload = other.now if isinstance(other, SharedArray) else other
+        if isinstance(other, Node):
+            if other.op is not None:
+                return NotImplemented  # NumPy's arrays refuse this too
+            payload = self.capture.payload(other)
+        if leaf is None:
+            self.now = self.capture.in_place(function, self.now, payload)
+            return self
         if not leaf.is_leaf:
             raise self.capture.refused(
                 "a write into the array of a result", "write into a copy: x.detach().data"
             )
-        payload = other._data if isinstance(other, (SharedArray, Node)) else other
-        if isinstance(other, Node) and other.op is not None:
-            return NotImplemented  # NumPy's arrays refuse this too
         leaf._data = self.capture.in_place(function, leaf._data, payload)
         leaf.epoch = CLOCK.tick()
         return self
@@ -46,27 +51,42 @@ class View(TracedArray):
 
 
 class SharedArray(TracedArray):
-    """Stands for the array that a leaf shares with the user: it is what the leaf is."""
+    """Stands for the array that a leaf shares with the user: it is what the leaf is.
 
-    __slots__ = ("leaf",)
+    Attributes:
+        leaf: The leaf, until `leaf.data = other` gives it another array: then None, and the array
+            is the user's alone.
+    """
+
+    __slots__ = ("_own", "leaf")
 
     def __init__(self, capture: Capture, leaf: Node) -> None:
         self.capture = capture
-        self.leaf = leaf
+        self.leaf: Node | None = leaf
+        self._own: Any = None
+
+    @property
+    def now(self) -> Any:
+        """The traced array with its numbers of this moment."""
+        return self._own if self.leaf is None else self.leaf._data
+
+    @now.setter
+    def now(self, traced: Any) -> None:
+        self._own, self.leaf = traced, None
 
     @property
     def value(self) -> Any:
-        """The leaf's array now."""
-        return self.leaf._data.value
+        """The array now."""
+        return self.now.value
 
     @property
     def var(self) -> Any:
         """Its variable."""
-        return self.leaf._data.var
+        return self.now.var
 
     def copy(self, order: Any = "C") -> Any:
-        """What the leaf is now, for good."""
-        return self.leaf._data.copy(order)
+        """What it is now, for good."""
+        return self.now.copy(order)
 
     def __getitem__(self, key: Any) -> Any:
         return View.of(super().__getitem__(key))

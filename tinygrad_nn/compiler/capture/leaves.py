@@ -73,6 +73,8 @@ class Leaves:
         else:
             held.traced = self._capture.constant(held.payload)
         node._data = held.traced
+        if node.extra is not None:
+            self._capture.scope.follow_hooks(node.extra.hooks)
         if held.shared is not None:
             node.extra.shared = None  # type: ignore[union-attr]
         g = node._grad
@@ -104,7 +106,7 @@ class Leaves:
                 self.kept.append((node, held.op))
             # Of what was made in the step nobody knows at the next one.
             if held.outside and node._data is not held.traced:
-                capture.write_to(Payload(held.holder), node._data)
+                capture.write_to(Payload(held.holder, node in capture.replacing), node._data)
             payload, g = node._data.value, node._grad
             if held.forgotten or g is not held.seen:
                 inner = g._data if isinstance(g, Node) else g
@@ -134,5 +136,6 @@ class Leaves:
 
     def _share(self, node: Node, held: _Held) -> None:
         if held.shared is not None:
-            node.extra.shared = held.shared  # type: ignore[union-attr]
+            replaced = node in self._capture.replacing
+            node.extra.shared = None if replaced else held.shared  # type: ignore[union-attr]
             node.show_shared()

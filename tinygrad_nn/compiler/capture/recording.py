@@ -11,11 +11,11 @@ from tinygrad_nn.compiler.capture.calls import (
     CUSTOM,
     after,
     coerced,
-    lasting,
     part,
     real,
     shape_follows,
     shaped_as,
+    silenced,
     stand_in,
     written_as,
 )
@@ -64,10 +64,6 @@ class Recording:
         )  # fmt: skip
 
     # ── Traced things ───────────────────────────────────────────────────────────────────
-
-    def stand_in(self, value: Any) -> Any:
-        """New traced array or number with this value."""
-        return stand_in(self, value)
 
     def read_from(self, place: Any, value: Any) -> Any:
         """Traced thing that is read from `place` before each replay."""
@@ -138,8 +134,8 @@ class Recording:
         if shape_follows(name, args):
             call, pure = shaped_as(call, out), False  # looked at even if only the shape is used
         elif name.startswith(CUSTOM):
-            call = shaped_as(call, out)
-        call = lasting(self.errors, call)
+            call, pure = shaped_as(call, out), False  # it may draw, or count its calls
+        call = silenced(self.errors, call)
         if isinstance(out, (tuple, list)):
             return self._several(name, call, args, params, out, op, pure)
         if coerce is not None and type(out) in _PYTHONS and type(out) is not coerce:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_nn.backends import scalar
 from tinygrad_nn.compiler.capture.advice import BRANCH, NEW, PRINT, READ, WRITING
-from tinygrad_nn.core.capturing import Traced
+from tinygrad_nn.core.capturing import CAPTURING, Traced
 from tinygrad_nn.core.node import Node
 
 if TYPE_CHECKING:
@@ -375,7 +375,24 @@ class HostNumber(Traced):
     __lt__, __le__ = _compared(operator.lt), _compared(operator.le)
     __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
     __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)
-    __hash__ = object.__hash__
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __hash__(self) -> int:
+        return self._of_now(hash)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
-        return f"<number {self.value!r}>"
+        return self._of_now(repr)  # type: ignore[no-any-return]
+
+    def _of_now(self, function: Callable[[Any], Any]) -> Any:
+        """What `function` gives; while the step runs, the capture holds for this only."""
+        within = CAPTURING.get() is self.capture
+        return self.capture.numbers.held(function, (self,)) if within else function(self.value)
+
+    def __getattr__(self, name: str) -> Any:
+        """What else a float has: is_integer, as_integer_ratio, hex, real."""
+        if name in ("real", "imag"):
+            return self if name == "real" else 0.0
+        method = getattr(float, name if name[:2] != "__" else "")  # Python asks for protocols
+        return lambda *args: self.capture.numbers.held(method, (self, *args))

@@ -20,7 +20,7 @@ from tinygrad_nn.compiler.program import Program, Var
 from tinygrad_nn.compiler.source import Source
 from tinygrad_nn.core.node import Node
 
-__all__ = ["binding", "blank", "check", "holder", "read", "read_leaves"]
+__all__ = ["binding", "blank", "check", "holder", "payload", "read", "read_leaves"]
 
 
 def check(x: Any, var: Var) -> None:
@@ -46,7 +46,7 @@ def _payload(node: str) -> str:
     return f"{node}._data if {node}.extra is None else {node}.synced()"
 
 
-def expression(source: Source, place: Any) -> str:
+def _expression(source: Source, place: Any) -> str:
     """Expression for what is at a place now."""
     if isinstance(place, Payload) and isinstance(place.holder, (Leaf, Argument)):
         return _payload(holder(source, place))
@@ -69,7 +69,7 @@ def payload(x: Any) -> Any:
 
 def read(source: Source, var: Var, place: Any, scalar: bool) -> str:
     """Lines that read an input, without axes as NumPy's `scalar` or as an array; its name."""
-    now = expression(source, place)
+    now = _expression(source, place)
     if var.dtype is None:
         name = source.local("n")
         source.line(f"{name} = {now}")

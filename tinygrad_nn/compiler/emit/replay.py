@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinygrad_nn.compiler.emit.writer import Writer
-from tinygrad_nn.compiler.parallel.sharing import alone, wide
+from tinygrad_nn.compiler.parallel.sharing import single_threaded, wide
 from tinygrad_nn.compiler.plan.memory import peak, planned
 from tinygrad_nn.compiler.program import Program
 from tinygrad_nn.compiler.source import Source
@@ -41,7 +41,7 @@ class Replay:
         scope = self._writer.written()
         self.run_leaves: Any = scope["run"]
         if wide(program):
-            self.run_leaves = alone(self.run_leaves)
+            self.run_leaves = single_threaded(self.run_leaves)
         # What is written over a parameter takes no memory of its own.
         self.plan.peak_bytes = peak(program, self.plan, self._writer.over)
         self.text = "\n".join(self._writer.source.lines)

@@ -34,7 +34,7 @@ def _measured() -> int:
 
 
 # Without a global lock counts are spread over threads and tell nothing: never in place there.
-_ONE = _measured() if getattr(sys, "_is_gil_enabled", bool(1).__bool__)() else -(2**30)
+_ONE = _measured() if getattr(sys, "_is_gil_enabled", lambda: True)() else -(2**30)
 
 
 class Writer:
@@ -346,7 +346,8 @@ class Writer:
             node, value = ends.holder(source, place), self._as_array(o.value, value)
             source.line(f"{node}._data = {value}")
             source.line(f"{node}.epoch = moment")
-            source.line(f"if {node}.extra is not None: {node}.show_shared()")
+            shown = f"{node}.extra.shared = None" if place.replaced else f"{node}.show_shared()"
+            source.line(f"if {node}.extra is not None: {shown}")
         elif isinstance(place, Gradient):
             source.line(f"{ends.holder(source, place)}._grad = {value}")
         elif isinstance(place, Entry):

@@ -54,30 +54,38 @@ def guard(
         if together:
             at, differ = source.name(_getter(numbers), "numbers"), source.name(together, "differ")
             source.line(f"if {differ}({at}(leaves)): raise Unfit")
-        # The same leaf twice has one gradient, and not two.
-        if len(nodes) <= _FEW:
-            for k, a in enumerate(nodes):
-                for j, b in enumerate(nodes[:k]):
-                    alike = pattern[j] == pattern[k]
-                    test = f"is {'not ' * alike}{source.leaf(b)}"
-                    source.line(f"if {source.leaf(a)} {test}: raise Unfit")
-        else:
-            at = source.name(_getter(nodes), "nodes")
-            if pattern == list(range(len(nodes))):
-                source.line(f"if len(set(map(id, {at}(leaves)))) != {len(nodes)}: raise Unfit")
-            else:
-                same, kept = source.name(_pattern, "pattern"), source.name(pattern, "kept")
-                source.line(f"if {same}({at}(leaves)) != {kept}: raise Unfit")
+        _repeated(source, nodes, pattern)
         if used and nodes:
-            name = source.name(used, "found")
-            if len(nodes) <= _MANY:
-                for n in nodes:
-                    source.line(f"if id({source.leaf(n)}) in {name}: raise Unfit")
-            else:
-                at = source.name(_getter(nodes), "nodes")
-                source.line(f"if not {name}.isdisjoint(map(id, {at}(leaves))): raise Unfit")
+            _apart(source, nodes, used)
 
     return write
+
+
+def _repeated(source: Source, nodes: list[int], pattern: list[int]) -> None:
+    """The same leaf twice has one gradient, and not two."""
+    if len(nodes) <= _FEW:
+        for k, a in enumerate(nodes):
+            for j, b in enumerate(nodes[:k]):
+                test = f"is {'not ' * (pattern[j] == pattern[k])}{source.leaf(b)}"
+                source.line(f"if {source.leaf(a)} {test}: raise Unfit")
+        return
+    at = source.name(_getter(nodes), "nodes")
+    if pattern == list(range(len(nodes))):
+        source.line(f"if len(set(map(id, {at}(leaves)))) != {len(nodes)}: raise Unfit")
+    else:
+        same, kept = source.name(_pattern, "pattern"), source.name(pattern, "kept")
+        source.line(f"if {same}({at}(leaves)) != {kept}: raise Unfit")
+
+
+def _apart(source: Source, nodes: list[int], used: frozenset[int]) -> None:
+    """No argument is a node that the step found for itself."""
+    name = source.name(used, "found")
+    if len(nodes) <= _MANY:
+        for n in nodes:
+            source.line(f"if id({source.leaf(n)}) in {name}: raise Unfit")
+    else:
+        at = source.name(_getter(nodes), "nodes")
+        source.line(f"if not {name}.isdisjoint(map(id, {at}(leaves))): raise Unfit")
 
 
 def _getter(indices: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
@@ -106,7 +114,8 @@ def _form(x: Any) -> Callable[[Source, str, bool], list[str]]:
     """
     kind = type(x)
     if isinstance(x, Node):
-        return _node(kind, x.op, x._data)
+        hooks = [] if x.extra is None else [*x.extra.hooks]
+        return _node(kind, x.op, x._data, hooks)
     if isinstance(x, (np.ndarray, np.generic)):
         # Not the array itself, which would be kept for as long as the program is.
         shape, dtype = x.shape, x.dtype
@@ -123,7 +132,9 @@ def _form(x: Any) -> Callable[[Source, str, bool], list[str]]:
     return lambda source, at, read: [f"{at} is not {source.name(x, 'like')}"]
 
 
-def _node(kind: type, op: Any, payload: Any) -> Callable[[Source, str, bool], list[str]]:
+def _node(
+    kind: type, op: Any, payload: Any, hooks: list[Any]
+) -> Callable[[Source, str, bool], list[str]]:
     shape, dtype = getattr(payload, "shape", None), getattr(payload, "dtype", None)
 
     def tests(source: Source, at: str, read: bool) -> list[str]:
@@ -132,6 +143,11 @@ def _node(kind: type, op: Any, payload: Any) -> Callable[[Source, str, bool], li
             f"{at}.__class__ is not {source.name(kind, 'kind')} or "
             f"{at}.op is not {source.name(op, 'op')}"
         ]
+        if op is not None and hooks:
+            kept = source.name(hooks, "hooks")
+            found.append(f"{at}.extra is None or [*{at}.extra.hooks] != {kept}")
+        elif op is not None:
+            found.append(f"{at}.extra is not None and {at}.extra.hooks")
         if dtype is not None and not read:
             found.append(_laid(source, f"{at}._data", shape, dtype))
         return found

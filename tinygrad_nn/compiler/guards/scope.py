@@ -7,7 +7,7 @@ anew. Arrays and nodes are read anew in each replay, whatever is in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,15 @@ import numpy as np
 
 from tinygrad_nn.compiler.guards.operands import is_only_operand, line_of_name
 from tinygrad_nn.compiler.guards.reach import Reach
-from tinygrad_nn.compiler.guards.watched import Attributes, Items, Numbers, Slots, is_generator
+from tinygrad_nn.compiler.guards.watched import (
+    Attributes,
+    Items,
+    Numbers,
+    Slots,
+    holds_any,
+    is_generator,
+)
+from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
 from tinygrad_nn.nn import Module
 from tinygrad_nn.nn.changes import CHANGES
@@ -43,6 +51,12 @@ class Scope:
         for x in arguments:
             if not isinstance(x, (Node, np.ndarray)):
                 self._reach.follow("an argument", x)
+        self._draws()
+
+    def follow_hooks(self, hooks: Iterable[Any]) -> None:
+        """Follow the functions that are called with the gradient of a leaf."""
+        for hook in hooks:
+            self._reach.follow("a hook", hook)
         self._draws()
 
     def _draws(self) -> None:
@@ -103,6 +117,7 @@ class Scope:
                     line_of_name(name, self._reach.codes),
                 )
         self._check_iterators()
+        self._check_caches()
         refused = None
         for one in (*self._reach.watched, *self._modules.values(), *self._called.values()):
             name = one.changed()
@@ -119,6 +134,23 @@ class Scope:
             raise refused
         for module in self._modules.values():
             module.renew()
+
+    def _check_caches(self) -> None:
+        """Refuse a step of which a cache keeps a result: a replay would make another."""
+        for name, cache in self._reach.caches:
+            if holds_any(cache, self._is_of_step):
+                cache.cache_clear()
+                raise self._capture.refused(
+                    f"a step that fills the cache of {name} with a tensor, which a replay would "
+                    "not do,",
+                    "call it once before the step, or keep no results of it",
+                    line_of_name(name, self._reach.codes),
+                )
+
+    def _is_of_step(self, x: Any) -> bool:
+        if isinstance(x, Node):
+            return not self._capture.leaves.outside(x)
+        return isinstance(x, Traced)
 
     def _check_iterators(self) -> None:
         """Refuse a step that takes from an iterator: a replay would have the same item again."""
@@ -147,7 +179,7 @@ class Scope:
         # Of those that no operation was given it may have been asked whether they require one.
         asked = [(x, x.op) for x in self._reach.nodes if x.is_leaf]
         leaves = {id(x): (x, op) for x, op in (*asked, *self._capture.leaves.kept)}
-        found = tuple([(x, op, hooks_of(x)) for x, op in leaves.values()])
+        found = tuple([(x, op, _hooks_of(x)) for x, op in leaves.values()])
         seen = CHANGES.count
 
         def modules_same() -> bool:
@@ -163,13 +195,13 @@ class Scope:
                 if not one.same():
                     return False
             for leaf, op, hooks in found:
-                if leaf.op is not op or (leaf.extra is not None and hooks_of(leaf) != hooks):
+                if leaf.op is not op or (leaf.extra is not None and _hooks_of(leaf) != hooks):
                     return False
             return not modules or seen == CHANGES.count or modules_same()
 
         return holds if watched or modules or found else None
 
 
-def hooks_of(leaf: Any) -> list[Any]:
+def _hooks_of(leaf: Any) -> list[Any]:
     """What is called with the gradient of a leaf."""
     return [] if leaf.extra is None else [*leaf.extra.hooks]

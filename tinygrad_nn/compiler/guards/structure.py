@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tinygrad_nn.compiler.source import Source
 
-__all__ = ["opener"]
+__all__ = ["form_of", "opener"]
+
+
+def form_of(key: Any) -> Any:
+    """A key so that those are equal which are no different: not 1 and True, nor 0.0 and -0.0."""
+    if type(key) is str:
+        return key
+    if isinstance(key, (tuple, frozenset)):
+        return type(key), type(key)(map(form_of, key)) if type(key) is frozenset else forms_of(key)
+    return type(key), key, repr(key) if isinstance(key, (float, complex)) else ""
+
+
+def forms_of(keys: Iterable[Any]) -> tuple[Any, ...]:
+    """The same for several."""
+    return tuple(map(form_of, keys))
 
 
 def opener(
@@ -23,10 +37,10 @@ def opener(
     found: list[str] = []
     _open(source, args, "args", found)
     if given:
-        names = source.name(given.keys() | (), "names")
-        source.line(f"if given.keys() != {names}: return None")
+        # In their order, which `**options` has too.
+        source.line(f"if list(given) != {source.name(list(given), 'names')}: return None")
         for key, value in given.items():
-            _open_item(source, value, f"given[{key!r}]", found)
+            _open_item(source, value, f"given[{source.name(key, 'key')}]", found)
     else:
         source.line("if given: return None")
     source.line(f"return [{', '.join(found)}]")
@@ -39,6 +53,9 @@ def _open(source: Source, tree: Any, at: str, found: list[str]) -> None:
     if isinstance(tree, dict):
         keys = source.name(list(tree), "keys")
         source.line(f"if list({at}) != {keys}: return None")
+        if any(type(key) is not str for key in tree):
+            same, forms = source.name(forms_of, "forms"), source.name(forms_of(tree), "kept")
+            source.line(f"if {same}({at}) != {forms}: return None")
         for n, value in enumerate(tree.values()):
             _open_item(source, value, f"{at}[{keys}[{n}]]", found)
         return

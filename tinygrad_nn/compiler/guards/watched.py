@@ -5,8 +5,9 @@ Numbers and texts must be equal to those of the capture, everything else the ver
 
 from __future__ import annotations
 
+import gc
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import copysign
 from operator import attrgetter, is_, itemgetter
 from typing import Any
@@ -18,12 +19,15 @@ from tinygrad_nn.core.capturing import Traced
 __all__ = [
     "Absent",
     "Attributes",
+    "Body",
     "Cell",
+    "Current",
     "Items",
     "Names",
     "Numbers",
     "Slots",
     "alike",
+    "holds_any",
     "is_generator",
 ]
 
@@ -93,6 +97,40 @@ class Slots:
             if not alike(now, held):
                 return f"{self.owner}{name}"
         return None
+
+
+class Body:
+    """What a function of the user runs: its code and its defaults, which may be exchanged."""
+
+    def __init__(self, function: Any) -> None:
+        self._function, self._held = function, self._now(function)
+
+    @staticmethod
+    def _now(function: Any) -> tuple[Any, ...]:
+        return function.__code__, function.__defaults__, function.__kwdefaults__
+
+    def same(self) -> bool:
+        """Whether they are what they were."""
+        return all(map(is_, self._now(self._function), self._held))
+
+    def changed(self) -> str | None:
+        """Its name, if one is another now."""
+        return None if self.same() else f"{self._function.__name__}"
+
+
+class Current:
+    """What is found by calling: the value of a context variable."""
+
+    def __init__(self, get: Callable[[], Any], name: str) -> None:
+        self._get, self._name, self.held = get, name, get()
+
+    def same(self) -> bool:
+        """Whether it is what it was."""
+        return alike(self._get(), self.held)
+
+    def changed(self) -> str | None:
+        """Its name, if it is another now."""
+        return None if self.same() else self._name
 
 
 class Absent:
@@ -206,3 +244,17 @@ class Numbers:
 def is_generator(x: Any) -> bool:
     """Whether it is a random generator of NumPy's, of now or of old, or one of Python's."""
     return isinstance(x, (np.random.Generator, np.random.RandomState, random.Random))
+
+
+def holds_any(cache: Any, wanted: Callable[[Any], bool]) -> bool:
+    """Whether a cache of `functools` keeps something `wanted`; only the garbage collector knows."""
+    todo, seen = [cache], set()
+    while todo:
+        for x in gc.get_referents(todo.pop()):
+            if wanted(x):
+                return True
+            inner = isinstance(x, (dict, list, tuple)) or type(x).__module__ == "functools"
+            if inner and not isinstance(x, type) and id(x) not in seen:
+                seen.add(id(x))
+                todo.append(x)
+    return False

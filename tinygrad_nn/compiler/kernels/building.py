@@ -15,7 +15,7 @@ from tinygrad_nn.compiler.numba import blas
 from tinygrad_nn.compiler.numba.cache import module
 from tinygrad_nn.compiler.program import Instruction, Var
 
-__all__ = ["Ranged", "floats", "steps", "written"]
+__all__ = ["Ranged", "floats", "source", "steps", "written"]
 
 _WIDER = (
     ("float32 as real", "float64 as real"), ("_f4 as", "_f8 as"), ('"f4"', '"f8"'), ('"s"', '"d"'),

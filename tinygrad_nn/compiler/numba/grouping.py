@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from tinygrad_nn.compiler.numba.lower import parts_of
 from tinygrad_nn.compiler.numba.parts import Element, Part, View
 from tinygrad_nn.compiler.numba.segment import compiled
 from tinygrad_nn.compiler.parallel.large import large_product
-from tinygrad_nn.compiler.places import Argument, Gradient, Payload, lasting
+from tinygrad_nn.compiler.places import key_of, lasting
 from tinygrad_nn.compiler.program import Instruction, Program, Var, counted, variables
 from tinygrad_nn.threads import allowed
 
@@ -64,29 +63,13 @@ def _for_threads(i: Instruction) -> bool:
 
 def _claims(program: Program) -> dict[Var, Var]:
     """For what is written at the end the variable that was read from the same place."""
-    read = {_where(p): v for v, p in program.inputs.items() if _lasting(p, v)}
+    read = {key_of(p): v for v, p in program.inputs.items() if lasting(p, v)}
     found = {}
     for output in program.outputs:
-        old = read.get(_where(output.place))
+        old = read.get(key_of(output.place))
         if old is not None and isinstance(output.value, Var):
             found[output.value] = old
     return found
-
-
-def _lasting(place: Any, var: Var) -> bool:
-    """Whether a result may be written over it: places of tests have no kinds, and may."""
-    return lasting(place, var) or not isinstance(place, (Payload, Gradient, Argument))
-
-
-def _where(place: Any) -> Any:
-    """A place as something that is equal for the same place."""
-    holder = getattr(place, "holder", None)
-    if holder is not None:
-        return type(place), id(getattr(holder, "leaf", holder)), getattr(holder, "index", None)
-    parameter = getattr(place, "parameter", None)
-    if parameter is not None:
-        return type(place), id(parameter), place.key
-    return id(place)
 
 
 def _scheduled(

@@ -7,6 +7,7 @@ axis end in the loop that makes their terms.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from tinygrad_nn.compiler.numba.parts import (
@@ -20,7 +21,7 @@ from tinygrad_nn.compiler.numba.parts import (
 )
 from tinygrad_nn.compiler.program import Var
 
-__all__ = ["Loop", "Single", "arranged"]
+__all__ = ["Loop", "Single", "alias", "arranged", "needed", "shape_of"]
 
 _STREAMS = 14
 """Arrays that a large loop walks through at once: more do not fit the processor's prefetchers."""
@@ -54,9 +55,7 @@ class Loop:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
-        self.size = 1
-        for n in shape:
-            self.size *= n
+        self.size = prod(shape)
         self.parts: list[Element | Reduce] = []
         self.made: set[Var] = set()
         self.roots: set[Var] = set()

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_nn.backends import array
 from tinygrad_nn.compiler.facts import Lies, facts_of
+from tinygrad_nn.compiler.layout import example
 from tinygrad_nn.compiler.numba.parts import (
     Assemble,
     Element,
@@ -192,7 +193,7 @@ def _view(i: Instruction) -> list[Part] | None:
         return None
     if i.name == "getitem":
         rest = [_always_view(rest[0])]
-    probe = _probe(source)
+    probe = example(source)  # no page of it is touched by a view
     done = i.call(probe, *rest, **i.params)
     if not isinstance(done, np.ndarray):
         return None
@@ -207,17 +208,6 @@ def _view(i: Instruction) -> list[Part] | None:
     if i.name not in ("reshape", "ravel"):
         return None
     return [copied, View(i.out, middle, 0, steps_of(i.out) or ())]
-
-
-def _probe(var: Var) -> Any:
-    """An array with these steps."""
-    reach = [(n - 1) * s for n, s in zip(var.shape, var.strides, strict=True)]
-    first = -sum(r for r in reach if r < 0)
-    size = first + sum(r for r in reach if r > 0) + var.dtype.itemsize
-    if size > 2**33:
-        return None
-    space = np.empty(size, np.uint8)  # no page of it is touched by a view
-    return np.ndarray(var.shape, var.dtype, space, first, var.strides)
 
 
 def _address(x: Any) -> int:
@@ -272,21 +262,21 @@ def _place(i: Instruction) -> list[Part] | None:
 
 def _unslice(i: Instruction) -> list[Part] | None:
     (x,) = i.args
-    whole = _probe(i.out)
+    whole = example(i.out)
     place = whole[_always_view(i.params["key"])]
     return _assembled(i.out, whole, [(x, place)], True)
 
 
 def _stack(i: Instruction) -> list[Part] | None:
     axis = dict(zip(("axis",), i.args[1:], strict=False), **i.params).get("axis", 0)
-    whole = _probe(i.out)
+    whole = example(i.out)
     places = [(x, np.moveaxis(whole, axis, 0)[n, ...]) for n, x in enumerate(i.args[0])]
     return _assembled(i.out, whole, places, False)
 
 
 def _concat(i: Instruction) -> list[Part] | None:
     axis = dict(zip(("axis",), i.args[1:], strict=False), **i.params).get("axis", 0)
-    whole, places, start = _probe(i.out), [], 0
+    whole, places, start = example(i.out), [], 0
     for x in i.args[0]:
         end = start + x.shape[axis]
         here = np.moveaxis(whole, axis, 0)[start:end]
@@ -340,7 +330,7 @@ def _opened(i: Instruction, depth: int) -> list[Part] | None:
     opening = Opening()
     stands: dict[Any, Any] = {}
     for v in arrays:
-        value = _probe(v)
+        value = example(v)
         value[...] = 1
         stands[v] = StandIn(opening, v, value)
     try:

@@ -7,6 +7,7 @@ order of appearance: four equal layers have one text, and it is compiled once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from tinygrad_nn.compiler.numba.loops import Loop, shape_of
@@ -107,7 +108,7 @@ class _Writer:
     def write(self) -> Kernel:
         self.collect()
         _, runs = self.order()
-        self.sides = [_product(self.loop.shape[i] for i in run) for run in runs]
+        self.sides = [prod(self.loop.shape[i] for i in run) for run in runs]
         self.depth = len(runs)
         for a in self.accesses.values():
             a.steps = tuple(a.ref.steps[run[-1]] for run in runs)
@@ -182,9 +183,8 @@ class _Writer:
 
     def free(self, part: Reduce) -> int:
         """Innermost loops that a reduction runs over: its sum is a local of them."""
-        a = self.accesses["reduce", Ref(part.out, 0, part.source.shape, part.steps())]
         count = 0
-        for step in reversed(a.steps):
+        for step in reversed(self.target(part).steps):
             if step:
                 break
             count += 1
@@ -304,13 +304,6 @@ class _Writer:
                 total = _joined(part, f"load{number}({a.name}, {place})", total, ordered=True)
             stores.append((self.depth - f, f"store{number}({a.name}, {place}, {total})"))
         return sums + sorted(stores, key=lambda line: -line[0])
-
-
-def _product(sides: Any) -> int:
-    size = 1
-    for n in sides:
-        size *= n
-    return size
 
 
 def _neutral(part: Reduce) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from tinygrad_nn.compiler.program import Program
 from tinygrad_nn.threads import allowed, single, together
 
-__all__ = ["Part", "Spread", "alone", "wide"]
+__all__ = ["Part", "Spread", "single_threaded", "wide"]
 
 _WIDE = 1 << 18
 """Bytes of an array; OpenBLAS begins to use threads at products of three sides of 100 or so."""
@@ -66,7 +66,7 @@ def wide(program: Program) -> bool:
     return any(v.nbytes >= _WIDE for i in every for v in (*i.inputs, *i.results))
 
 
-def alone(run: Callable[..., Any]) -> Callable[..., Any]:
+def single_threaded(run: Callable[..., Any]) -> Callable[..., Any]:
     """A replay during which NumPy's products have one thread each."""
 
     def shared(*args: Any) -> Any:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 from warnings import warn
 
 from tinygrad_nn.compiler.kernels import with_kernels
@@ -20,11 +22,15 @@ from tinygrad_nn.compiler.passes.literals import literals
 from tinygrad_nn.compiler.passes.simplify import simplified
 from tinygrad_nn.compiler.passes.spread import spread
 from tinygrad_nn.compiler.program import Program
+from tinygrad_nn.core.caller import stacklevel
 from tinygrad_nn.errors import CaptureError, TinygradError
 
-__all__ = ["ENGINES", "Engine", "Pass", "chosen", "engine_of", "optimized"]
+__all__ = [
+    "ENGINES", "Engine", "Pass", "attempted", "chosen", "engine_of", "optimized", "told_failure",
+]  # fmt: skip
 
 Pass = Callable[[Program], Program]
+_T = TypeVar("_T")
 
 _ALWAYS: tuple[Pass, ...] = (simplified, common, folded, dead)
 
@@ -67,35 +73,57 @@ def chosen(engine: str) -> str:
 def optimized(program: Program, engine: str) -> Program:
     """The same computation in fewer and cheaper instructions.
 
-    With "auto", NumPy runs what cannot be compiled: a warning and a note of the program say so.
-
     Raises:
         OptionError: `engine` is "numba", which is not installed.
         CaptureError: `engine` is "numba", which cannot compile the program.
     """
+    found, failure = attempted(engine, partial(_through, program))
+    return told_failure(found, failure)
+
+
+def attempted(engine: str, make: Callable[[str], _T]) -> tuple[_T, str]:
+    """What `make` gives for the name of the engine that is to run a step.
+
+    With "auto", NumPy runs what cannot be compiled, and a warning says so.
+
+    Args:
+        engine: As it was asked for.
+        make: Makes something of the name of an engine that there is.
+
+    Returns:
+        That, and why it is made for NumPy although another engine was to run it, or "".
+
+    Raises:
+        OptionError: `engine` is "numba", which is not installed.
+        CaptureError: `engine` is "numba", for which `make` failed.
+    """
     name = chosen(engine)
-    if ENGINES[name].needs:
-        require()
+    if not ENGINES[name].needs:
+        return make(name), ""
+    require()
     try:
-        return _through(program, name)
+        return make(name), ""
     except TinygradError:
         raise
     except Exception as error:
-        if name != "numba":
-            raise
         why = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-        if engine == "numba":
+        if engine == name:
             raise CaptureError(
-                f"jit: numba cannot compile this step ({why}); expected it to compile all that "
+                f"jit: {name} cannot compile this step ({why}); expected it to compile all that "
                 'it is handed; use engine="auto", which falls back to NumPy, or engine="numpy"'
             ) from error
         warn(
-            f"jit: numba cannot compile this step ({why}): NumPy runs it, with the same results; "
+            f"jit: {name} cannot compile this step ({why}): NumPy runs it, with the same results; "
             'engine="numpy" says so without this warning',
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=stacklevel(),
         )
-        return _through(program, "numpy").noted(_FAILED, f"NumPy, since numba failed: {why}")
+        return make("numpy"), f"NumPy, since {name} failed: {why}"
+
+
+def told_failure(program: Program, failure: str) -> Program:
+    """The program with a note of what kept another engine from it, if something did."""
+    return program.noted(_FAILED, failure) if failure else program
 
 
 def engine_of(program: Program, engine: str) -> str:

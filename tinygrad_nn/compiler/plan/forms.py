@@ -20,6 +20,7 @@ __all__ = [
     "fresh",
     "inplace_pairs",
     "into",
+    "weak_dtype",
 ]
 
 

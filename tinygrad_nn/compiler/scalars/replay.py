@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.compiler.numba import module
-from tinygrad_nn.compiler.passes.pipeline import chosen
-from tinygrad_nn.compiler.places import Argument, Call, Gradient, Leaf, Payload, Returned, Unfit, Worked
-from tinygrad_nn.compiler.program import Program, Var
+from tinygrad_nn.compiler.passes.pipeline import attempted, told_failure
+from tinygrad_nn.compiler.places import (
+    Argument,
+    Call,
+    Gradient,
+    Leaf,
+    Payload,
+    Returned,
+    Unfit,
+    Worked,
+)
+from tinygrad_nn.compiler.program import Program, Var, counted
 from tinygrad_nn.compiler.scalars.schedule import Schedule, schedule_of
 from tinygrad_nn.compiler.scalars.tape import Tape, tape_of
 from tinygrad_nn.compiler.scalars.vector import list_run, vector_run
@@ -24,9 +33,9 @@ _LEAST = 300
 """Instructions below which straight-line Python is as quick."""
 _LOOP = Path(__file__).with_name("loop.py")
 _WIDE = 40
-_FLOATS = {float}
 """Computations in a group from which on NumPy's 4 µs for the group are less than Python's 0.1 for
 each."""
+_FLOATS = {float}
 
 
 def number_program(program: Program) -> Tape | None:
@@ -39,7 +48,11 @@ class NumberReplay:
 
     Attributes:
         schedule: The groups.
+        program: The program, with notes of how it is run.
+        plan: None: there are no arrays to be placed.
     """
+
+    plan: None = None
 
     def __init__(
         self,
@@ -55,9 +68,12 @@ class NumberReplay:
         count, fixed = len(tape.inputs), tape.fixed
         self._values = np.zeros(self.schedule.count)
         self._values[count : count + len(fixed)] = fixed
-        self._compute = _runner(self.schedule, self._values, engine)
+        self._compute, failure = _runner(self.schedule, self._values, engine)
         self._read = _reads(tape.inputs, self._values)
         self._write = _Writes(program, tape, self.schedule, self._values)
+        words = counted(len(program.instructions), "operation") + " on numbers run in "
+        words += counted(len(self.schedule.groups), "group")
+        self.program = told_failure(program.noted("numbers", words), failure)
 
     def run_leaves(self, leaves: Any, numbers: Any, call: Any) -> dict[int, Any]:
         """Compute, and write the outputs; results by their index."""
@@ -84,15 +100,25 @@ def _checks(guard: Callable[[Source], None] | None) -> Callable[[Any], None] | N
     return source.compiled()["check"]  # type: ignore[no-any-return]
 
 
-def _runner(schedule: Schedule, values: Any, engine: str) -> Callable[[], None]:
-    """What computes: a compiled loop if there may be one, else NumPy or Python."""
-    if chosen(engine) == "numba":
+def _runner(schedule: Schedule, values: Any, engine: str) -> tuple[Callable[[], None], str]:
+    """What computes: a compiled loop if there may be one, else NumPy or Python; why, if it failed.
+
+    Raises:
+        OptionError: `engine` is "numba", which is not installed.
+        CaptureError: `engine` is "numba", which cannot compile the loop.
+    """
+
+    def compiled(name: str) -> Callable[[], None] | None:
+        if name != "numba":
+            return None
         # From its text, as all that needs numba: its import takes 0.5 s.
-        found = module(_LOOP.read_text(encoding="utf-8")).loop_run(schedule, values)
-        if found is not None:
-            return found  # type: ignore[no-any-return]
+        return module(_LOOP.read_text("utf-8")).loop_run(schedule, values)  # type: ignore[no-any-return]
+
+    found, failure = attempted(engine, compiled)
+    if found is not None:
+        return found, failure
     wide = sum(group.args.shape[1] for group in schedule.groups) >= _WIDE * len(schedule.groups)
-    return (vector_run if wide else list_run)(schedule, values)
+    return (vector_run if wide else list_run)(schedule, values), failure
 
 
 def _reads(places: tuple[Any, ...], values: Any) -> Callable[[Any, Any], None]:

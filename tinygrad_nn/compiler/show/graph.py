@@ -12,7 +12,7 @@ from tinygrad_nn.compiler.program import Instruction, Program, Var
 from tinygrad_nn.compiler.show.labels import is_argument, result_name, words_of
 from tinygrad_nn.compiler.show.notation import expression, kind_of, names_of, one_line, shown_name
 from tinygrad_nn.compiler.show.repeats import likeness, repeats
-from tinygrad_nn.compiler.show.text import Memory, amount, phase_of, summary
+from tinygrad_nn.compiler.show.text import Storage, amount, phase_of, summary
 
 __all__ = ["graph"]
 
@@ -56,7 +56,7 @@ class _Graph:
     def __init__(self, program: Program, limit: int) -> None:
         self.program, self.limit = program, limit
         self.names = names_of(program)
-        self.memory = Memory(program)
+        self.memory = Storage(program)
         self.outputs = _outputs(program)
         self.flat = [x for i in program.instructions for x in (i.inside or (i,))]
         self.inner = {x.out for i in program.instructions for x in i.inside}

@@ -24,7 +24,7 @@ from tinygrad_nn.compiler.show.notation import (
 )
 from tinygrad_nn.compiler.show.repeats import likeness, repeats
 
-__all__ = ["LINES", "Memory", "amount", "phase_of", "summary", "text"]
+__all__ = ["LINES", "Storage", "amount", "phase_of", "summary", "text"]
 
 LINES = 120
 """Instructions that a text shows unless it is asked for all."""
@@ -48,7 +48,7 @@ def text(program: Program, *, all: bool = False, inside: bool | None = None) -> 
 
 def summary(program: Program) -> str:
     """What it has, in one line, such as `51 instructions: 39 calls, 12 views`."""
-    memory = Memory(program)
+    memory = Storage(program)
     inner = sum(len(i.inside) for i in program.instructions)
     calls = len(program.instructions) - memory.views
     parts = [counted(calls, "call"), counted(memory.views, "view")] if memory.views else []
@@ -73,7 +73,7 @@ def amount(nbytes: int) -> str:
     return f"{nbytes / _K**power:.1f} {('B', 'kB', 'MB', 'GB')[power]}"
 
 
-class Memory:
+class Storage:
     """Where the results of a program lie, in words.
 
     Attributes:
@@ -144,7 +144,7 @@ class _Listing:
     def __init__(self, program: Program, all: bool, inside: bool | None) -> None:
         self.program, self.all = program, all
         self.names = names_of(program)
-        self.memory = Memory(program)
+        self.memory = Storage(program)
         count = len(program.instructions) + sum(len(i.inside) for i in program.instructions)
         self.inside = inside if inside is not None else count <= LINES
         files = {i.line.rpartition(":")[0] for i in program.instructions if i.line}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,15 @@ _RELATIVE = 1e-3
 def again(trial: Trial) -> Law:
     """A call at another point in between changes nothing: no state is kept from call to call."""
     _ = trial.there  # the call in between
-    got = trial.pull(trial.cotangent)
-    size = np.abs(trial.base)
-    at = trial.broken(got, trial.base, size, lambda: trial.noise(trial.cotangent), trial.finite)
+    got, at = _back(trial)
+    for moved in trial.orders if at is None else ():
+        there = trial.pull(trial.cotangent, moved)
+        if np.isfinite(there).all():
+            trial.turned.append((moved, there))
+        got, at = _back(trial)
+        # Where it is another in this order, it would have been seen to be that of another.
+        if at is not None or not np.array_equal(there, trial.base):
+            break
     if at is None:
         return Law(AGAIN, Verdict.PASS)
     return Law(
@@ -41,15 +48,33 @@ def again(trial: Trial) -> Law:
     )
 
 
+def _back(trial: Trial) -> tuple[Any, int | None]:
+    """The gradient at the inputs once more, and which element is another now."""
+    got = trial.pull(trial.cotangent)
+    size = np.abs(trial.base)
+    noise = partial(trial.noise, trial.cotangent)
+    return got, trial.broken(got, trial.base, size, noise, trial.finite)
+
+
 def follows(trial: Trial) -> Law | None:
     """A gradient that is the same at another point is the slope there: it is no stale one."""
     if trial.checked.problem.remade is None:  # one that is given may be right at one point alone
         return None
-    there = trial.there
+    close = (f"inputs multiplied by {SCALE!r}", trial.elsewhere, trial.there)
+    found = _followed(trial, *close)
+    alike = trial.base.any() and np.array_equal(trial.there, trial.base)
+    if not alike or not trial.turned or (found and found.verdict is Verdict.FAIL):
+        return found
+    # One that is the same whatever the inputs' size, as of a maximum, may depend on their order.
+    return _followed(trial, "inputs in another order", *trial.turned[-1]) or found
+
+
+def _followed(trial: Trial, where: str, inputs: list[Any], there: Any) -> Law | None:
+    """The same of one other point and the gradient there."""
     if not trial.base.any() or not np.array_equal(there, trial.base):
         return Law(FOLLOWS, Verdict.PASS) if np.isfinite(there).all() and there.size else None
     try:
-        checked = Checked(replace(trial.checked.problem, inputs=tuple(trial.elsewhere)))
+        checked = Checked(replace(trial.checked.problem, inputs=tuple(inputs)))
     except CheckError:
         return None
     direction = _direction(trial, checked)
@@ -64,7 +89,7 @@ def follows(trial: Trial) -> Law | None:
     return Law(
         FOLLOWS,
         Verdict.FAIL,
-        f"at inputs multiplied by {SCALE!r} the gradient is the same to the last digit, but along "
+        f"at {where} the gradient is the same to the last digit, but along "
         f"a direction the slope is {found.numeric:.6g} there and by the gradient "
         f"{found.analytic:.6g}: it is of values that were saved at another point",
     )

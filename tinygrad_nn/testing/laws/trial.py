@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.problem.subject import Checked
 
 __all__ = ["SCALE", "Trial", "flat", "number", "shaken"]
@@ -37,6 +39,7 @@ class Trial:
             outputs that are not of floats.
         raw: The gradients for it as the function's gradient gave them, for active inputs.
         base: The same, flat in float64.
+        turned: Inputs in another order and the gradient there, of those that a law asked for.
         slack: Part of the size of the terms that is granted at once.
     """
 
@@ -49,6 +52,7 @@ class Trial:
         self.cotangent = digits * self._of_floats()
         self.raw = self.called(checked.inputs, checked.split(self.cotangent))
         self.base = flat(self.raw)
+        self.turned: list[tuple[list[Any], Any]] = []
         self.slack = float(np.sqrt(max(checked.unit, *self._units())))
 
     @property
@@ -170,6 +174,21 @@ class Trial:
         """The gradient at that point."""
         return self.pull(self.cotangent, self.elsewhere)
 
+    @property
+    def orders(self) -> Iterator[list[Any]]:
+        """Inputs with their elements in another order, where the function is finite.
+
+        What depends on the order, such as a running maximum, is another there, and not at a point
+        close by.
+        """
+        checked = self.checked
+        for order in (_backwards, _rolled):
+            moved = [order(x) if i in checked.active else x for i, x in enumerate(checked.inputs)]
+            same = all(np.array_equal(a, b) for a, b in zip(moved, checked.inputs, strict=True))
+            with suppress(CheckError):  # of another shape there
+                if not same and np.isfinite(checked.values(moved)).all():
+                    yield moved
+
     @cached_property
     def finite(self) -> Any:
         """Elements at which the gradient is finite: at the others no law says anything."""
@@ -204,6 +223,14 @@ def shaken(x: Any, rng: np.random.Generator, unit: float) -> Any:
 
 def _floats(x: Any) -> bool:
     return bool(x.dtype.kind == "f")
+
+
+def _backwards(x: Any) -> Any:
+    return np.array(x[(slice(None, None, -1),) * x.ndim])
+
+
+def _rolled(x: Any) -> Any:
+    return np.roll(x, 1)
 
 
 def number(x: Any) -> str:

@@ -16,7 +16,7 @@ from tinygrad_nn.core.samples import Sample
 from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.draws import RandomDraw
 
-__all__ = ["Called", "PatternDraw", "calls_of", "covering"]
+__all__ = ["Called", "PatternDraw", "Patterned", "calls_of", "covering"]
 
 Shape = tuple[int, ...]
 
@@ -37,7 +37,23 @@ _PATTERNS: tuple[tuple[Shape, ...], ...] = (
 """Shapes of the arguments in turn. Some come twice, for values that are kept from call to call."""
 
 
-class PatternDraw(RandomDraw):
+class Patterned:
+    """Mixin of a `Draw` without chance in the shapes: `patterns` in turn."""
+
+    patterns: Sequence[Shape]
+
+    def shape(self, min_dims: int = 0, max_dims: int = 3, min_side: int = 0) -> Shape:
+        """The first one, with as many axes as are asked for."""
+        given = self.patterns[0][:max_dims]
+        sides = (2,) * (min_dims - len(given)) + given
+        return tuple(max(min_side, side) for side in sides)
+
+    def shapes(self, count: int) -> list[Shape]:
+        """All in turn."""
+        return [self.patterns[i % len(self.patterns)] for i in range(count)]
+
+
+class PatternDraw(Patterned, RandomDraw):
     """A `Draw` without chance in the shapes: those that it was given, in turn.
 
     Args:
@@ -51,17 +67,7 @@ class PatternDraw(RandomDraw):
 
     def __init__(self, shapes: Sequence[Shape], seed: int) -> None:
         super().__init__(seed)
-        self._shapes = tuple(shapes)
-
-    def shape(self, min_dims: int = 0, max_dims: int = 3, min_side: int = 0) -> Shape:
-        """The first one, with as many axes as are asked for."""
-        given = self._shapes[0][:max_dims]
-        sides = (2,) * (min_dims - len(given)) + given
-        return tuple(max(min_side, side) for side in sides)
-
-    def shapes(self, count: int) -> list[Shape]:
-        """All in turn."""
-        return [self._shapes[i % len(self._shapes)] for i in range(count)]
+        self.patterns = tuple(shapes)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Digits:
     """A number of 50 digits. Mixed with floats it keeps its digits."""
 
     __slots__ = ("value",)
+    _mpf_ = property(lambda self: self.value._mpf_, doc="What mpmath's functions read.")
 
     def __init__(self, value: Any) -> None:
         self.value = _context.mpf(value)
@@ -91,7 +92,9 @@ class Digits:
 
 
 def _number(x: Any) -> Any:
-    return x.value if isinstance(x, Digits) else _context.mpf(float(x))
+    return (
+        x.value if isinstance(x, Digits) else _context.mpf(x if hasattr(x, "_mpf_") else float(x))
+    )
 
 
 def _function(name: str) -> Callable[[Digits], Digits]:
@@ -176,6 +179,8 @@ def _values(
         outputs = [np.asarray(y) for y in f(given)]
         flat = [y for out in outputs for y in out.ravel().tolist()]
         return [_number(y) for y in flat]
+    except CheckError:
+        raise
     except Exception as error:
         raise CheckError(
             f"gradcheck: {name}: exact='mpmath' gives f arrays of objects with {DIGITS} digits, "

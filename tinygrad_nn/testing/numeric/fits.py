@@ -16,7 +16,7 @@ import numpy as np
 from tinygrad_nn.testing.numeric.grid import RATIO
 from tinygrad_nn.testing.numeric.slopes import Estimate
 
-__all__ = ["fitted", "nodes"]
+__all__ = ["fitted", "nodes", "straight_fit"]
 
 _NODES = 96
 _DEGREES = (3, 5, 7, 9, 13, 17)
@@ -25,6 +25,7 @@ _SIGMAS = 7.0
 """More than for random noise: that of rounding follows the nodes a little."""
 _GRANULES = 2.0**-20
 """Nodes are whole multiples of this part of the radius, so that x + t is rarely rounded."""
+_ROUNDINGS = 4.0
 _RIVALS = 4.0
 """Fits with a bar up to this many times the best one's must agree with it."""
 _WITNESS = 30.0
@@ -57,6 +58,28 @@ def fitted(radii: Any, values: Callable[[float], Any], unit: float) -> Estimate 
         for r, e in found
     )
     return best if agree and again else None
+
+
+def straight_fit(t: Any, values: Any, unit: float) -> Estimate | None:
+    """The slope of values on a straight line, if they lie on one but for rounding.
+
+    Args:
+        t: Steps, as many to each side.
+        values: f at them.
+        unit: Rounding unit of the values.
+    """
+    size = float(t @ t)
+    if not np.all(np.isfinite(values)) or not size:
+        return None
+    change = values - values[0]
+    change -= change.mean()
+    slope = float(t @ change) / size
+    noise = float(np.sqrt(np.mean((change - slope * t) ** 2)))
+    rounding = unit * float(np.abs(values).max())
+    if noise > _ROUNDINGS * rounding:
+        return None
+    bar = (_SIGMAS * noise + rounding) / float(np.sqrt(size))
+    return Estimate(slope, bar, float(t.max()))
 
 
 def _of_radius(radius: float, values: Any, unit: float) -> list[Estimate]:

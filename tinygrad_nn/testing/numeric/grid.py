@@ -17,13 +17,17 @@ _LEAST = -1060
 _OF_ZERO = 60
 """Bits below 1 that a step from 0 may go down to: 0 itself has no spacing."""
 
+_SMALL = 2.0**-10
+"""Numbers smaller than this have a scale of their own."""
 
-def steps(size: float, bits: int = _FINEST) -> Any:
+
+def steps(size: float, bits: int = _FINEST, beside: float = 0.0) -> Any:
     """Steps for a number of this size: up to a quarter of it, or of 1 if that is more.
 
     Args:
         size: Absolute value of the number that is stepped from.
         bits: Of precision of its dtype: 52 for float64, 23 for float32.
+        beside: Size of the numbers beside it, on whose scale a 0 is moved too.
 
     Returns:
         Powers of 4, descending. For a small number there are steps on its own scale and steps on
@@ -31,7 +35,11 @@ def steps(size: float, bits: int = _FINEST) -> Any:
     """
     top = _even(max(size, 1.0))
     if size == 0:
-        return 2.0 ** np.arange(top, top - _OF_ZERO, -2.0)
+        exponents = np.arange(top, top - _OF_ZERO, -2.0)
+        if 0 < beside < _SMALL:
+            own = _even(beside)
+            exponents = np.union1d(exponents, np.arange(own, max(own - bits, _LEAST), -2.0))[::-1]
+        return 2.0**exponents
     own = _even(size)
     exponents = np.union1d(
         np.arange(top, max(top - bits, own - bits), -2.0), np.arange(own, own - bits + 1, -2.0)

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_nn.testing.numeric.slopes import Estimate, Slopes, Sweep, slopes
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
-__all__ = ["Tolerance", "judge", "nothing", "resolved", "sharp", "within"]
+__all__ = ["Tolerance", "judge", "nothing", "resolved", "sharp", "straight", "within"]
 
 _RESOLVED = 3e-3
 """A slope known to 0.3 % is known: a gradient that is off by 1 % is off by `_SURE` bars then."""
@@ -27,6 +27,8 @@ _SURE = 3.0
 """Bars that a gradient must be off by to be called wrong."""
 _UNDERFLOW = 1e-320
 """Numbers below this have lost their digits."""
+_USUAL = 4
+"""Coarsest steps, at which slopes are what they usually are."""
 _SLIGHT = 1e-7
 """Part of the usual slope below which a kink is not worth the name."""
 
@@ -45,9 +47,7 @@ class Tolerance:
     absolute: float = 0.0
 
 
-def judge(  # noqa: PLR0911  (a case each)
-    sweep: Sweep, claim: float, allowed: Tolerance, found: Slopes | None = None
-) -> Element:
+def judge(sweep: Sweep, claim: float, allowed: Tolerance, found: Slopes | None = None) -> Element:
     """Whether `claim` is the slope.
 
     Args:
@@ -60,6 +60,17 @@ def judge(  # noqa: PLR0911  (a case each)
         return Element(Verdict.INCONCLUSIVE, claim, why="f has no finite value here")
     if found is None:
         found = slopes(sweep)
+    element = _judged(sweep, claim, allowed, found)
+    if element.verdict is not Verdict.PASS and _rounded(element, claim, found, sweep):
+        return Element(
+            Verdict.PASS, claim, element.numeric, element.bar, "nothing but rounding of f"
+        )
+    return element
+
+
+def _judged(  # noqa: PLR0911  (a case each)
+    sweep: Sweep, claim: float, allowed: Tolerance, found: Slopes
+) -> Element:
     scale = 4 * float(sweep.steps[0])
     if found.flat:
         return _level(found.size * sweep.unit, scale / 4, claim, allowed, "f is flat")
@@ -154,8 +165,35 @@ def _part(sweep: Sweep) -> float:
 
 def _lost(best: Estimate, own: float, sweep: Sweep) -> bool:
     """Whether the rounding of f(x) alone lets the slope be known no better."""
-    limit = nothing(sweep)
-    return best.bar + own <= limit or best.bar <= limit * _FLOOR / _NOTHING
+    scale = min(1.0, 4 * float(sweep.steps[0]))
+    limit = max(nothing(sweep), _NOTHING * sweep.unit * sweep.whole / scale)
+    floor = max(limit / _NOTHING, sweep.unit * sweep.steepest) * _FLOOR
+    return best.bar + own <= limit or best.bar <= floor
+
+
+def _rounded(element: Element, claim: float, found: Slopes, sweep: Sweep) -> bool:
+    """Whether both claim and slope are nothing but rounding, whatever the sweep made of it.
+
+    It is so where f is rounding itself, of what it is a part of. And where its slopes at usual
+    steps are so much larger: x - tanh x rounds in digits of x, which no value of it shows.
+    """
+    sides = [e for e in (found.left, found.right) if e is not None]
+    if not sides or not isfinite(claim):
+        return False
+    top = max(abs(e.value) for e in sides)
+    kinked = element.verdict is Verdict.KINK or element.left is not None
+    known = all(e.bar <= _RESOLVED * top for e in sides) if kinked else resolved(element)
+    scale = min(1.0, 4 * float(sweep.steps[0]))
+    whole = _NOTHING * sweep.unit * sweep.whole
+    if not known and found.size <= whole and abs(claim) <= whole / scale:
+        return True
+    if not isfinite(element.numeric):
+        return False
+    coarse = found.around[:_USUAL]
+    usual = float(np.max(coarse, initial=0.0, where=np.isfinite(coarse)))
+    usual = sweep.unit * min(usual, found.size / scale)
+    own = max(abs(claim), top if kinked else abs(element.numeric))
+    return not known and own + element.bar <= _NOTHING * usual
 
 
 def nothing(sweep: Sweep) -> float:
@@ -179,6 +217,29 @@ def within(
         verdict = Verdict.FAIL
     why = found.why if verdict is found.verdict else "by a fit to many values"
     return Element(verdict, claim, better.value, better.bar, why)
+
+
+def straight(found: Element, better: Estimate, allowed: Tolerance) -> Element:
+    """The verdict on a kink by the slope still closer by, if that is known well beside its bend.
+
+    Args:
+        found: The verdict by the sweep.
+        better: The slope closer by.
+        allowed: Tolerance.
+    """
+    assert found.left is not None and found.right is not None
+    if better.bar > _RESOLVED * abs(found.right - found.left):
+        return found
+    off = abs(found.analytic - better.value)
+    own = max(abs(found.analytic), abs(better.value))
+    verdict = Verdict.INCONCLUSIVE
+    if off <= better.bar + allowed.relative * own + allowed.absolute:
+        verdict = Verdict.PASS
+    elif off > _SURE * better.bar + allowed.absolute:
+        verdict = Verdict.FAIL
+    return Element(
+        verdict, found.analytic, better.value, better.bar, "a kink lies beside x, not at it"
+    )
 
 
 def resolved(element: Element) -> bool:

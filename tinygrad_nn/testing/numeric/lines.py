@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.testing.numeric.exact import confirmed
-from tinygrad_nn.testing.numeric.fits import fitted, nodes
+from tinygrad_nn.testing.numeric.fits import fitted, nodes, straight_fit
 from tinygrad_nn.testing.numeric.grid import beyond, steps
-from tinygrad_nn.testing.numeric.judge import Tolerance, judge, nothing, resolved, sharp, within
+from tinygrad_nn.testing.numeric.judge import (
+    Tolerance,
+    judge,
+    nothing,
+    resolved,
+    sharp,
+    straight,
+    within,
+)
+from tinygrad_nn.testing.numeric.nearby import PLACES, distances, noise_of
 from tinygrad_nn.testing.numeric.slopes import Slopes, Sweep, slopes
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
@@ -26,6 +35,14 @@ _REACH = 4.0**8
 _ROUNDINGS = 16.0
 _CURVED = 4.0
 """Factor by which curvature may be larger close by than it is at the usual steps."""
+_SECOND = [5, 7, 9]
+"""Of the places close by: the second to both sides, and x."""
+_SEEN = 0.5
+"""Part of the bend of a kink that shows it at x: it bends by twice as much at two distances."""
+_CLOSE = 2.0**8
+"""Distance, in spacings of numbers, within which f may be straight beside a kink."""
+_EACH = 32
+"""Values wanted there, on each side."""
 _FAR = 2.0**20
 _SINGLE_UNIT = 1e-12
 
@@ -40,6 +57,8 @@ class Line:
             along a coordinate, 1 for a direction that is scaled to its inputs.
         unit: Rounding unit of the coarsest dtype at work.
         exact: Slopes of all outputs by a complex step; asked for where a sweep is rough.
+        wholes: Sizes of what each output is a part of, whose rounding may be in it.
+        beside: Size of the numbers beside the one that is stepped from.
     """
 
     def __init__(
@@ -49,9 +68,14 @@ class Line:
         size: float,
         unit: float,
         exact: Callable[[], Any | None] | None = None,
+        wholes: Any = None,
+        beside: float = 0.0,
     ) -> None:
         self._move, self._center, self._unit, self.size = move, center, unit, size
-        self._exact = exact
+        self._exact, self._wholes, self._beside = exact, wholes, beside
+        self._bits = round(-np.log2(unit)) - 1
+        self._steepest = 0.0
+        self._noise: Any | None = None
         self._slopes: Any | None = None
         self._tables: dict[bytes, Any] = {}
         self._seen: dict[float, Any] = {}
@@ -64,6 +88,7 @@ class Line:
 
     def judged(self, claims: Any, allowed: Tolerance) -> list[Element]:
         """A verdict for each output: at once for those that are plainly right."""
+        self._steepest = float(np.abs(claims[np.isfinite(claims)]).max(initial=0.0))
         quick = self._plainly(claims, allowed)
         return [
             Element(Verdict.PASS, c, n, b) if ok else self.judge(i, c, allowed)
@@ -74,11 +99,13 @@ class Line:
 
     def judge(self, output: int, claim: float, allowed: Tolerance) -> Element:
         """The verdict on one output: by a sweep of all steps; if that is rough, by more."""
-        grid = steps(self.size, bits=round(-np.log2(self._unit)) - 1)
+        grid = steps(self.size, self._bits, self._beside)
         sweep = self._sweep(grid, output)
         seen = slopes(sweep)
         found = judge(sweep, claim, allowed, seen)
-        if found.verdict is Verdict.KINK or found.left is not None or sharp(found, allowed):
+        if found.left is not None and found.right is not None:
+            return self._closer(found, output, allowed)
+        if found.verdict is Verdict.KINK or sharp(found, allowed):
             return found
         # Two evaluations for all outputs, where a fit takes hundreds.
         exact = confirmed(found, self._by_complex_step(output), allowed)
@@ -89,6 +116,20 @@ class Line:
         if not resolved(found) and (found.numeric or self._far(grid, output, claim)):
             return self._from_afar(found, grid, output, claim, allowed)
         return found
+
+    def _closer(self, found: Element, output: int, allowed: Tolerance) -> Element:
+        """The verdict on a kink again: it may lie beside x, and f be straight still closer by."""
+        assert found.left is not None and found.right is not None
+        size = self.size or self._beside or 1.0
+        h = distances(size, self._bits)[0]
+        near = self._table(h * PLACES)[_SECOND, output]
+        bend = abs(near[0] - 2 * near[1] + near[2])
+        if not bend <= _SEEN * abs(found.right - found.left) * h:
+            return found
+        radius = 2.0 ** (np.round(np.log2(size)) - self._bits) * _CLOSE
+        ts = np.arange(-_EACH, _EACH + 1) * (radius / _EACH)
+        better = straight_fit(ts, self._table(ts)[:, output], self._unit)
+        return found if better is None else straight(found, better, allowed)
 
     def _by_complex_step(self, output: int) -> float:
         """Slope of an output; nan where f is not known to be analytic."""
@@ -144,7 +185,23 @@ class Line:
 
     def _sweep(self, grid: Any, output: int) -> Sweep:
         above, below = self._table(grid)[:, output], self._table(-grid)[:, output]
-        return Sweep(grid, above, below, float(self._center[output]), self._unit)
+        return Sweep(
+            grid,
+            above,
+            below,
+            float(self._center[output]),
+            self._unit,
+            float(self._nearby()[output]),
+            0.0 if self._wholes is None else float(self._wholes[output]),
+            self._steepest,
+        )
+
+    def _nearby(self) -> Any:
+        """Noise of all outputs close by."""
+        if self._noise is None:
+            around = distances(self.size or self._beside, self._bits)
+            self._noise = noise_of([self._table(d * PLACES) for d in around])
+        return self._noise
 
     def _plainly(self, claims: Any, allowed: Tolerance) -> tuple[Any, Any, Any]:
         """Which outputs are smooth with the slope claimed, their slopes, and bars."""

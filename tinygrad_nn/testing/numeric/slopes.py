@@ -84,6 +84,9 @@ class Sweep:
         below: f(x - t).
         center: f(x).
         unit: Rounding unit of the values: 2**-53 for float64.
+        noise: Of the values close to x, where it was measured.
+        whole: Size of what the value is a part of, whose rounding may be in it.
+        steepest: The largest slope along the line, of all values.
     """
 
     steps: Any
@@ -91,6 +94,9 @@ class Sweep:
     below: Any
     center: float
     unit: float
+    noise: float = 0.0
+    whole: float = 0.0
+    steepest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +155,16 @@ def slopes(sweep: Sweep) -> Slopes:
         whole &= size * sweep.unit < _COUNTS
         ends = [_last_change(c) for c in (up, down)]
         twin = abs(ends[0] - ends[1]) <= _TWIN
-        for change, values in () if whole else ((up, above), (down, below)):
+        pairs = ((up, above, down), (down, below, up))
+        for change, values, other in () if whole else pairs:
             found, level = _grain(change, values, center, t, ulp, twin)
+            if found and not _counted(change[: level + 1], found) and _still(other):
+                continue
             if found:
                 change[level + 1 :] = np.nan
                 if found > grain:
                     grain, grain_step = found, float(t[level])
-    floor = np.maximum(ulp, grain)
+    floor = np.maximum(ulp, max(grain, sweep.noise))
     both = (up + down) / 2
     limit = _INSIDE * sweep.unit * max(1.0, 4 * float(t[0]))
     sides = [_noise(c, t, floor, (1, 2, 3, 4, 5)) for c in (up, down)]
@@ -187,6 +196,17 @@ def _last_change(change: Any) -> int:
     """The finest level at which f is not what it is at x; -1 if there is none."""
     moves = np.flatnonzero(np.nan_to_num(change))
     return int(moves[-1]) if moves.size else -1
+
+
+def _still(change: Any) -> bool:
+    """Whether f never moves on a side, though it has values there: a constant has no grain."""
+    return bool(np.all(change == 0))
+
+
+def _counted(change: Any, grain: float) -> bool:
+    """Whether changes are whole multiples of a twelfth of a grain."""
+    counts = change[np.isfinite(change)] / grain * _PARTS
+    return bool(np.all(np.abs(counts - np.round(counts)) <= _COUNTED))
 
 
 def _grain(

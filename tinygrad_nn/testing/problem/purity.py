@@ -54,20 +54,37 @@ def _copied(y: Any) -> Any:
         return y
 
 
-def differs(first: Sequence[Any], again: Sequence[Any], unit: float) -> str:
-    """How two results of the same call differ, in words; "" if by no more than noise."""
+def differs(
+    first: Sequence[Any],
+    again: Sequence[Any],
+    unit: float,
+    rounding: Callable[[int, tuple[int, ...]], float] | None = None,
+) -> str:
+    """How two results of the same call differ, in words; "" if by no more than noise.
+
+    Args:
+        first: Arrays of one call.
+        again: Arrays of another.
+        unit: Rounding unit of their dtypes.
+        rounding: What the terms of an element may be rounded by, given the number of the array
+            and the index: of a sum that cancels, that is more than its size says. It is asked
+            for only where results differ by more than noise.
+    """
     if [x.shape for x in first] != [x.shape for x in again]:
         shapes = [[list(x.shape) for x in result] for result in (first, again)]
         return f"shapes {shapes[0]} and {shapes[1]}"
     allowed = max(_NOISE, _UNITS * unit)
-    for a, b in zip(first, again, strict=True):
+    for n, (a, b) in enumerate(zip(first, again, strict=True)):
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)  # noqa: PLW2901
         with np.errstate(all="ignore"):
             size = np.max(np.abs(a), initial=0.0, where=np.isfinite(a))
             equal = (a == b) | (np.abs(a - b) <= allowed * size) | (np.isnan(a) & np.isnan(b))
+            off = np.where(equal, 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf))
         if not equal.all():
-            at = np.unravel_index(int(np.argmin(equal)), a.shape)
-            return f"{a[at]:.6g} and {b[at]:.6g} at {[int(n) for n in at]}"
+            at = tuple(int(k) for k in np.unravel_index(int(np.argmax(off)), a.shape))
+            if rounding is not None and off[at] <= rounding(n, at):
+                continue
+            return f"{a[at]:.6g} and {b[at]:.6g} at {list(at)}"
     return ""
 
 

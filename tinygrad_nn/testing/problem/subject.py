@@ -21,6 +21,10 @@ _FINEST = 2.0**-53
 """Outside everything is in float64, also of a longer dtype."""
 
 
+_ROUNDINGS = 64.0
+"""Rounding units of its terms by which a sum may differ from call to call, as in threads."""
+_MORE = 4
+"""Calls of a function that failed, to see that it is not random: masks may be alike by chance."""
 _LOOKED_AT = 4
 _LARGE = 100_000
 """Elements of the inputs above which writes are looked for in the first calls only."""
@@ -159,8 +163,27 @@ class Checked:
         Raises:
             CheckError: It does not, by more than what may be called noise.
         """
-        gap = differs(self._here(), self.split(self.center), self.unit)
+        gap = differs(self._here(), self.split(self.center), self.unit, self._of_terms)
         refuse_changing(self.problem.name, gap)
+
+    def steady(self) -> None:
+        """Ask the function and its gradient some times more for what they gave at first.
+
+        Raises:
+            CheckError: They give something else, and did not by chance before.
+        """
+        for _ in range(_MORE):
+            self.unchanged()
+            self._same_gradients()
+
+    def _of_terms(self, n: int, at: tuple[int, ...]) -> float:
+        """Rounding of the terms of an element of the outputs: of all gradient times input."""
+        parts = [np.zeros(shape) for shape in self.shapes]
+        parts[n][at] = 1.0
+        found = self.gradients(_joined(parts), self.inputs)
+        with np.errstate(all="ignore"):
+            terms = (np.abs(g * self.inputs[i]) for g, i in zip(found, self.active, strict=True))
+            return _ROUNDINGS * self.unit * float(sum(np.sum(t) for t in terms))
 
     def _here(self) -> list[Any]:
         """Outputs at the inputs."""
@@ -281,7 +304,15 @@ class Checked:
         """Refuse a gradient that differs from call to call."""
         cotangent = np.random.default_rng(0).choice([-1.0, 0.5, 1.0], self.center.size)
         first, again = self.gradients(cotangent), self.gradients(cotangent)
-        refuse_changing(self._gradient_name, differs(first, again, self.unit))
+
+        def of_terms(n: int, at: tuple[int, ...]) -> float:
+            """Rounding of what the function is made of, over the size of the input."""
+            x = np.abs(np.asarray(self.inputs[self.active[n]], np.float64))
+            size = float(x[at] or x.max() or 1.0)
+            whole = float(np.sum(np.abs(cotangent * self.center)))
+            return _ROUNDINGS * self.unit * whole / size
+
+        refuse_changing(self._gradient_name, differs(first, again, self.unit, of_terms))
 
     def tangents(self, tangents: Arrays) -> Any | None:
         """Tangent of the outputs end to end by forward mode, if the engine has it for them."""

@@ -18,7 +18,8 @@ import numpy as np
 
 __all__ = ["Origins", "whereabouts"]
 
-_LIBRARIES = ("numpy", "scipy.special", "torch", "torch.nn.functional", "jax.numpy", "tinygrad_nn")
+_LIBRARIES = ("numpy", "scipy.special", "torch", "torch.nn.functional", "jax.numpy", "tinygrad_nn",
+              "mpmath")  # fmt: skip
 """Where functions are looked for that do not say what module they are of."""
 _PLAIN = (bool, int, float, str, bytes, type(None))
 _LARGEST = 64
@@ -170,13 +171,22 @@ def _imported(thing: Any) -> tuple[str, str] | None:
     """Module and dotted name in it by which `thing` is found."""
     path = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None)
     if not isinstance(path, str) or "<" in path:
-        return None
+        return _among_libraries(thing)
     last = path.rpartition(".")[2]
     own = getattr(thing, "__module__", None)
     for module, name in [(own, path), *((library, last) for library in _LIBRARIES)]:
         if isinstance(module, str) and module in sys.modules and _is_importable(module):
             if _at(sys.modules[module], name) is thing:
                 return module, name
+    return _among_libraries(thing)
+
+
+def _among_libraries(thing: Any) -> tuple[str, str] | None:
+    """The same of a function that does not know its name, as those of mpmath."""
+    for library in _LIBRARIES:
+        for name, found in vars(sys.modules.get(library, builtins)).items():
+            if found is thing and not name.startswith("_") and library in sys.modules:
+                return library, name
     return None
 
 

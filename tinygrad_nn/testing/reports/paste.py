@@ -29,6 +29,10 @@ def paste(call: Call, labels: Sequence[str] = ()) -> str:
     origins = Origins(literal)
     f = origins.expression(call.f, "f")
     grad = None if call.grad is None else origins.expression(call.grad, "gradient")
+    options = [
+        f"{k}={origins.expression(v, k) if callable(v) else repr(v)}"
+        for k, v in call.options.items()
+    ]
     lines, names = [], []
     large = [i for i, x in enumerate(call.inputs) if _size(x) > _LITERAL]
     taken = origins.names | {"f", "gradient"}
@@ -43,8 +47,7 @@ def paste(call: Call, labels: Sequence[str] = ()) -> str:
         names.append(name)
         value = f'saved["{i}"]' if i in large else literal(x.value)
         lines.append(_assigned(name, _wrapped(x, value, origins)))
-    given = [f, *names, *([f"grad={grad}"] if grad else [])]
-    given += [f"{k}={v!r}" for k, v in call.options.items()]
+    given = [f, *names, *([f"grad={grad}"] if grad else []), *options]
     lines.append(f"gradcheck({', '.join(given)}).assert_ok()")
     body = "\n".join(lines)
     if re.search(r"\bnp\.", body):
