@@ -69,15 +69,10 @@ def main(demo: Demo) -> None:
         print(f"batch {name:4}: loss {paths[name][-1, 1]:.3f} after {epochs} epochs,", end=" ")
         print(f"uphill at {ups:.0%} of looks, {seconds:.2f} s")
         if name != "full":
-            share = paths[name][-1, 1] / paths["full"][-1, 1]
-            demo.expect(
-                f"loss with batch {name}, over that of the full gradient", share, at_most=0.5
-            )
-    demo.expect(
-        "looks at which the full gradient went up",
-        np.sum(np.diff(paths["full"][:, 1]) > 0),
-        at_most=0,
-    )
+            share, most = paths[name][-1, 1] / paths["full"][-1, 1], 0.8 if demo.quick else 0.5
+            demo.expect(f"loss with batch {name}, over the full gradient's", share, at_most=most)
+    rises = np.sum(np.diff(paths["full"][:, 1]) > 0)
+    demo.expect("looks at which the full gradient went up", rises, at_most=0)
 
     if plt := demo.pyplot():
         figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")

@@ -57,7 +57,7 @@ WRONG = {
     "transposed": RIGHT.T,
     "swapped": X,
     "negative": RIGHT * np.where(X < 0, 1.01, 1),
-    "coarse": RIGHT.astype(np.float32).astype(np.float64),
+    "coarse": RIGHT.astype(np.float16).astype(np.float64),
 }
 
 
@@ -349,14 +349,12 @@ def test_our_check_kills_a_sample():
 
 
 EVERY = sorted(op.key for op in differentiable())
-THIRD = set(np.random.default_rng(6).permutation(EVERY)[: len(EVERY) // 3].tolist())
+FIFTH = sorted(np.random.default_rng(6).permutation(EVERY)[: len(EVERY) // 5].tolist())
 
 
-@twofold
-@pytest.mark.parametrize(
-    "key", [pytest.param(k, marks=[] if k in THIRD else [pytest.mark.slow]) for k in EVERY]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("key", FIFTH)
 def test_our_check_kills_all_that_are_faults(key):
-    """Three of an operation, of a third of them; in the long tail every one of each."""
-    kills = kill_rate(check_operation, [key], sample=some(3, None), reasons=REASONS)
+    """Of a fifth of the operations; `python -m tinygrad_nn.testing.mutation` has all: minutes."""
+    kills = kill_rate(check_operation, [key], reasons=REASONS)
     assert not kills.open, str(kills)

@@ -103,15 +103,17 @@ class Body:
     """What a function of the user runs: its code and its defaults, which may be exchanged."""
 
     def __init__(self, function: Any) -> None:
-        self._function, self._held = function, self._now(function)
-
-    @staticmethod
-    def _now(function: Any) -> tuple[Any, ...]:
-        return function.__code__, function.__defaults__, function.__kwdefaults__
+        self._function, self._code = function, function.__code__
+        self._given, self._named = function.__defaults__, function.__kwdefaults__
 
     def same(self) -> bool:
         """Whether they are what they were."""
-        return all(map(is_, self._now(self._function), self._held))
+        f = self._function
+        return (
+            f.__code__ is self._code
+            and f.__defaults__ is self._given
+            and f.__kwdefaults__ is self._named
+        )
 
     def changed(self) -> str | None:
         """Its name, if one is another now."""
