@@ -66,13 +66,14 @@ def main(demo: Demo) -> None:
         d = np.linspace(-3, 3, 601)
         for name, loss in OF_NUMBERS.items():
             left.plot(d, loss(d, 0 * d, reduction="none"), label=name)
-        left.set(xlabel="prediction - truth", ylabel="loss", ylim=(0, 6))
-        left.legend(title="Of numbers: how much does a large miss count?")
+        title = "Of numbers: how much does a large miss count?"
+        left.set(xlabel="prediction - truth", ylabel="loss", ylim=(0, 6), title=title)
         for name, loss in OF_SCORES.items():
             right.plot(d, loss(d, 0 * d + 1, reduction="none"), label=name)
         right.plot(d, (tg.sigmoid(d) - 1) ** 2, label="MSE of the sigmoid")
-        right.set(xlabel="score of the right class", ylabel="loss")
-        right.legend(title="Of classes: MSE is flat where it is wrong")
+        title = "Of classes: MSE is flat where it is wrong"
+        right.set(xlabel="score of the right class", ylabel="loss", title=title)
+        left.legend(), right.legend()
         figure.savefig(demo.folder / "losses.png", dpi=120)
 
 

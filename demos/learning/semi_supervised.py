@@ -5,7 +5,7 @@ Talk: neural networks that can learn, "Understanding learning" (semi-supervised 
 labels that are surer than .9, max softmax(z) > .9, and learn from all of them anew; repeat. It
 helps as far as examples of a kind lie together, since the boundary then moves to where few are.
 
-Expect about 4 points more in 100 than the .85 that forty labels give, four of each digit. Which
+Expect about 5 points more in 100 than the .84 that forty labels give, four of each digit. Which
 forty matters as much, so twelve draws are averaged; what is labelled wrong is learned as well.
 """
 
@@ -61,9 +61,9 @@ def main(demo: Demo) -> None:
         accuracies.append(found)
 
     means = np.mean(accuracies, axis=0)
-    demo.expect("accuracy, 40 labels alone", means[0], at_least=0.65, at_most=0.85)
-    demo.expect("accuracy with pseudo-labels", means[-1], at_least=0.7 if demo.quick else 0.78)
-    demo.expect("gain", means[-1] - means[0], at_least=0 if demo.quick else 0.02)
+    demo.expect("accuracy, 40 labels alone", means[0], at_least=0.75, at_most=0.92)
+    demo.expect("accuracy with pseudo-labels", means[-1], at_least=0.8 if demo.quick else 0.85)
+    demo.expect("gain", means[-1] - means[0], at_least=0.005 if demo.quick else 0.03)
 
     if plt := demo.pyplot():
         figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
