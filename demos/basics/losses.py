@@ -73,7 +73,8 @@ def main(demo: Demo) -> None:
         right.plot(d, (tg.sigmoid(d) - 1) ** 2, label="MSE of the sigmoid")
         title = "Of classes: MSE is flat where it is wrong"
         right.set(xlabel="score of the right class", ylabel="loss", title=title)
-        left.legend(), right.legend()
+        left.legend()
+        right.legend()
         figure.savefig(demo.folder / "losses.png", dpi=120)
 
 

@@ -94,14 +94,14 @@ def train(seed: int, updates: int) -> list[float]:
 
 
 def main(demo: Demo) -> None:
-    updates = 40 if demo.quick else 120
+    updates = 60 if demo.quick else 120
     runs = []
     for seed in (demo.seed,) if demo.quick else range(3 * demo.seed, 3 * demo.seed + 3):
         runs.append(train(seed, updates))
         means = np.reshape(runs[-1], (-1, 50)).mean(axis=1).round().astype(int)
         print(f"seed {seed}: mean of each 50 episodes", *means)
     for lasted in runs:
-        wanted = 100 if demo.quick else 190
+        wanted = 50 if demo.quick else 190
         demo.expect("steps, mean of the last 50", np.mean(lasted[-50:]), at_least=wanted)
 
     if plt := demo.pyplot():

@@ -41,6 +41,10 @@ _SEEN = 0.5
 """Part of the bend of a kink that shows it at x: it bends by twice as much at two distances."""
 _CLOSE = 2.0**8
 """Distance, in spacings of numbers, within which f may be straight beside a kink."""
+_DOUBLE = 40
+"""Bits of precision; with fewer all is straight within a grain."""
+_COARSE = 0.65
+"""Part of the bits of a number that coarse steps leave as they are: 2**-34 of it in double."""
 _EACH = 32
 """Values wanted there, on each side."""
 _FAR = 2.0**20
@@ -98,12 +102,26 @@ class Line:
         ]
 
     def judge(self, output: int, claim: float, allowed: Tolerance) -> Element:
-        """The verdict on one output: by a sweep of all steps; if that is rough, by more."""
+        """The verdict on one output.
+
+        Steps near the spacing of numbers may all lie in one grain of what is rounded inside f, and
+        agree on a slope that is none: the coarser ones alone may still find the claim right.
+        """
+        found = self._by_all_steps(output, claim, allowed)
+        if found.verdict is not Verdict.FAIL or not np.isfinite(claim):
+            return found
+        grid = steps(self.size, self._bits, self._beside)
+        least = (self.size or self._beside or 1.0) * 2.0 ** -(self._bits * _COARSE)
+        coarse = judge(self._sweep(grid[grid >= least], output), claim, allowed)
+        return coarse if coarse.verdict is Verdict.PASS and resolved(coarse) else found
+
+    def _by_all_steps(self, output: int, claim: float, allowed: Tolerance) -> Element:
+        """By a sweep of all steps; if that is rough, by more."""
         grid = steps(self.size, self._bits, self._beside)
         sweep = self._sweep(grid, output)
         seen = slopes(sweep)
         found = judge(sweep, claim, allowed, seen)
-        if found.left is not None and found.right is not None:
+        if found.left is not None and found.right is not None and self._bits > _DOUBLE:
             return self._closer(found, output, allowed)
         if found.verdict is Verdict.KINK or sharp(found, allowed):
             return found
