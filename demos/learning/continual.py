@@ -26,17 +26,14 @@ def accuracy(network: nn.Module, test: data.Dataset) -> float:
         return float((network(test.inputs).numpy().argmax(axis=1) == test.targets).mean())
 
 
-def learn(
-    network: nn.Module, task: data.Dataset, tests: Any, epochs: int, seed: int, old: Any = None
-) -> list[list[float]]:
+def learn(network: Any, task: Any, tests: Any, epochs: int, seed: int, old: Any = None) -> Any:
     """Learn a task, with old examples if there are any; accuracy on both tasks by epoch."""
     optimizer, history = optim.Adam(network.parameters(), lr=0.003), []
-    loss_of = nn.functional.cross_entropy
     for epoch in range(epochs):
         for inputs, labels in data.DataLoader(task, batch_size=32, rng=1000 * seed + epoch):
-            loss = loss_of(network(inputs), labels)
+            loss = nn.functional.cross_entropy(network(inputs), labels)
             if old is not None:
-                loss = loss + loss_of(network(old.inputs), old.targets)
+                loss = loss + nn.functional.cross_entropy(network(old.inputs), old.targets)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -54,12 +51,10 @@ def main(demo: Demo) -> None:
     for name, old in (("without replay", None), ("with 100 replayed", kept)):
         rng = np.random.default_rng(demo.seed)
         network = nn.Sequential(nn.Linear(64, 64, rng=rng), nn.ReLU(), nn.Linear(64, 10, rng=rng))
-        early = learn(network, first, tests, epochs, demo.seed)
-        late = learn(network, second, tests, epochs, demo.seed + 1, old)
-        found[name] = np.array(early + late)
-        for moment, row in (("0-4 learned", epochs - 1), ("5-9 learned", -1)):
-            old_task, new_task = found[name][row]
-            print(f"{name}, {moment}: accuracy on 0-4 {old_task:.3f}, on 5-9 {new_task:.3f}")
+        history = learn(network, first, tests, epochs, demo.seed)
+        found[name] = np.array(history + learn(network, second, tests, epochs, demo.seed + 1, old))
+        for moment, row in (("0-4", epochs - 1), ("5-9", -1)):
+            print(f"{name}, {moment} learned: accuracy on 0-4 and 5-9", found[name][row].round(3))
 
     slack = 0.04 if demo.quick else 0
     forgetful, replaying = found.values()
@@ -75,7 +70,7 @@ def main(demo: Demo) -> None:
             axes.plot(np.arange(1, 2 * epochs + 1), history, label=["0-4", "5-9"])
             axes.axvline(epochs, color="black", linestyle=":")
             axes.set(xlabel="epoch: first of 0-4, then of 5-9", ylabel="test accuracy", title=name)
-            axes.legend(loc="center left")
+            axes.legend()
         figure.suptitle("What is not rehearsed is lost within a few epochs")
         figure.savefig(demo.folder / "forgetting.png", dpi=120)
 

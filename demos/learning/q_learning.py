@@ -49,15 +49,13 @@ def walk(q: tg.Tensor, optimizer: optim.SGD | None, chance: float, rng: Any) -> 
 
 def main(demo: Demo) -> None:
     q = tg.zeros((SIDE * SIDE, 4), requires_grad=True)
-    optimizer = optim.SGD([q], lr=0.5)
-    rng = np.random.default_rng(demo.seed)
+    optimizer, rng = optim.SGD([q], lr=0.5), np.random.default_rng(demo.seed)
     at_random = [len(walk(q, None, 1.0, rng)) - 1 for _ in range(30)]
     episodes = 200 if demo.quick else 300
     lengths = [len(walk(q, optimizer, 0.1, rng)) - 1 for _ in range(episodes)]
     for first in range(0, episodes, episodes // 5):
         print(f"from episode {first + 1:3}: {np.mean(lengths[first : first + 20]):5.1f} steps")
-    best = walk(q, None, 0.0, rng)
-    worth = q.numpy().max(axis=1).reshape(SIDE, SIDE)
+    best, worth = walk(q, None, 0.0, rng), q.numpy().max(axis=1).reshape(SIDE, SIDE)
     print("worth of each square:\n", worth.round(1))
     demo.expect("steps at random, mean of 30 walks", np.mean(at_random), at_least=60)
     demo.expect("steps while learning, last 50", np.mean(lengths[-50:]), at_least=8, at_most=10.5)

@@ -108,7 +108,7 @@ class Line:
         agree on a slope that is none: the coarser ones alone may still find the claim right.
         """
         found = self._by_all_steps(output, claim, allowed)
-        if found.verdict is not Verdict.FAIL or not np.isfinite(claim):
+        if found.verdict is Verdict.PASS or not np.isfinite(claim):
             return found
         grid = steps(self.size, self._bits, self._beside)
         least = (self.size or self._beside or 1.0) * 2.0 ** -(self._bits * _COARSE)
