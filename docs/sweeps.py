@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tinygrad_nn.testing.numeric.grid import steps
-from tinygrad_nn.testing.numeric.slopes import Estimate, Sweep, slopes
+from tinygrad_nn.testing.numeric.slopes import Estimate, slopes
+from tinygrad_nn.testing.numeric.sweep import Sweep
 
 __all__ = ["easy", "hard"]
 

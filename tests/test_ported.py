@@ -377,3 +377,12 @@ def test_the_script_of_the_guide_runs_in_pytorch(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = SCRIPT.read_text("utf-8").replace("range(3)", "range(1)")
     exec(compile(source, str(SCRIPT), "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("compile", "tg.jit"), ("gradcheck", "tinygrad_nn.testing"), ("vmap", "tg.jacobian")],
+)
+def test_functions_of_other_names_are_named(name, advice):
+    with pytest.raises(AttributeError, match=re.escape(advice)):
+        getattr(tg, name)

@@ -21,6 +21,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def custom_op(
+    function: None = None,
+    /,
     *,
     vjp: Rule | Sequence[Rule | None] | None = None,
     pullback: Rule | None = None,
@@ -41,6 +43,7 @@ def custom_op(
     forward mode, with `jvp` or with what follows from `kind`.
 
     Args:
+        function: Nothing: the decorator needs its rule, as in the example.
         vjp: One rule for each array (None: no gradient), or a single rule.
         pullback: Instead, one function `(g, y, *arrays, needs, **static)` for all.
         jvp: `(tangents, y, *arrays, **static)` for forward mode; derived if left away.
@@ -63,6 +66,11 @@ def custom_op(
         >>> tg.grad(lambda x: sine(x))(0.0)
         1.0
     """
+    if function is not None:
+        raise RegistrationError(
+            f"custom_op: got {getattr(function, '__name__', function)} alone, expected the rule of "
+            "its gradient; write @tg.custom_op(vjp=lambda g, y, x: ...) above the function"
+        )
 
     def register(function: F) -> F:
         drawn = samples if callable(samples) else None
@@ -153,6 +161,7 @@ def _compare(record: Op, f: Any, inputs: list[Any], rng: Any, order: int) -> Non
         ahead = float(jvp_of(f, tuple(inputs), tuple(directions))[1]) if order == 1 else found
     except Exception as error:
         error.add_note(f"while checking the derivative of order {order} of {record.name!r}")
+        error.add_note(_called_as(record))
         raise
 
     def along(t: float) -> float:
@@ -168,8 +177,19 @@ def _compare(record: Op, f: Any, inputs: list[Any], rng: Any, order: int) -> Non
                 f"operation {record.name!r}: its {way} disagrees with finite differences at order "
                 f"{order}: got {number:.10g}, expected {numeric:.10g} (± {doubt:.1g}) along one "
                 f"random direction, for arguments of shapes {[x.shape for x in inputs]}; mend it, "
-                "give samples= where the function is smooth, or pass check=False"
+                "give domain= or samples= where the function is smooth, or pass check=False"
             )
+
+
+def _called_as(record: Op) -> str:
+    """How the rule of an operation is called, for who wrote another."""
+    arrays = [*record.data, *["..."] * record.variadic]
+    static = [f"{name}={name}" for name in record.static]
+    if record.pullback is not None:
+        call = ", ".join(["g", "y", *arrays, "needs", *static])
+        return f"the rule is called as pullback({call}), and gives a gradient for each array"
+    call = ", ".join(["g", "y", *arrays, *static])
+    return f"a rule is called as rule({call}), and gives the gradient of one array"
 
 
 def _value(x: Any) -> Any:

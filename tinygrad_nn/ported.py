@@ -175,9 +175,11 @@ FUNCTIONS = {
     "bfloat16": "NumPy has none; write 'float16'",
     "bmm": "write tg.matmul, or a @ b",
     "chunk": "write x.chunk(n)",
+    "compile": "write tg.jit(step), of a whole step: loss, backward and update",
     "cuda": _CPU,
     "device": "leave it out, or write 'cpu': there is no other",
     "func": "tg.grad, tg.jacobian, tg.hessian, tg.vjp, tg.jvp and tg.hvp are in the package itself",
+    "gradcheck": "write from tinygrad_nn.testing import gradcheck",
     "inference_mode": "write tg.no_grad()",
     "is_tensor": "write isinstance(x, tg.Tensor)",
     "manual_seed": "there is no global seed: give rng=0, or one np.random.default_rng(0), to "
@@ -190,7 +192,9 @@ FUNCTIONS = {
     "set_default_dtype": "write with tg.default_dtype('float64'):",
     "set_grad_enabled": "write tg.enable_grad() or tg.no_grad()",
     "squeeze_": "write x = x.squeeze()",
+    "testing": "write import tinygrad_nn.testing, or from tinygrad_nn.testing import gradcheck",
     "unbind": "write tg.unstack(x, axis)",
     "utils": "DataLoader, TensorDataset, samplers: tinygrad_nn.data; checkpoint: tg.checkpoint",
     "version": "write tg.__version__",
+    "vmap": "write the function for whole arrays; tg.jacobian and tg.hessian need none",
 }

@@ -65,7 +65,7 @@ def main(demo: Demo) -> None:
         axes.semilogy(counts, sums, "o-", label="series of n terms")
         axes.set(xlabel="n", ylabel="distance from e (at x = 1)", ylim=(1e-17, 10))
         axes.set_title("The slope of the series is the series, one term behind")
-        axes.legend(loc=(0.42, 0.55))
+        axes.legend(loc=(0.4, 0.55))
         figure.savefig(demo.folder / "series.png", dpi=120)
 
 

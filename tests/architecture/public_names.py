@@ -14,7 +14,7 @@ from tests.architecture.paths import PACKAGE, module_name
 SNAPSHOT = Path(__file__).with_name("public_names.txt")
 REFRESH = "python -m tests.architecture.public_names"
 # Packages of an extra: their names are taken from the list where that is not installed.
-EXTRAS = {"tinygrad_nn.sklearn": "sklearn"}
+EXTRAS = {"tinygrad_nn.sklearn": "sklearn", "tinygrad_nn.compiler.kernels.loops": "llvmlite"}
 
 
 def promising_modules(package: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ import tinygrad_nn as tg
 from tests.compiler.beside import ENGINE, beside, rows, weights
 from tests.compiler.twins import bits
 from tinygrad_nn import nn
-from tinygrad_nn.errors import AnomalyError, CaptureError
+from tinygrad_nn.errors import AnomalyError, CaptureError, GradientError, OptionError
 
 # ── Who watches ─────────────────────────────────────────────────────────────────────────
 
@@ -161,3 +161,27 @@ def test_another_thread_may_not_use_the_parameters_during_the_first_call():
     assert "another thread" in str(caught.get())
     w2 = weights()[0]
     assert bits(got) == bits(rows(0) @ w2) and bits(captured(rows(1))) == bits(rows(1) @ w2)
+
+
+def test_saving_in_a_step_is_refused_with_its_line(tmp_path):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+
+    @tg.jit
+    def step(x):
+        tg.save({"w": w}, tmp_path / "w.safetensors")
+        return x * w
+
+    with pytest.raises(CaptureError, match=r"tg\.save.*save it outside"):
+        step(np.ones(2))
+
+
+def test_a_backward_from_outside_of_a_step_is_sent_into_it():
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    loss = tg.jit(lambda w: (w * w).sum(), engine="numpy")(w)
+    with pytest.raises(GradientError, match="captured step.*inside"):
+        loss.backward()
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(OptionError, match="jit: got int, expected a function"):
+        tg.jit(3)

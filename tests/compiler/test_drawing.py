@@ -88,3 +88,14 @@ def test_numbers_and_several_results_have_names_in_a_drawing():
     assert [box["head"] for box in boxes if box["kind"] == "input"] == ["a", "b"]
     said = [left for box in boxes for left, _ in box["lines"]]
     assert "→ result" in said and "→ result 1" in said
+
+
+def test_a_method_is_drawn_as_its_step():
+    class Doubler:
+        @tg.jit(engine="numpy")
+        def step(self, x):
+            return (x * 2.0).sum()
+
+    it = Doubler()
+    it.step(np.ones(3))
+    assert tg.draw(it.step).svg == tg.draw(Doubler.step).svg

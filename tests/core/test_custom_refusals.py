@@ -63,3 +63,22 @@ def test_a_function_without_the_slash_is_told_where_to_write_it():
 
     with pytest.raises(RegistrationError, match=r"def f\(x, /, axis=0\)"):
         tg.custom_op(vjp=slope)(unmarked)
+
+
+def test_a_decorator_without_a_rule_says_what_to_write():
+    with pytest.raises(
+        RegistrationError, match=r"got sine alone.*@tg.custom_op\(vjp=lambda g, y, x"
+    ):
+        tg.custom_op(sine)
+
+
+@pytest.mark.parametrize("rule", [lambda g: g, lambda g, y, x: None])
+def test_a_rule_of_another_form_is_told_how_it_is_called(rule):
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        tg.custom_op(vjp=rule)(sine)
+    assert "rule(g, y, x)" in "".join(caught.value.__notes__)
+
+
+def test_a_function_that_ends_where_it_is_tried_is_told_of_its_domain():
+    with np.errstate(all="ignore"), pytest.raises(RegistrationError, match="domain="):
+        tg.custom_op(vjp=lambda g, y, x: g / x)(lambda x, /: np.log(x))

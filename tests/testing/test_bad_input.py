@@ -540,3 +540,21 @@ def test_odd_limits(timeout):
 @pytest.mark.parametrize("timeout", [None, 1000, float("inf")])
 def test_long_limits(timeout):
     assert gradcheck(total, X, grad=slope, timeout=timeout).ok
+
+
+def test_a_name_that_is_nearly_one():
+    refused("did you mean 'matmul'", "matmull")
+
+
+def test_a_class_with_a_gradient_instead_of_its_function():
+    class Square:
+        def __init__(self, x):
+            pass
+
+        def backward(self):
+            pass
+
+        def apply(self):
+            pass
+
+    refused(r"pass Square\.apply", Square, X)

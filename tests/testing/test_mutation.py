@@ -358,3 +358,10 @@ def test_our_check_kills_all_that_are_faults(key):
     """Of a fifth of the operations; `python -m tinygrad_nn.testing.mutation` has all: minutes."""
     kills = kill_rate(check_operation, [key], reasons=REASONS)
     assert not kills.open, str(kills)
+
+
+def test_of_a_second_order_fault_it_is_told_that_nobody_asked_for_that_order():
+    kills = kill_rate(lambda op: tg.grad(op.call)(0.5), ["tanh"], ["second-order"])
+    assert [o.why for o in kills.survivors] == [
+        "the suite never asks for the gradient of this gradient where it differs"
+    ]

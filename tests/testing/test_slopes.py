@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tinygrad_nn.testing.numeric.fits import fitted, nodes
 from tinygrad_nn.testing.numeric.grid import RATIO, beyond, steps
-from tinygrad_nn.testing.numeric.slopes import Sweep, slopes
+from tinygrad_nn.testing.numeric.slopes import slopes
+from tinygrad_nn.testing.numeric.sweep import Sweep
 
 UNIT = 2.0**-53
 

@@ -303,3 +303,9 @@ def test_modules_have_right_gradients(network):
 def test_checks_need_no_hypothesis():
     code = "import sys, tinygrad_nn.testing; sys.exit('hypothesis' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("made", [st_.arrays, st_.tensors])
+def test_a_domain_by_its_name_is_refused_by_what_to_write(made):
+    with pytest.raises(OptionError, match="got domain='positive'.*POSITIVE"):
+        made(domain="positive")

@@ -46,7 +46,9 @@ def _all() -> list[_Demo]:
         ]
         if found:
             return found
-    raise DataError(f"demos: none are in {_PACKAGE / 'demos'} or beside it; install tinygrad-nn anew")
+    raise DataError(
+        f"demos: none are in {_PACKAGE / 'demos'} or beside it; install tinygrad-nn anew"
+    )
 
 
 def _about(path: Path) -> str:
@@ -80,7 +82,9 @@ def _list(demos: list[_Demo]) -> None:
             say(f"{group}:")
         for demo in members:
             say(f"  {demo.name:{width}}  {demo.about}")
-    say("\nrun one: tinygrad-nn demos NAME; all in their short form: tinygrad-nn demos --all --quick")
+    say(
+        "\nrun one: tinygrad-nn demos NAME; all in their short form: tinygrad-nn demos --all --quick"
+    )
 
 
 def _named(name: str, demos: list[_Demo]) -> _Demo:

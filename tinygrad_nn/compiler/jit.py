@@ -213,7 +213,7 @@ def jit(function: F | None = None, *, engine: str = "auto") -> Any:
         `tinygrad_nn.draw(step.program)` draws it.
 
     Raises:
-        OptionError: `engine` is none of these; or it is "numba" at a call, which is not installed.
+        OptionError: `function` is none, or `engine` none of these; or it is "numba" at a call, which is not installed.
         CaptureError: At a call: the step does what cannot be replayed, such as a branch on a
             value. The message names the line and what to write instead. Or `engine` is "numba",
             which fails to compile the step.
@@ -238,5 +238,7 @@ def jit(function: F | None = None, *, engine: str = "auto") -> Any:
     if engine not in _ENGINES:
         raise OptionError(f"jit: got engine={engine!r}, expected one of {', '.join(_ENGINES)}")
     if function is None:
-        return lambda f: Step(f, engine)
+        return lambda f: jit(f, engine=engine)
+    if not callable(function):
+        raise OptionError(f"jit: got {type(function).__name__}, expected a function, as in @tg.jit")
     return Step(function, engine)

@@ -28,7 +28,8 @@ def backward(root: Node, seed: Any, *, retain_graph: bool, create_graph: bool) -
         raise GradientError(
             f"backward on a {type(root).__name__} that requires no gradient: none of its inputs "
             "does, or it was computed under no_grad; expected at least one leaf made with "
-            "requires_grad=True"
+            "requires_grad=True. What a captured step returns is a constant: call backward inside "
+            "of the step"
         )
     if create_graph:
         with enable_grad():

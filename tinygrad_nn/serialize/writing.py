@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tinygrad_nn.atomic import write_atomic
+from tinygrad_nn.core.capturing import capturing
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.serialize.form import CRC, OURS, VERSION
 from tinygrad_nn.serialize.header import packed_header
@@ -49,6 +50,8 @@ def save(state: Mapping[Any, Any], path: str | PathLike[str]) -> None:
         >>> load("state.safetensors")
         {'weights': {'bias': array([1., 2.], dtype=float32)}, 'epoch': 3}
     """
+    if (capture := capturing()) is not None:
+        raise capture.refused("tg.save, which would run once and in no replay,", "save it outside")
     if not isinstance(state, Mapping):
         raise OptionError(
             f"save: got {type(state).__name__}, expected a dict; pass model.state_dict(), or "

@@ -93,6 +93,7 @@ def arrays(
         empty: Whether a drawn shape may have sides of 0.
 
     Raises:
+        OptionError: `domain` is no domain.
         ShapeError: No array of this shape lies in the domain.
 
     Example:
@@ -101,6 +102,11 @@ def arrays(
         >>> find(st_.arrays((2,), domain=st_.POSITIVE), lambda x: x.sum() > 1.5)
         array([1., 1.])
     """
+    if not isinstance(domain, Domain):
+        raise OptionError(
+            f"arrays: got domain={domain!r:.60}, expected a domain of this module, such as POSITIVE "
+            "or interval(0, 1)"
+        )
     if shape is None:
         shape = _shapes_of(domain, empty)
     elif isinstance(shape, int):

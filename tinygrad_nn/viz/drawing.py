@@ -8,6 +8,7 @@ import sys
 import warnings
 from functools import cache, cached_property
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 from tinygrad_nn.errors import DrawingError, OptionError
@@ -322,6 +323,8 @@ def draw(
 
 def _program_of(x: Any) -> HasGraph | None:
     """A program as it is, and of a captured step that of its last call, or its error."""
+    if isinstance(x, MethodType):
+        x = x.__func__  # a step in a class is a method of its objects
     if not isinstance(x, HasGraph) and hasattr(type(x), "program"):
         x = x.program
     return x if isinstance(x, HasGraph) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,10 @@ def _record(f: str | Op) -> Op:
     """
     record = OPS.get(f) if isinstance(f, str) else f
     if record is None:
+        near = get_close_matches(str(f), OPS, n=1)
+        hint = f"did you mean {near[0]!r}? All" if near else "all"
         raise CheckError(
-            f"gradcheck: got {f!r}, expected a function or the name of an operation; the names "
+            f"gradcheck: got {f!r}, expected a function or the name of an operation; {hint} names "
             "are those in tinygrad_nn.core.op.OPS"
         )
     if record.kind is Kind.CONSTANT:

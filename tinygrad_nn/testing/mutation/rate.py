@@ -168,7 +168,8 @@ def _outcome(suite: Callable[[Op], Any], op: Op, mutant: Mutant, target: Target)
             suite(op)
         except Exception as error:
             return Outcome(op.key, name, mutant.name, KILLED, _line(error))
-    return Outcome(op.key, name, mutant.name, SURVIVED, _unseen(planted.reached, planted.differed))
+    why = _unseen(mutant.name, planted.reached, planted.differed)
+    return Outcome(op.key, name, mutant.name, SURVIVED, why)
 
 
 def _no_fault(op: Op, mutant: Mutant, argument: int) -> Outcome | None:
@@ -187,11 +188,15 @@ def _argument(op: Op, place: int) -> str:
     return op.data[place]
 
 
-def _unseen(reached: int, differed: int) -> str:
+def _unseen(mutant: str, reached: int, differed: int) -> str:
     """Why a suite cannot have seen a fault; "" where it could."""
     if not reached:
         return "the suite never asks for this gradient"
-    return "" if differed else "the suite asks only where nothing differs"
+    if differed:
+        return ""
+    if mutant.startswith("second-order"):
+        return "the suite never asks for the gradient of this gradient where it differs"
+    return "the suite asks only where nothing differs"
 
 
 def _line(error: Exception) -> str:
@@ -233,7 +238,7 @@ def _commanded(command: list[str], target: Target, limit: float) -> Outcome:
     name = _argument(OPS[target.op], target.argument)
     code, text, counts = _run(command, target, limit)
     if code == 0:
-        return Outcome(target.op, name, target.mutant, SURVIVED, _unseen(*counts))
+        return Outcome(target.op, name, target.mutant, SURVIVED, _unseen(target.mutant, *counts))
     if code not in (_FAILED, None):
         raise CheckError(
             f"kill_rate: {' '.join(command)} exits with {code} for {target}, expected 0 or "

@@ -7,7 +7,8 @@ from math import isfinite
 
 import numpy as np
 
-from tinygrad_nn.testing.numeric.slopes import Estimate, Slopes, Sweep, slopes
+from tinygrad_nn.testing.numeric.slopes import Estimate, Slopes, slopes
+from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["Tolerance", "judge", "nothing", "resolved", "sharp", "straight", "within"]

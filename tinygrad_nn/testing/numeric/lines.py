@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from tinygrad_nn.testing.numeric.judge import (
     within,
 )
 from tinygrad_nn.testing.numeric.nearby import PLACES, distances, noise_of
-from tinygrad_nn.testing.numeric.slopes import Slopes, Sweep, slopes
+from tinygrad_nn.testing.numeric.slopes import Slopes, slopes
+from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["Line"]
@@ -45,6 +47,12 @@ _DOUBLE = 40
 """Bits of precision; with fewer all is straight within a grain."""
 _COARSE = 0.65
 """Part of the bits of a number that coarse steps leave as they are: 2**-34 of it in double."""
+_FEWEST = 4
+"""Coarse steps from which a slope is read at least."""
+_KNOWN, _KNOWN_SINGLE = 3e-3, 3e-2
+"""Part of itself to which a slope is known then."""
+_COARSER = 0.35
+"""The same where f is a straight line within all finer ones, to its own rounding."""
 _EACH = 32
 """Values wanted there, on each side."""
 _FAR = 2.0**20
@@ -110,10 +118,25 @@ class Line:
         found = self._by_all_steps(output, claim, allowed)
         if found.verdict is Verdict.PASS or not np.isfinite(claim):
             return found
-        grid = steps(self.size, self._bits, self._beside)
-        least = (self.size or self._beside or 1.0) * 2.0 ** -(self._bits * _COARSE)
-        coarse = judge(self._sweep(grid[grid >= least], output), claim, allowed)
-        return coarse if coarse.verdict is Verdict.PASS and resolved(coarse) else found
+        sweep = self._sweep(steps(self.size, self._bits, self._beside), output)
+        for part in (_COARSE, _COARSER):
+            least = (self.size or self._beside or 1.0) * 2.0 ** -(self._bits * part)
+            coarse = sweep.beyond(least)
+            if len(coarse.steps) < _FEWEST:
+                continue
+            again = judge(coarse, claim, allowed)
+            if self._is_right(again, allowed):
+                fits = part == _COARSE or sweep.is_straight(again.numeric, least)
+                return replace(again, verdict=Verdict.PASS, why="") if fits else found
+        return found
+
+    def _is_right(self, coarse: Element, allowed: Tolerance) -> bool:
+        """Whether a claim fits to what coarse steps say, and those know the slope well."""
+        off = abs(coarse.analytic - coarse.numeric)
+        own = max(abs(coarse.analytic), abs(coarse.numeric))
+        known = coarse.bar <= (_KNOWN if self._bits > _DOUBLE else _KNOWN_SINGLE) * own
+        smooth = coarse.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
+        return smooth and known and off <= coarse.bar + allowed.relative * own
 
     def _by_all_steps(self, output: int, claim: float, allowed: Tolerance) -> Element:
         """By a sweep of all steps; if that is rough, by more."""

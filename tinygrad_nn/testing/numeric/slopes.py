@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.testing.numeric.grid import RATIO
+from tinygrad_nn.testing.numeric.sweep import Sweep
 
-__all__ = ["Estimate", "Slopes", "Sweep", "slopes"]
+__all__ = ["Estimate", "Slopes", "slopes"]
 
 _TINY = 5e-324
 _FEWEST = 4
@@ -72,31 +73,6 @@ _SLOWEST = 0.95
 """Ratio of successive errors, of extrapolations that hardly converge."""
 _INSIDE = 32.0
 """Rounding units of 1 below which steps may be lost inside a function, as x is in 1 + x."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Values of a function along a line.
-
-    Attributes:
-        steps: t, descending.
-        above: f(x + t); nan where f has no finite value.
-        below: f(x - t).
-        center: f(x).
-        unit: Rounding unit of the values: 2**-53 for float64.
-        noise: Of the values close to x, where it was measured.
-        whole: Size of what the value is a part of, whose rounding may be in it.
-        steepest: The largest slope along the line, of all values.
-    """
-
-    steps: Any
-    above: Any
-    below: Any
-    center: float
-    unit: float
-    noise: float = 0.0
-    whole: float = 0.0
-    steepest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

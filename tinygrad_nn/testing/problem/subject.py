@@ -229,6 +229,8 @@ class Checked:
         advice = "return one, or a tuple of several"
         if y is None:
             what, advice = "None", "return its result; perhaps a `return` is missing"
+        elif hasattr(type(y), "backward") and hasattr(type(y), "apply"):
+            advice = f"pass {type(y).__name__}.apply, and not the class"
         elif array.dtype.kind == "c":
             what = f"complex ({array.dtype})"
             advice = "check its parts as two outputs: lambda x: (f(x).real, f(x).imag)"

@@ -1,0 +1,61 @@
+"""Values of a function along a line, at steps of a geometric grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Sweep"]
+
+_STRAY = 1024.0
+"""Rounding units of f by which it may stray from a line, being rounded inside."""
+_CURVED = 2.0
+"""Factor by which a parabola may be more bent close by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Values of a function along a line.
+
+    Attributes:
+        steps: t, descending.
+        above: f(x + t); nan where f has no finite value.
+        below: f(x - t).
+        center: f(x).
+        unit: Rounding unit of the values: 2**-53 for float64.
+        noise: Of the values close to x, where it was measured.
+        whole: Size of what the value is a part of, whose rounding may be in it.
+        steepest: The largest slope along the line, of all values.
+    """
+
+    steps: Any
+    above: Any
+    below: Any
+    center: float
+    unit: float
+    noise: float = 0.0
+    whole: float = 0.0
+    steepest: float = 0.0
+
+    def beyond(self, least: float) -> Sweep:
+        """The coarser steps alone, from `least` on."""
+        kept = self.steps >= least
+        above, below = self.above[kept], self.below[kept]
+        return replace(self, steps=self.steps[kept], above=above, below=below)
+
+    @np.errstate(all="ignore")
+    def is_straight(self, slope: float, least: float) -> bool:
+        """Whether f is this line at all steps below `least`, to a thousand roundings of its size.
+
+        Or a parabola, as bent as it is at the first of those steps.
+        """
+        t, near = self.steps, self.steps < least
+        odd = np.abs((self.above - self.below) / 2 - slope * t)[near]
+        even = np.abs((self.above + self.below) / 2 - self.center)[near]
+        bend = _CURVED * even[:1] * (t[near] / t[near][:1]) ** 2
+        size = max(abs(self.center), self.whole)
+        return bool(np.all(odd <= _STRAY * self.unit * size)) and bool(
+            np.all(even <= bend + _STRAY * self.unit * size)
+        )
