@@ -40,16 +40,20 @@ def test_the_contracts_hold():
 def sketch(tmp_path: Path) -> Path:
     """A package of our shape, its modules empty, under the real contracts."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in "backends core ops nn optim data viz train compiler compiler/capture".split():
+    for (
+        name
+    ) in "backends core ops nn optim data viz train compiler compiler/capture testing".split():
         package = tmp_path / "tinygrad_nn" / name
         package.mkdir(parents=True)
         (package / "__init__.py").touch()
-    for name in ["__init__", "errors", "tensor", "core/node", "core/sweep", "nn/linear", *COMPILER]:
+    modules = ["errors", "tensor", "core/node", "core/sweep", "nn/linear", *COMPILER, *TESTING]
+    for name in ["__init__", *modules]:
         (tmp_path / "tinygrad_nn" / f"{name}.py").touch()
     return tmp_path
 
 
 COMPILER = ["compiler/program", "compiler/jit", "compiler/capture/traced", "compiler/capture/calls"]
+TESTING = ["testing/check", "testing/laws"]
 
 FAULTS = {
     "upward import": ("core/node", "import tinygrad_nn.ops", "Imports point down"),
@@ -70,6 +74,11 @@ FAULTS = {
         "compiler/capture/traced",
         "import tinygrad_nn.compiler.capture.calls",
         "Within capture",
+    ),
+    "upward within testing": (
+        "testing/laws",
+        "import tinygrad_nn.testing.check",
+        "Within testing",
     ),
     "numpy in core": ("core/sweep", "import numpy.linalg", "Only the backends"),
     "numpy in nn": ("nn/linear", "def f():\n    from numpy import exp", "Only the backends"),

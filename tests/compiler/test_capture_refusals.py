@@ -178,7 +178,7 @@ def test_saving_in_a_step_is_refused_with_its_line(tmp_path):
 def test_a_backward_from_outside_of_a_step_is_sent_into_it():
     w = tg.tensor([1.0, 2.0], requires_grad=True)
     loss = tg.jit(lambda w: (w * w).sum(), engine="numpy")(w)
-    with pytest.raises(GradientError, match="captured step.*inside"):
+    with pytest.raises(GradientError, match=r"captured step.*inside"):
         loss.backward()
 
 

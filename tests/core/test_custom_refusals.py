@@ -66,9 +66,7 @@ def test_a_function_without_the_slash_is_told_where_to_write_it():
 
 
 def test_a_decorator_without_a_rule_says_what_to_write():
-    with pytest.raises(
-        RegistrationError, match=r"got sine alone.*@tg.custom_op\(vjp=lambda g, y, x"
-    ):
+    with pytest.raises(RegistrationError, match=r"got sine alone.*@tg.custom_op\(vjp="):
         tg.custom_op(sine)
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tinygrad_nn.testing import Verdict
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
-from tinygrad_nn.testing.numeric.nearby import PLACES, distances, noise_of
 
 PASS, KINK, FAIL = Verdict.PASS, Verdict.KINK, Verdict.FAIL
 UNIT = 2.0**-53
@@ -24,48 +23,42 @@ def verdict(f, claim, x):
     return line.judged(np.array([float(claim)]), Tolerance())[0].verdict
 
 
-# ── Noise from values close by ─────────────────────────────────────────────────────────────
-@given(st.integers(0, 10_000), st.floats(1e-15, 0.02), st.sampled_from([-1, 1]))
-def test_noise_is_hardly_overrated(seed, size, slope):
-    rng = np.random.default_rng(seed)
-    table = (slope * PLACES + size * rng.uniform(-1, 1, PLACES.size))[:, None]
-    assert noise_of([table])[0] <= 3 * size
+# ── Grains of what is rounded inside ───────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("size", [1e-12, 1e-6, 0.01])
-def test_noise_is_seen(size):
-    rng = np.random.default_rng(0)
-    tables = [(PLACES + size * rng.uniform(-1, 1, PLACES.size))[:, None] for _ in range(200)]
-    seen = [
-        noise_of([a, b, c])[0] >= size / 5 for a, b, c in zip(*[iter(tables)] * 3, strict=False)
-    ]
-    assert np.mean(seen) > 0.9
+def rounded(f, grain):
+    """`f` of a number that is rounded to whole grains: the same within each."""
+    return lambda x: f(np.round(x / grain) * grain)
 
 
-@pytest.mark.parametrize("f", [np.arcsin, np.arctanh, np.log1p, lambda y: 1 / (1 - y)])
-@pytest.mark.parametrize("apart", [1e-3, 0.02, 0.1, 0.14])
-def test_a_pole_close_by_is_no_noise(f, apart):
-    with np.errstate(all="ignore"):
-        assert noise_of([f(1 - apart * (8 - PLACES))[:, None]])[0] <= 1e-9
+@given(
+    st.sampled_from([np.exp, np.sin, np.tanh, lambda y: y * y]),
+    st.floats(0.2, 3.0),
+    st.sampled_from([1e-15, 1e-14, 1e-13, 1e-12]),
+)
+def test_a_right_gradient_of_a_function_in_grains_is_no_fault(f, x, grain):
+    slope = (f(x + 1e-5) - f(x - 1e-5)) / 2e-5  # to 1e-10
+    found = verdict(rounded(f, grain), slope, x)
+    assert found in (PASS, Verdict.INCONCLUSIVE)
 
 
-@given(st.floats(-7, 7), st.floats(-10, 10), st.floats(-10, 10))
-def test_a_kink_at_any_place_is_no_noise(at, left, right):
-    values = np.where(PLACES < at, left, right) * (PLACES - at)
-    assert noise_of([values[:, None]])[0] <= 1e-12
+@given(
+    st.sampled_from([np.exp, np.tanh, lambda y: y * y]),
+    st.floats(0.2, 2.0),
+    st.sampled_from([1e-15, 1e-14, 1e-13, 1e-12]),
+    st.sampled_from([0.99, 1.01, 0.0, -1.0, 2.0]),
+)
+def test_a_wrong_gradient_of_a_function_in_grains_is_not_passed(f, x, grain, factor):
+    slope = (f(x + 1e-5) - f(x - 1e-5)) / 2e-5
+    assert verdict(rounded(f, grain), factor * slope, x) is not PASS
 
 
-def test_a_side_without_values_is_passed_over():
-    values = np.where(PLACES < 0, np.nan, PLACES * 1.0)
-    assert noise_of([values[:, None]])[0] == 0
-    assert noise_of([np.full((PLACES.size, 1), np.nan)])[0] == 0
-
-
-@given(st.floats(1e-300, 1e300), st.sampled_from([52, 23]))
-def test_numbers_take_the_distances_exactly(size, bits):
-    for h in distances(size, bits)[: 2 if bits == 52 else None]:
-        assert all((size + k * h) - size == k * h for k in PLACES.tolist()) or bits == 23
-        assert h < size
+@pytest.mark.parametrize("frequency", [1e3, 1e5, 1e7, 1e9])
+def test_waves_too_fine_for_coarse_steps_are_no_grain(frequency):
+    """Their slopes are of the size of 1 at each scale down to their own."""
+    f = lambda y: y + np.sin(frequency * (y - 0.7)) / frequency  # noqa: E731
+    assert verdict(f, 1.0, 0.7) is FAIL
+    assert verdict(f, 2.0, 0.7) is PASS
 
 
 # ── What once raised an alarm ──────────────────────────────────────────────────────────────

@@ -307,5 +307,5 @@ def test_checks_need_no_hypothesis():
 
 @pytest.mark.parametrize("made", [st_.arrays, st_.tensors])
 def test_a_domain_by_its_name_is_refused_by_what_to_write(made):
-    with pytest.raises(OptionError, match="got domain='positive'.*POSITIVE"):
+    with pytest.raises(OptionError, match=r"got domain='positive'.*POSITIVE"):
         made(domain="positive")

@@ -213,7 +213,8 @@ def jit(function: F | None = None, *, engine: str = "auto") -> Any:
         `tinygrad_nn.draw(step.program)` draws it.
 
     Raises:
-        OptionError: `function` is none, or `engine` none of these; or it is "numba" at a call, which is not installed.
+        OptionError: `function` cannot be called; `engine` is none of these, or "numba" at a call,
+            which is not installed.
         CaptureError: At a call: the step does what cannot be replayed, such as a branch on a
             value. The message names the line and what to write instead. Or `engine` is "numba",
             which fails to compile the step.

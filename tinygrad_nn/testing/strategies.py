@@ -104,8 +104,8 @@ def arrays(
     """
     if not isinstance(domain, Domain):
         raise OptionError(
-            f"arrays: got domain={domain!r:.60}, expected a domain of this module, such as POSITIVE "
-            "or interval(0, 1)"
+            f"arrays: got domain={domain!r:.60}, expected a domain of this module, such as "
+            "POSITIVE or interval(0, 1)"
         )
     if shape is None:
         shape = _shapes_of(domain, empty)

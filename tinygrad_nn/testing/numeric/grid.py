@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["RATIO", "beyond", "steps"]
+__all__ = ["RATIO", "beyond", "spacing", "steps"]
 
 RATIO = 4.0
 """Of neighbouring steps: 1/4 keeps rounding out of a step and the grid short."""
@@ -53,6 +53,11 @@ def beyond(grid: Any, levels: int = 20) -> Any:
     """Still coarser steps, for functions whose change drowns in noise at all finer ones."""
     top = np.log2(grid[0])
     return 2.0 ** np.arange(top + 2 * levels, top, -2.0)
+
+
+def spacing(size: float, bits: int) -> float:
+    """Twice the spacing of numbers of this size."""
+    return float(2.0 ** max(np.floor(np.log2(size)) + 1 - bits, _LEAST))
 
 
 def _even(size: float) -> float:

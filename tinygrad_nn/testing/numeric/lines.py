@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_nn.testing.numeric.exact import confirmed
 from tinygrad_nn.testing.numeric.fits import fitted, nodes, straight_fit
-from tinygrad_nn.testing.numeric.grid import beyond, steps
+from tinygrad_nn.testing.numeric.grid import beyond, spacing, steps
 from tinygrad_nn.testing.numeric.judge import (
     Tolerance,
     judge,
@@ -20,7 +20,6 @@ from tinygrad_nn.testing.numeric.judge import (
     straight,
     within,
 )
-from tinygrad_nn.testing.numeric.nearby import PLACES, distances, noise_of
 from tinygrad_nn.testing.numeric.slopes import Slopes, slopes
 from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import Element, Verdict
@@ -37,8 +36,8 @@ _REACH = 4.0**8
 _ROUNDINGS = 16.0
 _CURVED = 4.0
 """Factor by which curvature may be larger close by than it is at the usual steps."""
-_SECOND = [5, 7, 9]
-"""Of the places close by: the second to both sides, and x."""
+_BESIDE = 29
+"""Distance, in twice the spacing of numbers, at which it is looked whether a kink is at x."""
 _SEEN = 0.5
 """Part of the bend of a kink that shows it at x: it bends by twice as much at two distances."""
 _CLOSE = 2.0**8
@@ -87,7 +86,6 @@ class Line:
         self._exact, self._wholes, self._beside = exact, wholes, beside
         self._bits = round(-np.log2(unit)) - 1
         self._steepest = 0.0
-        self._noise: Any | None = None
         self._slopes: Any | None = None
         self._tables: dict[bytes, Any] = {}
         self._seen: dict[float, Any] = {}
@@ -119,14 +117,15 @@ class Line:
         if found.verdict is Verdict.PASS or not np.isfinite(claim):
             return found
         sweep = self._sweep(steps(self.size, self._bits, self._beside), output)
+        size = self.size or self._beside or 1.0
         for part in (_COARSE, _COARSER):
-            least = (self.size or self._beside or 1.0) * 2.0 ** -(self._bits * part)
+            least = size * 2.0 ** -(self._bits * part)
             coarse = sweep.beyond(least)
             if len(coarse.steps) < _FEWEST:
                 continue
             again = judge(coarse, claim, allowed)
             if self._is_right(again, allowed):
-                fits = part == _COARSE or sweep.is_straight(again.numeric, least)
+                fits = sweep.is_straight(again.numeric, least, size)
                 return replace(again, verdict=Verdict.PASS, why="") if fits else found
         return found
 
@@ -162,8 +161,8 @@ class Line:
         """The verdict on a kink again: it may lie beside x, and f be straight still closer by."""
         assert found.left is not None and found.right is not None
         size = self.size or self._beside or 1.0
-        h = distances(size, self._bits)[0]
-        near = self._table(h * PLACES)[_SECOND, output]
+        h = _BESIDE * spacing(size, self._bits)
+        near = self._table(h * np.arange(-2, 3, 2.0))[:, output]
         bend = abs(near[0] - 2 * near[1] + near[2])
         if not bend <= _SEEN * abs(found.right - found.left) * h:
             return found
@@ -232,17 +231,9 @@ class Line:
             below,
             float(self._center[output]),
             self._unit,
-            float(self._nearby()[output]),
             0.0 if self._wholes is None else float(self._wholes[output]),
             self._steepest,
         )
-
-    def _nearby(self) -> Any:
-        """Noise of all outputs close by."""
-        if self._noise is None:
-            around = distances(self.size or self._beside, self._bits)
-            self._noise = noise_of([self._table(d * PLACES) for d in around])
-        return self._noise
 
     def _plainly(self, claims: Any, allowed: Tolerance) -> tuple[Any, Any, Any]:
         """Which outputs are smooth with the slope claimed, their slopes, and bars."""

@@ -140,7 +140,7 @@ def slopes(sweep: Sweep) -> Slopes:
                 change[level + 1 :] = np.nan
                 if found > grain:
                     grain, grain_step = found, float(t[level])
-    floor = np.maximum(ulp, max(grain, sweep.noise))
+    floor = np.maximum(ulp, grain)
     both = (up + down) / 2
     limit = _INSIDE * sweep.unit * max(1.0, 4 * float(t[0]))
     sides = [_noise(c, t, floor, (1, 2, 3, 4, 5)) for c in (up, down)]

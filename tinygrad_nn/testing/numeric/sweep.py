@@ -25,7 +25,6 @@ class Sweep:
         below: f(x - t).
         center: f(x).
         unit: Rounding unit of the values: 2**-53 for float64.
-        noise: Of the values close to x, where it was measured.
         whole: Size of what the value is a part of, whose rounding may be in it.
         steepest: The largest slope along the line, of all values.
     """
@@ -35,7 +34,6 @@ class Sweep:
     below: Any
     center: float
     unit: float
-    noise: float = 0.0
     whole: float = 0.0
     steepest: float = 0.0
 
@@ -46,16 +44,17 @@ class Sweep:
         return replace(self, steps=self.steps[kept], above=above, below=below)
 
     @np.errstate(all="ignore")
-    def is_straight(self, slope: float, least: float) -> bool:
-        """Whether f is this line at all steps below `least`, to a thousand roundings of its size.
+    def is_straight(self, slope: float, least: float, moved: float) -> bool:
+        """Whether f is this line at all steps below `least`, to a thousand roundings.
 
-        Or a parabola, as bent as it is at the first of those steps.
+        Or a parabola, as bent as it is at the first of those steps. What is rounded may be f, what
+        it is a part of, or the number `moved` at the beginning, which f takes on steeply.
         """
         t, near = self.steps, self.steps < least
         odd = np.abs((self.above - self.below) / 2 - slope * t)[near]
         even = np.abs((self.above + self.below) / 2 - self.center)[near]
         bend = _CURVED * even[:1] * (t[near] / t[near][:1]) ** 2
-        size = max(abs(self.center), self.whole)
+        size = max(abs(self.center), self.whole, moved * max(abs(slope), self.steepest))
         return bool(np.all(odd <= _STRAY * self.unit * size)) and bool(
             np.all(even <= bend + _STRAY * self.unit * size)
         )
