@@ -12,7 +12,7 @@ from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.capturing import capturing
 from tinygrad_nn.core.handle import RemovableHandle
 from tinygrad_nn.core.node import CLOCK, Node
-from tinygrad_nn.core.op import LEAF, Op, register_family
+from tinygrad_nn.core.op import LEAF, SEVERED, Op, register_family
 from tinygrad_nn.errors import DTypeError, GradientError, OperandError, OptionError, ShapeError
 from tinygrad_nn.methods import Arithmetic, Array, Elementwise
 from tinygrad_nn.payload import payload_of, same_bits
@@ -105,7 +105,8 @@ class Tensor(Arithmetic, Elementwise, Array, Torch, ArraySpace):
         if self._data.dtype not in (np.float32, np.bool_):
             parts.append(f"dtype={self._data.dtype}")
         if self.op is not None:
-            parts.append("requires_grad=True" if self.is_leaf else f"op={self.op.name}")
+            is_own = self.is_leaf and self.op is not SEVERED
+            parts.append("requires_grad=True" if is_own else f"op={self.op.name}")
         return f"tensor({', '.join(parts)})"
 
     # ── Its numbers ─────────────────────────────────────────────────────────────────────

@@ -131,6 +131,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_a_fault_shrinks_to_its_operation(name):
     """One operation with one small input, though right ones were all around it."""

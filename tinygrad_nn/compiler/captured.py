@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_nn.compiler.capture import namespaces as namespaces
 from tinygrad_nn.compiler.capture.capture import Capture
-from tinygrad_nn.compiler.capture.crossing import argument, first, returned, unshared
+from tinygrad_nn.compiler.capture.crossing import Wrapping, argument, first, returned, unshared
 from tinygrad_nn.compiler.capture.host_numbers import undo
 from tinygrad_nn.compiler.capture.results import check_results, of_arrays
 from tinygrad_nn.compiler.emit import Replay
@@ -57,7 +57,7 @@ class Captured:
         capture: Capture,
         engine: str,
         leaves: list[Any],
-        wrapped: dict[int, type],
+        wrapped: dict[int, Wrapping],
         build: Callable[[dict[int, Any]], Any] | None,
         leaves_of: LeavesOf,
         lock: Any,
@@ -157,7 +157,7 @@ def capture_of(
         found, assemble = flatten(result)
         check_results(capture, found, step.function)
         found = capture.settle(found)
-        wrapped: dict[int, type] = {}
+        wrapped: dict[int, Wrapping] = {}
         found = [unshared(capture, x) for x in found]
         fixed = [returned(capture, x, i, wrapped) for i, x in enumerate(found)]
         capture.leaves.finish()

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_nn.compiler.guards.structure import form_of
 from tinygrad_nn.core.caller import stacklevel
 from tinygrad_nn.core.node import MODE, Node
+from tinygrad_nn.core.record import SEVERED
 from tinygrad_nn.payload import _DEFAULT
 
 __all__ = ["LIMIT", "Signature", "drop_oldest", "signature_of"]
@@ -57,7 +58,7 @@ def _form(x: Any) -> Any:  # noqa: PLR0911  (one line for each kind)
     if isinstance(x, Node):
         payload = x._data
         shape, dtype = getattr(payload, "shape", None), getattr(payload, "dtype", None)
-        return _Laid(type(x), shape, dtype, x.op is not None)
+        return _Laid(type(x), shape, dtype, x.op is not None and x.op is not SEVERED)
     if isinstance(x, (np.ndarray, np.generic)):
         return _Laid(type(x), x.shape, x.dtype)
     if isinstance(x, float):

@@ -26,13 +26,24 @@ from typing import Any, TypeVar, cast
 
 from tinygrad_nn.core.bind import VARIADIC, caller_of
 from tinygrad_nn.core.forms import form_of
-from tinygrad_nn.core.record import LEAF, NUMPYS, OPS, Kind, Op, Rule, family, register_family
+from tinygrad_nn.core.record import (
+    LEAF,
+    NUMPYS,
+    OPS,
+    SEVERED,
+    Kind,
+    Op,
+    Rule,
+    family,
+    register_family,
+)
 from tinygrad_nn.core.reverse import reverser_of
 from tinygrad_nn.core.samples import REAL, Domain, Draw, Sample
 from tinygrad_nn.errors import OperandError, RegistrationError
 
 __all__ = [
     "LEAF",
+    "SEVERED",
     "OPS",
     "Kind",
     "Op",

@@ -15,7 +15,7 @@ from tinygrad_nn.core.reverse import reverser_of
 from tinygrad_nn.core.samples import Domain, Draw, Sample, elementwise
 from tinygrad_nn.errors import OperandError
 
-__all__ = ["LEAF", "OPS", "Kind", "Op", "Rule", "family", "register_family"]
+__all__ = ["LEAF", "OPS", "SEVERED", "Kind", "Op", "Rule", "family", "register_family"]
 
 Rule = Callable[..., Any]
 
@@ -216,6 +216,9 @@ OPS: dict[str, Op] = {}
 
 LEAF = Op("leaf", 0)
 """What `node.op` is for a leaf that requires a gradient."""
+SEVERED = Op("captured step", 0)
+"""The same for what a captured step returns, where the step itself would have returned something
+that a gradient flows through: a replay leaves no graph, so that a pass which ends there is refused."""
 
 _FAMILIES: dict[type, type[Node]] = {}
 

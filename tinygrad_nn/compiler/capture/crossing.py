@@ -10,15 +10,22 @@ from tinygrad_nn.compiler.capture.capture import Capture
 from tinygrad_nn.compiler.places import Argument, Returned
 from tinygrad_nn.core.capturing import Traced
 from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.record import SEVERED, Op
 from tinygrad_nn.errors import CaptureError
 from tinygrad_nn.tensor import Tensor
 
-__all__ = ["argument", "first", "returned", "unshared"]
+Wrapping = tuple[type[Node], Op | None]
+"""What a result is put into: the class of the node, and its operation."""
+
+__all__ = ["Wrapping", "argument", "first", "returned", "unshared"]
 
 
 def argument(capture: Capture, x: Any, i: int) -> Any:
     """What the function is given for an argument."""
     if isinstance(x, Node):
+        if x.op is SEVERED:  # of another call: its graph stayed there
+            severed, x = x, type(x).wrap(x.synced())
+            x.epoch = severed.epoch  # it was there before the step began
         if x.is_leaf:
             capture.leaves.given(x, Argument(i))
             return x
@@ -46,7 +53,7 @@ def unshared(capture: Capture, x: Any) -> Any:
     return x
 
 
-def returned(capture: Capture, x: Any, i: int, wrapped: dict[int, type]) -> Any:
+def returned(capture: Capture, x: Any, i: int, wrapped: dict[int, Wrapping]) -> Any:
     """Let a result leave the program; gives what is the same at each replay."""
     if isinstance(x, Node):
         inner = capture.payload(x)
@@ -58,7 +65,7 @@ def returned(capture: Capture, x: Any, i: int, wrapped: dict[int, type]) -> Any:
         return x
     capture.write_to(Returned(i), inner)
     if isinstance(x, Node):
-        wrapped[i] = type(x)
+        wrapped[i] = type(x), None if x.op is None else SEVERED
     return None
 
 
@@ -66,6 +73,8 @@ def first(x: Any) -> Any:
     """A result of the first call, without what stands for its payload."""
     if isinstance(x, Node):
         inner: Any = x._data
-        return type(x).wrap(inner.value) if isinstance(inner, Traced) else x
+        if not isinstance(inner, Traced):
+            return x
+        return type(x).wrap(inner.value, None if x.op is None else SEVERED)
     value: Any = x
     return value.value if isinstance(x, Traced) else x

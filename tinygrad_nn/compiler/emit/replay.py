@@ -20,7 +20,7 @@ class Replay:
     Args:
         program: What is to be done.
         guard: Writes checks of the arguments.
-        wrapped: Classes of the nodes that results are put into, by their index.
+        wrapped: Classes and operations of the nodes that results are put into, by their index.
 
     Attributes:
         plan: Where results lie.
@@ -33,7 +33,7 @@ class Replay:
         self,
         program: Program,
         guard: Callable[[Source], None] | None = None,
-        wrapped: Mapping[int, type] | None = None,
+        wrapped: Mapping[int, tuple[Any, Any]] | None = None,
     ) -> None:
         self.plan = planned(program)
         self._writer = Writer(program, self.plan, guard, wrapped or {})

@@ -50,7 +50,7 @@ class Writer:
         program: Program,
         plan: Plan,
         guard: Callable[[Source], None] | None,
-        wrapped: Mapping[int, type],
+        wrapped: Mapping[int, tuple[Any, Any]],
     ) -> None:
         self.program, self.plan, self._guard, self._wrapped = program, plan, guard, wrapped
         self.source = Source()
@@ -322,16 +322,17 @@ class Writer:
 
     def _node(self, index: int, var: Any, value: str) -> str:
         """A result, in a node if the step returns one: the lines of `Node.wrap`."""
-        cls = self._wrapped.get(index)
-        if cls is None:
+        if index not in self._wrapped:
             return value
+        cls, op = self._wrapped[index]
         source, name = self.source, self.source.local("r")
         source.scope.update(new=object.__new__, clock=CLOCK)
         value = self._as_array(var, value)
         source.line(f"{name} = new({source.name(cls, 'kind')})")
         source.line(f"{name}._data = {value}")
         source.line(f"{name}.epoch = clock.now")
-        fields = ("op", "a", "b", "params", "_grad", "extra")
+        source.line(f"{name}.op = {source.name(op, 'op')}")
+        fields = ("a", "b", "params", "_grad", "extra")
         source.line(f"{' = '.join(f'{name}.{field}' for field in fields)} = None")
         return name
 

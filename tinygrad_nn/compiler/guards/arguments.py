@@ -11,6 +11,7 @@ import numpy as np
 from tinygrad_nn.compiler.places import Unfit
 from tinygrad_nn.compiler.source import Source
 from tinygrad_nn.core.node import Node
+from tinygrad_nn.core.record import SEVERED
 
 __all__ = ["guard"]
 
@@ -140,8 +141,7 @@ def _node(
     def tests(source: Source, at: str, read: bool) -> list[str]:
         # A leaf that requires a gradient has an operation of its own, a constant has none.
         found = [
-            f"{at}.__class__ is not {source.name(kind, 'kind')} or "
-            f"{at}.op is not {source.name(op, 'op')}"
+            f"{at}.__class__ is not {source.name(kind, 'kind')} or {_other_op(source, at, op)}"
         ]
         if op is not None and hooks:
             kept = source.name(hooks, "hooks")
@@ -153,6 +153,13 @@ def _node(
         return found
 
     return tests
+
+
+def _other_op(source: Source, at: str, op: Any) -> str:
+    """Whether the node is another kind of leaf; what another step returned is a constant."""
+    if op is None or op is SEVERED:
+        return f"{at}.op is not None and {at}.op is not {source.name(SEVERED, 'severed')}"
+    return f"{at}.op is not {source.name(op, 'op')}"
 
 
 def _laid(source: Source, at: str, shape: Any, dtype: Any) -> str:

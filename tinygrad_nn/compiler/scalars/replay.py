@@ -60,7 +60,7 @@ class NumberReplay:
         tape: Tape,
         engine: str,
         guard: Callable[[Source], None] | None,
-        wrapped: Mapping[int, type],
+        wrapped: Mapping[int, tuple[Any, Any]],
     ) -> None:
         self.schedule = schedule_of(tape)
         self._wrapped = wrapped
@@ -83,10 +83,9 @@ class NumberReplay:
         self._read(numbers, call)
         self._compute()
         results = self._write(call)
-        return {
-            i: self._wrapped[i].wrap(x) if i in self._wrapped else x  # type: ignore[attr-defined]
-            for i, x in results.items()
-        }
+        for i, (kind, op) in self._wrapped.items():
+            results[i] = kind.wrap(results[i], op)
+        return results
 
 
 def _checks(guard: Callable[[Source], None] | None) -> Callable[[Any], None] | None:

@@ -44,14 +44,13 @@ _CLOSE = 2.0**8
 """Distance, in spacings of numbers, within which f may be straight beside a kink."""
 _DOUBLE = 40
 """Bits of precision; with fewer all is straight within a grain."""
-_COARSE = 0.65
-"""Part of the bits of a number that coarse steps leave as they are: 2**-34 of it in double."""
+_COARSE, _COARSER = 0.65, 0.35
+"""Part of the bits of a number that coarse steps leave as they are: 2**-34 and 2**-18 of it in
+double."""
 _FEWEST = 4
 """Coarse steps from which a slope is read at least."""
 _KNOWN, _KNOWN_SINGLE = 3e-3, 3e-2
 """Part of itself to which a slope is known then."""
-_COARSER = 0.35
-"""The same where f is a straight line within all finer ones, to its own rounding."""
 _EACH = 32
 """Values wanted there, on each side."""
 _FAR = 2.0**20
