@@ -82,9 +82,8 @@ def _list(demos: list[_Demo]) -> None:
             say(f"{group}:")
         for demo in members:
             say(f"  {demo.name:{width}}  {demo.about}")
-    say(
-        "\nrun one: tinygrad-nn demos NAME; all in their short form: tinygrad-nn demos --all --quick"
-    )
+    say("\nrun one: tinygrad-nn demos NAME")
+    say("all in their short form: tinygrad-nn demos --all --quick")
 
 
 def _named(name: str, demos: list[_Demo]) -> _Demo:

@@ -43,8 +43,8 @@ from tinygrad_nn.errors import OperandError, RegistrationError
 
 __all__ = [
     "LEAF",
-    "SEVERED",
     "OPS",
+    "SEVERED",
     "Kind",
     "Op",
     "Rule",

@@ -218,7 +218,7 @@ LEAF = Op("leaf", 0)
 """What `node.op` is for a leaf that requires a gradient."""
 SEVERED = Op("captured step", 0)
 """The same for what a captured step returns, where the step itself would have returned something
-that a gradient flows through: a replay leaves no graph, so that a pass which ends there is refused."""
+that a gradient flows through: a replay leaves no graph, so a pass that ends there is refused."""
 
 _FAMILIES: dict[type, type[Node]] = {}
 

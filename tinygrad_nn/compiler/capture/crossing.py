@@ -30,7 +30,7 @@ def argument(capture: Capture, x: Any, i: int) -> Any:
             capture.leaves.given(x, Argument(i))
             return x
         raise CaptureError(
-            f"jit: argument {i} is the result of {x.op.name} and requires a gradient, "  # type: ignore[union-attr]
+            f"jit: argument {i} is the result of {x.op.name} and requires a gradient, "
             "expected a constant or a leaf: the history of a captured step begins at its "
             "arguments; compute it inside, or pass x.detach()"
         )
