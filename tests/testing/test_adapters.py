@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from tinygrad_nn import Value, nn
 from tinygrad_nn.core.op import OPS
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing import Verdict, gradcheck
-from tinygrad_nn.testing.adapters import problem_of
+from tinygrad_nn.testing.adapters import ENGINES, problem_of
+from tinygrad_nn.testing.adapters.libraries import LIBRARIES
 from tinygrad_nn.testing.adapters.named import labels_of, named
 from tinygrad_nn.testing.problem.subject import Checked
 
@@ -388,6 +390,12 @@ def test_engines_that_are_none_or_not_clear(torch):
         gradcheck(np.sin, X, engine="numpy")
     with pytest.raises(CheckError, match="expected one of them"):
         gradcheck(torch.sin, torch.tensor(X), grad=torch.cos)
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_a_library_is_an_entry_and_the_module_of_its_name(name):
+    assert name in ENGINES and name in LIBRARIES[name].packages
+    assert find_spec(f"tinygrad_nn.testing.adapters.{name}")
 
 
 def test_an_engine_that_is_not_installed(monkeypatch):

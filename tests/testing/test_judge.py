@@ -134,3 +134,42 @@ def test_symmetry_does_not_make_a_slope():
     """Central differences of x sin(1/x) at 0 are all 0; it has no derivative there."""
     found = verdict(lambda y: y * np.sin(1 / y) if y else 0.0, 0.0, 0.0)
     assert found in (OPEN, KINK)
+
+
+# ── Many outputs at once ───────────────────────────────────────────────────────────────────
+
+
+def lines(f, x):
+    move = lambda t: f(np.float64(x + t))  # noqa: E731
+    return Line(move, move(0.0), abs(x), UNIT)
+
+
+@given(st.lists(st.floats(-60.0, 60.0), min_size=1, max_size=4), st.sampled_from([0.0, 1.0, 1e-16]))
+def test_outputs_judged_together_are_judged_as_each_alone(shifts, scale):
+    """Saturated ones above all: they are flat at the usual steps and fall far out."""
+    shifts = np.array(shifts)
+    claims = scale / np.cosh(np.minimum(np.abs(0.3 + shifts), 300.0)) ** 2
+    together = lines(lambda y: np.tanh(y + shifts), 0.3).judged(claims, Tolerance())
+    for n, (element, claim) in enumerate(zip(together, claims, strict=True)):
+        alone = lines(lambda y, n=n: np.tanh(y + shifts[n : n + 1]), 0.3)
+        assert element.verdict is alone.judge(0, float(claim), Tolerance()).verdict
+
+
+@given(
+    st.sampled_from([1e-9, -3e-10, 1e-10]),
+    st.sampled_from([2, 3, 4, 5]),
+    st.floats(-18.0, -8.5),
+    st.booleans(),
+)
+def test_a_slope_that_shows_only_far_out_is_not_flat(slope, power, size, right):
+    """Found among others as by itself, whatever power takes over further out."""
+
+    def f(y):
+        return np.array([1e8 + slope * y + 10.0**size * (y - 0.5) ** power, np.tanh(40.0 + y)])
+
+    claims = np.array([slope if right else 0.0, 0.0])
+    found = lines(f, 0.5).judged(claims, Tolerance())
+    assert found[0].verdict is lines(f, 0.5).judge(0, float(claims[0]), Tolerance()).verdict
+    assert found[1].verdict is PASS
+    if power == 2 and size < -17:
+        assert found[0].verdict is (PASS if right else FAIL)

@@ -18,6 +18,7 @@ from tinygrad_nn.cli.target import found_at
 from tinygrad_nn.cli.traces import say
 from tinygrad_nn.errors import OptionError, TinygradError
 from tinygrad_nn.testing.adapters import ENGINES
+from tinygrad_nn.testing.adapters.libraries import LIBRARIES
 from tinygrad_nn.testing.check import gradcheck
 from tinygrad_nn.testing.reports.report import Report
 
@@ -72,7 +73,7 @@ def _engine_of(f: Any) -> str:
     """The engine whose modules the function's own module has imported, if it is one."""
     module = sys.modules.get(getattr(f, "__module__", None) or "")
     held = [m for m in vars(module).values() if isinstance(m, ModuleType)] if module else []
-    roots = {m.__name__.partition(".")[0] for m in held} & {"torch", "jax", "autograd"}
+    roots = {m.__name__.partition(".")[0] for m in held} & set(LIBRARIES)
     return roots.pop() if len(roots) == 1 else "auto"
 
 

@@ -11,11 +11,12 @@ from tinygrad_nn.testing.numeric.exact import Function, complex_slopes, judged_i
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
 from tinygrad_nn.testing.problem.subject import Checked
-from tinygrad_nn.testing.verdicts import Element, Verdict
+from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
-__all__ = ["coordinate_line", "dense", "rows_of", "settled", "wholes_of"]
+__all__ = ["coordinate_line", "dense", "of_row", "rows_of", "settled", "wholes_of"]
 
 _SHAKES = 2
+"""Points nearby at which a gradient is asked for once more: each of its elements differs there."""
 _ROUNDED = 64.0
 """Rounding units of the largest output below which a whole array is nothing else."""
 _TRUSTED = 4.0
@@ -42,13 +43,22 @@ def dense(checked: Checked, allowed: Tolerance, exact: Any = "auto") -> list[Ele
                 continue
             line = coordinate_line(checked, i, index, exact)
             for k, element in enumerate(line.judged(claims, allowed)):
-                if element.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+                if element.verdict in DOUBTFUL:
                     element = settled(checked, line, element, units[k], (n, index), k, allowed)  # noqa: PLW2901
                 output, output_index = checked.place(k)
                 found.append(
                     replace(element, input=i, index=index, output=output, output_index=output_index)
                 )
     return found
+
+
+def of_row(checked: Checked, cotangent: Any, element: Element) -> Element:
+    """The element with the output that its row is of, if it is of one alone."""
+    chosen = np.flatnonzero(cotangent)
+    if chosen.size != 1:
+        return element
+    output, index = checked.place(int(chosen[0]))
+    return replace(element, output=output, output_index=index)
 
 
 def rows_of(checked: Checked, cotangents: Any) -> list[list[Any]]:

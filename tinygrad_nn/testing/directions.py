@@ -17,22 +17,27 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.dense import coordinate_line, rows_of, settled, wholes_of
+from tinygrad_nn.testing.dense import coordinate_line, of_row, rows_of, settled, wholes_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.coordinates import coordinate, flat, parts, sizes
 from tinygrad_nn.testing.problem.subject import Checked
-from tinygrad_nn.testing.verdicts import Element, Verdict
+from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
 __all__ = ["directions"]
 
 _ROWS = 64
 """Outputs up to which each has a row of its own; of more, random sums are looked at."""
 _SUMS = 8
+"""Of them: five with zeros and both signs, a large one, two of a single output."""
 _DIRECTIONS = 4
+"""A wrong element may hide in the noise of one, or cancel with another one; not in all of them."""
 _SPOTS = 16
+"""Coordinates looked at by themselves, for what is too small to show in a sum."""
 _HUGE = 100_000
 """Coordinates from which on each evaluation takes its time, and fewer of them are spots."""
 _PROBED = 4
+"""Outputs of a sum that are looked at one by one, those that bend most first."""
 _SURE = 3.0
 """Bars that a sum must be off by for an element to be looked for, tolerance or not."""
 _SPOT_ROWS = 3
@@ -41,9 +46,9 @@ _NEAR = (2.0**-14, 2.0**-18)
 """Steps at which outputs are asked for kinks."""
 _LOOKED_AT = "so many kinks that their sum says nothing: only single elements were looked at"
 _ROUNDINGS = 64.0
+"""Rounding units of f by which second differences may be off."""
 _ROUGH = (2.0**-6, 2.0**-8)
 """Steps by which a wrong element is looked for; what is found is judged by a sweep."""
-_BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
 
 @dataclass
@@ -71,11 +76,11 @@ class _Search:
     def line(self, direction: Any, cotangents: Any) -> Line:
         """The line along a direction, its values summed up by these cotangents; None: as is."""
         checked = self.checked
-        parts = _parts(checked, direction)
+        each = parts(checked, direction)
 
         def move(t: float) -> Any:
             moved = list(checked.inputs)
-            for i, part in zip(checked.active, parts, strict=True):
+            for i, part in zip(checked.active, each, strict=True):
                 moved[i] = (checked.inputs[i] + t * part).astype(checked.inputs[i].dtype)
             values = checked.values(moved)
             if cotangents is None:
@@ -93,24 +98,24 @@ def directions(checked: Checked, allowed: Tolerance, rng: np.random.Generator) -
     """Verdicts on sums of elements, and on single ones where a sum was wrong."""
     outputs = checked.center.size
     cotangents = np.eye(outputs) if outputs <= _ROWS else _sums(outputs, rng)
-    rows = np.array([_flat(r) for r in rows_of(checked, cotangents)])
-    flat = _flat([checked.inputs[i] for i in checked.active])
-    search = _Search(checked, allowed, cotangents, rows, _sizes(flat))
+    rows = np.array([flat(r) for r in rows_of(checked, cotangents)])
+    point = flat([checked.inputs[i] for i in checked.active])
+    search = _Search(checked, allowed, cotangents, rows, sizes(point))
     found: list[Element] = []
     for n in range(_DIRECTIONS):
-        signs = rng.choice([-1.0, 1.0], flat.size)
+        signs = rng.choice([-1.0, 1.0], point.size)
         # The last one moves all coordinates alike: relative steps hardly move the small ones.
         direction = signs * (search.sizes if n < _DIRECTIONS - 1 else 1.0)
         found += _along(search, direction)
         if any(e.verdict is Verdict.FAIL for e in found):
             return found
     fewer = search if outputs <= _ROWS else search.of(slice(_SPOT_ROWS))
-    count = _SPOTS if flat.size < _HUGE else _SPOTS // 4
-    for at in _spots(flat, rows, rng, count):
+    count = _SPOTS if point.size < _HUGE else _SPOTS // 4
+    for at in _spots(point, rows, rng, count):
         found += _spot(fewer, int(at))
     if any(e.verdict is Verdict.INCONCLUSIVE for e in found):
         # How large a part they are is seen from more elements.
-        for at in rng.choice(flat.size, min(2 * count, flat.size), replace=False):
+        for at in rng.choice(point.size, min(2 * count, point.size), replace=False):
             found += _spot(fewer, int(at))
     return found
 
@@ -124,9 +129,9 @@ def _along(search: _Search, direction: Any) -> list[Element]:
     found = [
         _placed(search, e, k)
         for k, e in enumerate(elements)
-        if k not in kinky and e.verdict not in _BAD
+        if k not in kinky and e.verdict not in DOUBTFUL
     ]
-    doubtful = [k for k, e in enumerate(elements) if k not in kinky and e.verdict in _BAD]
+    doubtful = [k for k, e in enumerate(elements) if k not in kinky and e.verdict in DOUBTFUL]
     doubtful.sort(key=lambda k: -elements[k].verdict.severity)
     for n, k in enumerate(doubtful):
         at_first = n == 0 and elements[k].verdict is Verdict.FAIL
@@ -191,16 +196,16 @@ def _told(before: Element, rest: Element) -> Element:
 def _without_kinks(search: _Search, direction: Any) -> Iterator[tuple[Any, _Search]]:
     """Directions and sums that leave out coordinates, then outputs, that may be at kinks."""
     checked = search.checked
-    flat = _flat([checked.inputs[i] for i in checked.active])
-    _, place, count = np.unique(np.abs(flat), return_inverse=True, return_counts=True)
-    alone = (count[place] == 1) & (flat != 0)
+    point = flat([checked.inputs[i] for i in checked.active])
+    _, place, count = np.unique(np.abs(point), return_inverse=True, return_counts=True)
+    alone = (count[place] == 1) & (point != 0)
     if alone.any() and not alone.all():
         direction = np.where(alone, direction, 0.0)
         yield direction, search
     smooth = _smooth_outputs(checked, search.line(direction, None))
     if smooth.any() and not smooth.all():
         cotangents = search.cotangents * smooth
-        rows = np.array([_flat(r) for r in rows_of(checked, cotangents)])
+        rows = np.array([flat(r) for r in rows_of(checked, cotangents)])
         yield direction, replace(search, cotangents=cotangents, rows=rows)
 
 
@@ -219,7 +224,10 @@ def _traced(search: _Search, direction: Any, k: int, element: Element) -> Elemen
     """The element that makes a row's slope wrong, if halving the direction leads to one."""
     cotangent, row = search.cotangents[k], search.rows[k]
     chosen = np.flatnonzero(direction)
-    off = _off(search, direction, chosen, cotangent, row)
+    wild = chosen[~np.isfinite(row[chosen])]
+    if wild.size:
+        chosen = wild[:1]  # no sum with it could lead there
+    off = _off(search, direction, chosen, cotangent, row) if chosen.size > 1 else 0.0
     while chosen.size > 1:
         left, right = np.array_split(chosen, 2)
         of_left = _off(search, direction, left, cotangent, row)
@@ -243,7 +251,7 @@ def _off(search: _Search, direction: Any, chosen: Any, cotangent: Any, row: Any)
 def _of_output(search: _Search, at: int, k: int) -> Element:
     """The verdict on one coordinate for the output that is wrong among those of a row."""
     checked, cotangent = search.checked, search.cotangents[k]
-    n, i, index = _place(checked, at)
+    n, i, index = coordinate(checked, at)
     line = coordinate_line(checked, i, index)
     chosen = np.flatnonzero(cotangent)
     while chosen.size > 1:
@@ -274,7 +282,7 @@ def _row_at(search: _Search, line: Line, cotangent: Any, n: int, index: tuple[in
         wholes=(np.abs(cotangent) @ wholes_of(checked))[None],
     )
     element = summed.judge(0, claim, search.allowed)
-    if element.verdict in _BAD:
+    if element.verdict in DOUBTFUL:
         return settled(checked, summed, element, cotangent, (n, index), 0, search.allowed)
     return element
 
@@ -282,7 +290,7 @@ def _row_at(search: _Search, line: Line, cotangent: Any, n: int, index: tuple[in
 def _spot(search: _Search, at: int) -> list[Element]:
     """Verdicts on one coordinate for each row."""
     checked = search.checked
-    n, i, index = _place(checked, at)
+    n, i, index = coordinate(checked, at)
     inner = coordinate_line(checked, i, index)
     line = Line(
         lambda t: search.cotangents @ inner.at(t),
@@ -293,7 +301,7 @@ def _spot(search: _Search, at: int) -> list[Element]:
     )
     found = []
     for k, element in enumerate(line.judged(search.rows[:, at], search.allowed)):
-        if element.verdict in _BAD:
+        if element.verdict in DOUBTFUL:
             element = settled(  # noqa: PLW2901
                 checked, line, element, search.cotangents[k], (n, index), k, search.allowed
             )
@@ -306,7 +314,7 @@ def _spot(search: _Search, at: int) -> list[Element]:
 def _one_by_one(search: _Search, line: Line, at: int, k: int, element: Element) -> Element:
     """The verdict on a sum of outputs with kinks, by those that bend most."""
     checked, cotangent = search.checked, search.cotangents[k]
-    n, _, index = _place(checked, at)
+    n, _, index = coordinate(checked, at)
     if np.count_nonzero(cotangent) == 1:
         return element
     bends = np.abs(line.at(_NEAR[0]) - 2 * checked.center + line.at(-_NEAR[0])) * (cotangent != 0)
@@ -321,12 +329,7 @@ def _one_by_one(search: _Search, line: Line, at: int, k: int, element: Element) 
 
 
 def _placed(search: _Search, element: Element, k: int) -> Element:
-    """The element with the output that its row is of, if it is of one."""
-    chosen = np.flatnonzero(search.cotangents[k])
-    if chosen.size != 1:
-        return element
-    output, index = search.checked.place(int(chosen[0]))
-    return replace(element, output=output, output_index=index)
+    return of_row(search.checked, search.cotangents[k], element)
 
 
 def _sums(outputs: int, rng: np.random.Generator) -> Any:
@@ -338,38 +341,8 @@ def _sums(outputs: int, rng: np.random.Generator) -> Any:
     return np.concatenate([signs, large, single])
 
 
-def _spots(flat: Any, rows: Any, rng: np.random.Generator, count: int) -> Sequence[int]:
+def _spots(point: Any, rows: Any, rng: np.random.Generator, count: int) -> Sequence[int]:
     """Coordinates to look at one by one: at random, and those with the extreme gradients."""
-    some = rng.choice(flat.size, min(count, flat.size), replace=False)
+    some = rng.choice(point.size, min(count, point.size), replace=False)
     size = np.abs(rows).max(axis=0)
-    return np.unique([*some, size.argmax(), size.argmin(), np.abs(flat).argmin()]).tolist()  # type: ignore[no-any-return]
-
-
-def _sizes(flat: Any) -> Any:
-    """Power of 2 near each number; for 0 that of the largest, or 1."""
-    largest = np.abs(flat).max(initial=0.0) or 1.0
-    return 2.0 ** np.round(np.log2(np.where(flat == 0, largest, np.abs(flat))))
-
-
-def _flat(arrays: Sequence[Any]) -> Any:
-    return np.concatenate([np.asarray(x, np.float64).ravel() for x in arrays])
-
-
-def _parts(checked: Checked, direction: Any) -> list[Any]:
-    """A flat direction as one array for each active input."""
-    sizes = [checked.inputs[i].size for i in checked.active]
-    cuts = np.cumsum(sizes)[:-1]
-    return [
-        part.reshape(checked.inputs[i].shape)
-        for i, part in zip(checked.active, np.split(direction, cuts), strict=True)
-    ]
-
-
-def _place(checked: Checked, at: int) -> tuple[int, int, tuple[int, ...]]:
-    """Which active input, which input, and index of a coordinate of all of them end to end."""
-    for n, i in enumerate(checked.active):
-        x = checked.inputs[i]
-        if at < x.size:
-            return n, i, tuple(int(k) for k in np.unravel_index(at, x.shape))
-        at -= x.size
-    raise IndexError(at)
+    return np.unique([*some, size.argmax(), size.argmin(), np.abs(point).argmin()]).tolist()  # type: ignore[no-any-return]

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.dense import rows_of
-from tinygrad_nn.testing.laws.trial import flat, shaken
+from tinygrad_nn.testing.dense import of_row, rows_of
+from tinygrad_nn.testing.laws.trial import shaken
 from tinygrad_nn.testing.numeric.exact import Function, judged_in_digits, precise
 from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.problem.coordinates import coordinate, flat, parts, sizes
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
@@ -24,11 +25,13 @@ __all__ = ["directions_in_digits"]
 _ROWS, _SUMS = 4, 3
 """Outputs up to which each has a row; of more, sums are looked at."""
 _DIRECTIONS, _SPOTS = 2, 4
+"""Fewer than in floats: each value of f takes thousands of times as long."""
 _SUSPECT = 1e-9
 """Part of all terms of a sum that it must be off by for an element to be looked for."""
 _ROUNDINGS = 16.0
 """The same in rounding units of the dtypes."""
 _TRUSTED = 4.0
+"""As of every element: see `dense`."""
 
 
 def directions_in_digits(
@@ -58,9 +61,7 @@ class _Search:
         few = outputs <= _ROWS
         self.cotangents = np.eye(outputs) if few else rng.choice([-1.0, 1.0], (_SUMS, outputs))
         self.rows = np.array([flat(r) for r in rows_of(checked, self.cotangents)])
-        x = flat([checked.inputs[i] for i in checked.active])
-        usual = np.abs(x).max(initial=0.0) or 1.0
-        self.sizes = 2.0 ** np.round(np.log2(np.where(x == 0, usual, np.abs(x))))
+        self.sizes = sizes(flat([checked.inputs[i] for i in checked.active]))
 
     def elements(self) -> list[Element]:
         """Of some directions and coordinates; after a wrong one no more."""
@@ -123,7 +124,7 @@ class _Search:
         """Verdicts on one coordinate of rows, of the one output that is wrong where there is."""
         unit = np.zeros_like(self.sizes)
         unit[at] = 1.0
-        i, index = self._place(at)
+        _, i, index = coordinate(self.checked, at)
         found = []
         for k, element in zip(rows, self._judged(unit, rows), strict=True):
             if element.verdict is Verdict.FAIL:
@@ -176,16 +177,12 @@ class _Search:
 
     def _line(self, direction: Any, cotangents: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
         """Sums of outputs as a function of the step along a direction, in digits."""
-        checked, parts, at = self.checked, [], 0
-        for i in checked.active:
-            x = checked.inputs[i]
-            parts.append(direction[at : at + x.size].reshape(x.shape))
-            at += x.size
+        checked, each = self.checked, parts(self.checked, direction)
         weights = [[(n, float(c)) for n, c in enumerate(row) if c] for row in cotangents]
 
         def along(given: Sequence[Any]) -> Sequence[Any]:
             step, moved = given[0].item(), list(checked.inputs)
-            for i, part in zip(checked.active, parts, strict=True):
+            for i, part in zip(checked.active, each, strict=True):
                 moved[i] = _moved(checked.inputs[i], part, step)
             values = [y for out in self.f(moved) for y in np.asarray(out).ravel().tolist()]
             made = np.empty(len(weights), object)
@@ -194,20 +191,8 @@ class _Search:
 
         return along
 
-    def _place(self, at: int) -> tuple[int, tuple[int, ...]]:
-        for i in self.checked.active:
-            x = self.checked.inputs[i]
-            if at < x.size:
-                return i, tuple(int(n) for n in np.unravel_index(at, x.shape))
-            at -= x.size
-        raise IndexError(at)
-
     def _placed(self, element: Element, k: int) -> Element:
-        chosen = np.flatnonzero(self.cotangents[k])
-        if chosen.size != 1:
-            return element
-        output, index = self.checked.place(int(chosen[0]))
-        return replace(element, output=output, output_index=index)
+        return of_row(self.checked, self.cotangents[k], element)
 
 
 def _moved(x: Any, part: Any, step: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from math import inf, nan
 
-__all__ = ["Element", "Law", "Verdict", "worst"]
+__all__ = ["DOUBTFUL", "Element", "Law", "Verdict", "worst"]
 
 
 class Verdict(Enum):
@@ -35,6 +35,8 @@ class Verdict(Enum):
 
 
 _SEVERITY = {v: n for n, v in enumerate(Verdict)}
+DOUBTFUL = (Verdict.FAIL, Verdict.INCONCLUSIVE)
+"""Verdicts on what is not known to be right: it is looked at once more, and told."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -12,21 +12,17 @@ from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.testing.adapters.arrays import of_arrays
+from tinygrad_nn.testing.adapters.libraries import LIBRARIES
 from tinygrad_nn.testing.adapters.named import named
 from tinygrad_nn.testing.adapters.tensors import of_module, of_operation, of_tensors
 from tinygrad_nn.testing.problem.subject import Problem
 
 __all__ = ["ENGINES", "problem_of", "problems_of"]
 
-ENGINES = ("tinygrad", "numpy", "torch", "jax", "autograd")
+ENGINES = ("tinygrad", "numpy", *LIBRARIES)
 """Names for `engine=`, besides "auto"."""
 
-_ELSEWHERE = {"torch": "PyTorch", "jax": "JAX", "autograd": "HIPS autograd"}
-"""Engines that are imported when a function of theirs is checked, each by the module that is
-named like it, in its function `problem_of`."""
-
-_ROOTS = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "flax": "jax", "autograd": "autograd"}
-"""Package that a class or function is of, and the engine."""
+_OWNERS = {package: engine for engine, library in LIBRARIES.items() for package in library.packages}
 
 
 def problems_of(
@@ -92,8 +88,8 @@ def _root(thing: Any) -> str | None:
     """The engine that a class (by its bases) or a function is of."""
     for part in getattr(thing, "__mro__", (thing,)):
         package = (getattr(part, "__module__", None) or "").partition(".")[0]
-        if package in _ROOTS:
-            return _ROOTS[package]
+        if package in _OWNERS:
+            return _OWNERS[package]
     return None
 
 
@@ -103,7 +99,7 @@ def _adapter(engine: str) -> Callable[[Any, tuple[Any, ...]], Problem]:
         module = import_module(f"tinygrad_nn.testing.adapters.{engine}")
     except ImportError as error:
         raise CheckError(
-            f"gradcheck: {_ELSEWHERE[engine]} cannot be imported ({error}), expected it where its "
-            f"functions are checked; install it: pip install {engine}"
+            f"gradcheck: {LIBRARIES[engine].name} cannot be imported ({error}), expected it where "
+            f"its functions are checked; install it: pip install {engine}"
         ) from error
     return cast(Callable[[Any, tuple[Any, ...]], Problem], module.problem_of)

@@ -74,7 +74,7 @@ def _times(g: Any, cotangent: Any) -> Any:
     """A gradient scaled by the cotangent of one number."""
     try:
         array = np.asarray(g)
-    except ValueError:  # ragged: what reads it says so
+    except Exception:  # ragged, or `__array__` raises: what reads it says so
         return g
     if array.dtype.kind == "f":
         return (array * cotangent).astype(array.dtype)  # a coarse one is to stay so

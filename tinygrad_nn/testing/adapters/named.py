@@ -28,7 +28,7 @@ def labels_of(f: Any, count: int) -> tuple[str, ...]:
     """Names of the first arguments of a function; "" where they have none."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):  # of built-in functions
+    except Exception:  # of built-in functions, and of objects whose == raises
         return ("",) * count
     found: list[str] = []
     for p in parameters:

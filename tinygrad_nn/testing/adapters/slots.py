@@ -73,6 +73,11 @@ def _of_list(x: Any) -> Slot:
         array = np.array(x)
     except (TypeError, ValueError):  # ragged: lists of arrays of several shapes
         return constant(x)
+    except Exception as error:  # `__array__` is anybody's
+        raise CheckError(
+            f"gradcheck: got a {type(x).__name__} as an input that makes no array "
+            f"({type(error).__name__}: {error}), expected an array; convert it first"
+        ) from error
     return Slot(array, _same) if array.dtype.kind in "fc" else constant(x)
 
 

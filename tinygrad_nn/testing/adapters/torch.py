@@ -61,6 +61,11 @@ def _slot(x: Any, tensors: bool) -> Slot:
             f"gradcheck: got a tensor of layout {x.layout}, expected a dense one: give "
             "x.to_dense() and convert it inside of the function"
         )
+    if x.is_meta:
+        raise CheckError(
+            "gradcheck: got a tensor on the meta device, which holds no numbers, expected one that "
+            "does; give torch.rand_like(x, device='cpu')"
+        )
     if x.dtype is torch.bfloat16 or (x.is_floating_point() and x.element_size() == 1):
         raise CheckError(
             f"gradcheck: got a tensor of {x.dtype}, in which too few digits are left for slopes; "

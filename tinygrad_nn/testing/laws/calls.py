@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.errors import CheckError
-from tinygrad_nn.testing.laws.trial import SCALE, Trial, flat, number
+from tinygrad_nn.testing.laws.trial import SCALE, Trial, number
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.coordinates import flat, parts
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Law, Verdict
 
@@ -24,6 +25,7 @@ _REFUSALS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeErr
 AGAIN, FOLLOWS = "the same at a second call", "follows its inputs"
 DTYPE, LAYOUTS = "in the dtype of its input", "the same for any layout"
 _RELATIVE = 1e-3
+"""Tolerance for a slope elsewhere: a stale gradient is off by about what the inputs changed by."""
 
 
 def again(trial: Trial) -> Law:
@@ -105,16 +107,13 @@ def _direction(trial: Trial, checked: Checked) -> Any:
 
 def _line(trial: Trial, checked: Checked, direction: Any) -> Line:
     """The line through the inputs of `checked`."""
-    cotangent = trial.cotangent
+    cotangent, each = trial.cotangent, parts(checked, direction)
 
     def move(t: float) -> Any:
-        moved, at = list(checked.inputs), 0
-        for i in checked.active:
-            x = checked.inputs[i]
-            part = direction[at : at + x.size].reshape(x.shape)
+        moved = list(checked.inputs)
+        for i, part in zip(checked.active, each, strict=True):
             with np.errstate(all="ignore"):
-                moved[i] = (x + t * part).astype(x.dtype)
-            at += x.size
+                moved[i] = (moved[i] + t * part).astype(moved[i].dtype)
         return (cotangent @ checked.values(moved))[None]
 
     return Line(move, (cotangent @ checked.center)[None], 1.0, checked.unit)
@@ -201,9 +200,3 @@ def _reversed(x: Any) -> Any:
     found = np.array(x[back])[back] if x.ndim else np.array(x)
     found.flags.writeable = False
     return found
-
-
-_ARRANGEMENTS = (
-    ("Fortran order, or with gaps along one axis", _strided),
-    ("reverse order", _reversed),
-)

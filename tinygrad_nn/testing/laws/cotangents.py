@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.laws.trial import Trial, flat, number
+from tinygrad_nn.testing.laws.trial import Trial, number
+from tinygrad_nn.testing.problem.coordinates import flat
 from tinygrad_nn.testing.verdicts import Law, Verdict
 
 __all__ = ["linear", "zero"]

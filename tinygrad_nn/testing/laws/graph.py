@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.laws.trial import SCALE, Trial, flat, number, shaken
+from tinygrad_nn.testing.adapters.named import listed
+from tinygrad_nn.testing.laws.trial import SCALE, Trial, number, shaken
+from tinygrad_nn.testing.problem.coordinates import flat, parts
 from tinygrad_nn.testing.problem.subject import Around
 from tinygrad_nn.testing.verdicts import Law, Verdict
 
@@ -26,7 +28,7 @@ def adjoint(trial: Trial) -> Law | None:
     if checked.problem.push is None or not trial.finite.all() or not trial.base.size:
         return None
     tangent = _tangent(trial)
-    forward = checked.tangents(_parts(trial, tangent))
+    forward = checked.tangents(_tangents(trial, tangent))
     if forward is None:
         return None
     if forward.shape != checked.center.shape:
@@ -42,7 +44,7 @@ def adjoint(trial: Trial) -> Law | None:
     def noise() -> Any:
         spread = trial.noise(trial.cotangent) @ np.abs(tangent)
         rng = np.random.default_rng(0)
-        near = checked.tangents(_parts(trial, shaken(tangent, rng, checked.unit)))
+        near = checked.tangents(_tangents(trial, shaken(tangent, rng, checked.unit)))
         return spread + (0.0 if near is None else 8 * np.abs(near - forward).sum())
 
     got, want = np.atleast_1d(left.sum()), np.atleast_1d(right.sum())
@@ -69,15 +71,11 @@ def _tangent(trial: Trial) -> Any:
     return rng.integers(33, 97, size.size) / 64 * rng.choice([-1.0, 1.0], size.size) * size
 
 
-def _parts(trial: Trial, direction: Any) -> list[Any]:
+def _tangents(trial: Trial, direction: Any) -> list[Any]:
     """A tangent for each input, in its dtype."""
-    found, at = [], 0
-    for i, x in enumerate(trial.checked.inputs):
-        if i in trial.checked.active:
-            found.append(direction[at : at + x.size].reshape(x.shape).astype(x.dtype))
-            at += x.size
-        else:
-            found.append(np.zeros(x.shape, x.dtype))
+    found = [np.zeros(x.shape, x.dtype) for x in trial.checked.inputs]
+    for i, part in zip(trial.checked.active, parts(trial.checked, direction), strict=True):
+        found[i] = part.astype(found[i].dtype)
     return found
 
 
@@ -88,8 +86,8 @@ def reused(trial: Trial) -> Law | None:
 
     def around(f: Callable[..., Any]) -> Callable[..., Any]:
         def twice(*xs: Any) -> Any:
-            first = _listed(f(*xs))
-            second = _listed(f(*(x * SCALE if i in active else x for i, x in enumerate(xs))))
+            first = listed(f(*xs))
+            second = listed(f(*(x * SCALE if i in active else x for i, x in enumerate(xs))))
             return tuple(a + b for a, b in zip(first, second, strict=True))
 
         return twice
@@ -207,7 +205,3 @@ def _gradients(trial: Trial, around: Around, kept: Sequence[int], values: Any = 
 def _same(outputs: Sequence[Any], values: Any) -> bool:
     found = flat(outputs)
     return found.shape == values.shape and bool(np.array_equal(found, values, equal_nan=True))
-
-
-def _listed(found: Any) -> list[Any]:
-    return list(found) if isinstance(found, (tuple, list)) else [found]

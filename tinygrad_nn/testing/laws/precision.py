@@ -9,17 +9,21 @@ import numpy as np
 
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.dense import coordinate_line
-from tinygrad_nn.testing.laws.trial import Trial, flat
+from tinygrad_nn.testing.laws.trial import Trial
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.coordinates import flat
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Law, Verdict
 
 __all__ = ["precision"]
 
 _RELATIVE = 1e-3
+"""Tolerance in float32, as of a check."""
 _POINTS = 8
+"""At which a difference must be alike to be none of rounding."""
 _COARSE = 2.0**-12
+"""Part of itself by which an element may differ between precisions: half of float32's digits."""
 _LEAST = 1e-30
 """Numbers below this may be lost on the way in float32."""
 _NAMES = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}

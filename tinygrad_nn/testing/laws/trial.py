@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.errors import CheckError
+from tinygrad_nn.testing.problem.coordinates import coordinate, flat
 from tinygrad_nn.testing.problem.subject import Checked
 
-__all__ = ["SCALE", "Trial", "flat", "number", "shaken"]
+__all__ = ["SCALE", "Trial", "number", "shaken"]
 
 _SHAKES = 6
 _TRUSTED = 8.0
@@ -20,8 +21,9 @@ _TRUSTED = 8.0
 SCALE = 1 - 2.0**-7
 """Factor that leads to another point close by; exact in every dtype."""
 _TINY = 1e-300
-_ROUNDINGS = 64.0
 """Below this numbers may have lost their digits on the way."""
+_ROUNDINGS = 64.0
+"""Rounding units of the largest term of an input that are granted to all of its elements."""
 
 
 class Trial:
@@ -196,22 +198,12 @@ class Trial:
 
     def place(self, at: int) -> tuple[int, tuple[int, ...]]:
         """Input and index in it of an element of all active inputs end to end."""
-        for i in self.checked.active:
-            x = self.checked.inputs[i]
-            if at < x.size:
-                return i, tuple(int(n) for n in np.unravel_index(at, x.shape))
-            at -= x.size
-        raise IndexError(at)
+        return coordinate(self.checked, at)[1:]
 
     def told(self, at: int) -> str:
         """The same in words."""
         i, index = self.place(at)
         return f"{self.checked.problem.label(i)}" + (f" at {list(index)}" if index else "")
-
-
-def flat(arrays: Sequence[Any]) -> Any:
-    """All arrays end to end in float64."""
-    return np.concatenate([np.asarray(x, np.float64).ravel() for x in arrays])
 
 
 def shaken(x: Any, rng: np.random.Generator, unit: float) -> Any:

@@ -19,6 +19,7 @@ from tinygrad_nn.testing.numeric.slopes import Estimate
 __all__ = ["fitted", "nodes", "straight_fit"]
 
 _NODES = 96
+"""Values for a fit: five for each coefficient of the highest degree, which leaves noise to see."""
 _DEGREES = (3, 5, 7, 9, 13, 17)
 """Two neighbours of these are compared: what the higher one changes is truncation."""
 _SIGMAS = 7.0
@@ -26,6 +27,7 @@ _SIGMAS = 7.0
 _GRANULES = 2.0**-20
 """Nodes are whole multiples of this part of the radius, so that x + t is rarely rounded."""
 _ROUNDINGS = 4.0
+"""Rounding units by which values on a straight line may miss it, as a mean."""
 _RIVALS = 4.0
 """Fits with a bar up to this many times the best one's must agree with it."""
 _WITNESS = 30.0

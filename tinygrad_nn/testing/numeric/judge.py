@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,17 @@ from tinygrad_nn.testing.numeric.slopes import Estimate, Slopes, slopes
 from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
-__all__ = ["Tolerance", "judge", "nothing", "resolved", "sharp", "straight", "within"]
+__all__ = [
+    "FLAT",
+    "Tolerance",
+    "judge",
+    "level_bar",
+    "nothing",
+    "resolved",
+    "sharp",
+    "straight",
+    "within",
+]
 
 _RESOLVED = 3e-3
 """A slope known to 0.3 % is known: a gradient that is off by 1 % is off by `_SURE` bars then."""
@@ -32,6 +43,12 @@ _USUAL = 4
 """Coarsest steps, at which slopes are what they usually are."""
 _SLIGHT = 1e-7
 """Part of the usual slope below which a kink is not worth the name."""
+
+_FLAT_BARS = 5.0
+"""Roundings over the step that a slope of 0 may be off by, as `slopes` grants them to others."""
+_LEAST = 5e-324
+FLAT = "f is flat"
+"""Why, of what did not change at any step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +91,7 @@ def _judged(  # noqa: PLR0911  (a case each)
 ) -> Element:
     scale = 4 * float(sweep.steps[0])
     if found.flat:
-        return _level(found.size * sweep.unit, scale / 4, claim, allowed, "f is flat")
+        return _level(found.size * sweep.unit, scale / 4, claim, allowed, FLAT)
     if found.jumps:
         return Element(Verdict.KINK, claim, why="f jumps here")
     if found.steep:
@@ -97,9 +114,14 @@ def _judged(  # noqa: PLR0911  (a case each)
 
 def _level(noise: float, step: float, claim: float, allowed: Tolerance, why: str) -> Element:
     """Where f did not change: whether the claim is nothing too."""
-    bar = 5 * max(noise, 5e-324) / step
+    bar = float(level_bar(noise, step))
     fits = abs(claim) <= bar + allowed.absolute
     return Element(Verdict.PASS if fits else Verdict.FAIL, claim, 0.0, bar, why)
+
+
+def level_bar(noise: Any, step: float) -> Any:
+    """What a slope may be where f, of this noise, did not change over a step."""
+    return _FLAT_BARS * np.maximum(noise, _LEAST) / step
 
 
 def _apart(left: Estimate, right: Estimate, found: Slopes, allowed: Tolerance) -> bool:

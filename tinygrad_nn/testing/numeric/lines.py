@@ -12,8 +12,10 @@ from tinygrad_nn.testing.numeric.exact import confirmed
 from tinygrad_nn.testing.numeric.fits import fitted, nodes, straight_fit
 from tinygrad_nn.testing.numeric.grid import beyond, spacing, steps
 from tinygrad_nn.testing.numeric.judge import (
+    FLAT,
     Tolerance,
     judge,
+    level_bar,
     nothing,
     resolved,
     sharp,
@@ -31,9 +33,11 @@ _QUICK = (1 / 16, 1 / 64, 1 / 256)
 _FINE = (2.0**-26, 2.0**-34)
 """Steps at which it is looked whether anything else happens close by."""
 _STRICT = 0.5
+"""Part of the tolerance within which slope and bar must be for a function to be plainly right."""
 _REACH = 4.0**8
 """Radii up to this many times the finest step of the sweep's best estimate are fitted."""
 _ROUNDINGS = 16.0
+"""Rounding units of f that a difference of its values may be off by."""
 _CURVED = 4.0
 """Factor by which curvature may be larger close by than it is at the usual steps."""
 _BESIDE = 29
@@ -51,10 +55,33 @@ _FEWEST = 4
 """Coarse steps from which a slope is read at least."""
 _KNOWN, _KNOWN_SINGLE = 3e-3, 3e-2
 """Part of itself to which a slope is known then."""
+_PLACES = np.array([-14.0, -9.0, -5.0, 5.0, 9.0, 14.0])
+"""Where, in steps, it is looked whether f strays there as it does at x."""
+_PHASES = np.array([-75.0, -45.0, -21.0, 21.0, 45.0, 75.0])
+"""Where, in the longest steps at which f follows a line of its own, it is looked for others."""
+_ALIKE = 0.1
+"""Part of the gap between two slopes by which others are still one of them."""
+_SLIGHT = 2e-2
+"""Part of a slope, a third of what another must be off by: what is ill-conditioned rounds so that
+its slope close by is a little another."""
+_NEARBY = 8.0
+"""Factor by which it may stray less there."""
+_BEYOND = 4.0**5
+"""A flat stretch ends at most so far beyond the steps that lie in it, or shows as one."""
 _EACH = 32
 """Values wanted there, on each side."""
 _FAR = 2.0**20
+"""Factor to the coarsest step at which it is looked whether what is flat is so far out too."""
+_RESOLVING = 4.0**4
+"""Steps this many times as coarse are the first that may know a slope to 0.3 % which is so small
+that f does not move at the others: 5 roundings / 0.3 % = 333 times 5 roundings."""
+_FALLS = 1024.0
+"""Times the largest such slope by which f moves there, if it follows none."""
+_FALL = 2.0**-14
+"""Part of f by which it moves then: what is flat at the usual steps moves by less at the first of
+these, up to the fifth power of a step (256**5 / 2 roundings)."""
 _SINGLE_UNIT = 1e-12
+"""Rounding unit from which on dtypes have too few digits for the fine steps."""
 
 
 class Line:
@@ -98,13 +125,17 @@ class Line:
     def judged(self, claims: Any, allowed: Tolerance) -> list[Element]:
         """A verdict for each output: at once for those that are plainly right."""
         self._steepest = float(np.abs(claims[np.isfinite(claims)]).max(initial=0.0))
-        quick = self._plainly(claims, allowed)
-        return [
-            Element(Verdict.PASS, c, n, b) if ok else self.judge(i, c, allowed)
-            for i, (ok, c, n, b) in enumerate(
-                zip(*(x.tolist() for x in (quick[0], claims, *quick[1:])), strict=True)
-            )
-        ]
+        right, numeric, bars = self._plainly(claims, allowed)
+        flat, flat_bars = self._flatly(claims, right)
+        found = []
+        for i, c in enumerate(claims.tolist()):
+            if right[i]:
+                found.append(Element(Verdict.PASS, c, float(numeric[i]), float(bars[i])))
+            elif flat[i]:
+                found.append(Element(Verdict.PASS, c, 0.0, float(flat_bars[i]), FLAT))
+            else:
+                found.append(self.judge(i, c, allowed))
+        return found
 
     def judge(self, output: int, claim: float, allowed: Tolerance) -> Element:
         """The verdict on one output.
@@ -125,8 +156,45 @@ class Line:
             again = judge(coarse, claim, allowed)
             if self._is_right(again, allowed):
                 fits = sweep.is_straight(again.numeric, least, size)
+                fits = fits and self._is_rounding(sweep, again, least, output)
                 return replace(again, verdict=Verdict.PASS, why="") if fits else found
         return found
+
+    def _is_rounding(self, sweep: Sweep, found: Element, least: float, output: int) -> bool:
+        """Whether f strays from a line like rounding: nearby as at x, and within grains.
+
+        In arrays of large numbers, or beside steep outputs, a wave or a kink at x may be as small.
+        """
+        slope = found.numeric
+        bar = max(found.bar, _SLIGHT * abs(slope))
+        lines = sweep.turns(slope, bar, least * _BEYOND)
+        if not all(self._turns_nearby(s, h, slope, output) for s, h in lines):
+            return False
+        return all(
+            self._strays_nearby(*sweep.strays(slope, end), slope, output)
+            for end in (least, least * _BEYOND)
+        )
+
+    def _turns_nearby(self, other: float, h: float, slope: float, output: int) -> bool:
+        """Whether f has this other slope nearby too, as within each grain, but not on a wave."""
+        places = h * _PHASES
+        values = self._table(np.concatenate([places - h / 4, places + h / 4]))[:, output]
+        below, above = values.reshape(2, -1)
+        with np.errstate(all="ignore"):
+            off = np.abs((above - below) / (h / 2) - other)
+        return bool(np.sum(off <= _ALIKE * abs(other - slope)) >= len(_PHASES) / 2)
+
+    def _strays_nearby(self, h: float, off: float, bend: float, slope: float, output: int) -> bool:
+        """Whether f is off a line nearby about as far as at x, over steps of `h`."""
+        if off <= _NEARBY * _ROUNDINGS * self._unit * abs(self._center[output]):
+            return True
+        places = h * _PLACES
+        ts = np.concatenate([places - h, places, places + h])
+        below, middle, above = self._table(ts)[:, output].reshape(3, -1)
+        with np.errstate(all="ignore"):
+            odd = np.abs((above - below) / 2 - slope * h)
+            even = np.abs((above + below) / 2 - middle - bend * h * h)
+            return bool(np.fmax(odd, even).max() >= off / _NEARBY)
 
     def _is_right(self, coarse: Element, allowed: Tolerance) -> bool:
         """Whether a claim fits to what coarse steps say, and those know the slope well."""
@@ -142,6 +210,8 @@ class Line:
         sweep = self._sweep(grid, output)
         seen = slopes(sweep)
         found = judge(sweep, claim, allowed, seen)
+        if np.isnan(claim):
+            return found  # no comparison with it means anything, and no better slope changes that
         if found.left is not None and found.right is not None and self._bits > _DOUBLE:
             return self._closer(found, output, allowed)
         if found.verdict is Verdict.KINK or sharp(found, allowed):
@@ -264,6 +334,35 @@ class Line:
             for t in (scale * _FAR, -scale * _FAR) if still.any() else ():
                 still &= self.at(t) == self._center
         return good | still, np.where(still, 0.0, slope), bar
+
+    def _flatly(self, claims: Any, known: Any) -> tuple[Any, Any]:
+        """Outputs that are the same at every step, with a claim of nothing; and their bars.
+
+        Where f is flat at the usual steps alone, it may have a slope that shows far out: it moves
+        by little at first then. What falls at once, as a saturated function does at last, has
+        none. Only what does neither is judged by itself, which takes a thousand times as long.
+        """
+        flat, bars = np.zeros(claims.shape, bool), np.full(claims.shape, np.inf)
+        if known.all():
+            return flat, bars
+        grid = steps(self.size, self._bits, self._beside)
+        center = self._center
+        with np.errstate(all="ignore"):
+            bars = level_bar(np.abs(center) * self._unit, float(grid[0]))
+            flat = ~known & np.isfinite(center) & (np.abs(claims) <= bars)
+            for t in (grid, -grid) if flat.any() else ():
+                flat &= np.all(self._table(t) == center, axis=0)
+            if not flat.any():
+                return flat, bars
+            far = beyond(grid)
+            far = far[far >= _RESOLVING * grid[0]]
+            falls = np.maximum(_FALLS * bars * far[:, None], _FALL * np.abs(center))
+            ends = (float(grid[0]) * _FAR, -float(grid[0]) * _FAR)
+            still = (claims == 0) & np.all([self.at(t) == center for t in ends], axis=0)
+            for t in (far, -far) if np.any(flat & ~still) else ():
+                change = np.abs(self._table(t) - center)
+                flat &= still | np.all((change == 0) | (change > falls), axis=0)
+        return flat, bars
 
 
 def _romberg(change: Any, ts: list[float], powers: tuple[int, int]) -> tuple[Any, Any]:

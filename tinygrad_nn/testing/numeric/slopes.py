@@ -3,8 +3,8 @@
 A difference quotient errs twice: by truncation, which grows with the step, and by the noise of
 the function (rounding at least), which grows as the step shrinks. Both are estimated from the
 sweep itself. Truncation: Richardson's extrapolation from several steps is compared with that
-from fewer. Noise: third differences of neighbouring steps vanish for what is smooth on that
-scale, so what they leave at fine steps is noise.
+from fewer. Noise: differences of neighbouring steps in which powers of the step cancel, up to the
+fifth, vanish for what is smooth on that scale, so what they leave at fine steps is noise.
 
 Source: L. F. Richardson, "The approximate arithmetical solution by finite differences", Phil.
 Trans. R. Soc. A 210 (1911); J. J. Moré and S. M. Wild, "Estimating computational noise", SIAM J.
@@ -36,19 +36,20 @@ _OFFSET = 0.1
 d. There the first that is seen, at t between d and 4 d, shows an offset of d / t, (d / t)**2 or
 more of itself, a ninth at least."""
 _SIGMAS = 5.0
+"""Times the noise that is reckoned with: it is the largest of a few values, not of all."""
 _GROWTH = 1.02
 """Factor by which the quotients of a steep function grow at least from step to step (t**-0.02)."""
 _EVEN = 0.1
+"""Range of such factors: of a power they are all the same."""
 _LAST = 5
 """Finest steps at which a jump must be seen; eight for a slope without bound."""
 _LOGARITHM = 16
 """Finest steps over which quotients must keep growing by the same amount, as those of x log x do
 (a root x**1.05, whose slope is 0, has let up to a third by then)."""
 _LETS_UP = 0.9
+"""Part of the largest of these amounts that the least must be."""
 _ABOVE = 50
 """Rounding errors that a jump or a change at a steep place must exceed."""
-_ORDERS = 4
-"""Powers beyond the first that differences cancel at most when noise is looked for."""
 _ASIDE = 4.0
 """The noise of a central difference is at least this part of that of each side: only symmetry
 makes it less, and x sin(1/x) at 0 is symmetric but has no slope."""
@@ -58,6 +59,8 @@ _STRAIGHT = 2e-3
 yet be a kink's, not grain's: a change of n grains is off by 1/n of itself, 1/64 and more at four
 of them."""
 _COUNTS = 2.0**-12
+"""Rounding unit of the values up to which whole ones are taken for counts: beyond, all of them may
+be whole for want of digits."""
 _TWIN = 1
 """Levels by which flat stretches on both sides may differ for grain to be their cause."""
 _ULPS = 8.0
@@ -66,7 +69,8 @@ _PARTS = 12
 _COUNTED = 1e-2
 _EXACT = 1e-6
 """Where changes are whole multiples of the first (of 1/12 of it, as that may be two or three
-grains), they are grains, unless they lie on a straight line that misses x."""
+grains; to a hundredth, for rounding), they are grains, unless they lie on a straight line that
+misses x, exactly as only a kink's do."""
 _KNOWN = 1e-4
 """Part of itself to which a slope is known that finer steps are not allowed to overrule."""
 _SLOWEST = 0.95
@@ -233,37 +237,46 @@ def _noise(change: Any, t: Any, floor: Any, powers: Sequence[int]) -> Any:
     """
     even = np.append(False, t[:-1] / t[1:] == RATIO)
     rest, least = change, np.full(len(t), np.inf)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for n, power in enumerate(powers):
-            coarser = np.append(np.nan, rest[:-1])
-            rest = np.where(even, rest - coarser / RATIO**power, np.nan)
-            if n:
-                least = np.fmin(least, np.abs(rest))
+    for n, power in enumerate(powers):
+        coarser = np.append(np.nan, rest[:-1])
+        rest = np.where(even, rest - coarser / RATIO**power, np.nan)
+        if n:
+            least = np.fmin(least, np.abs(rest))
     least[~np.isfinite(least)] = 0.0
     worst = np.maximum.accumulate(least[::-1])[::-1]
     levels = np.minimum(np.arange(len(t)) + 1, max(len(t) - _FEWEST, 0))
     return np.maximum(worst[levels], floor)
 
 
-def _estimates(change: Any, t: Any, noise: Any, powers: Sequence[int]) -> list[Estimate]:
-    """Slopes by extrapolation, where the error of a quotient runs in these powers of the step."""
+def _estimates(change: Any, t: Any, noise: Any, powers: Sequence[int]) -> Any:
+    """Slopes by extrapolation, where the error of a quotient runs in these powers of the step.
+
+    Returns:
+        A column for each: value, bar, finest step, as `Estimate` has them.
+    """
     noise = _SIGMAS * noise / t
     quotient = change / t
     near = np.append(t[:-1] / t[1:] == RATIO, False)
-    near &= np.isfinite(quotient) & np.isfinite(np.append(quotient[1:], np.nan))
-    finer = np.append(quotient[1:], np.nan)
+    finer = _finer(quotient)
+    near &= np.isfinite(quotient) & np.isfinite(finer)
     found = [_packed(finer, 2 * _remaining(quotient, finer), noise, t, 1, near)]
     previous = quotient
     for order, power in enumerate(powers, start=1):
         weight = RATIO**power
-        finer = np.append(previous[1:], np.nan)
-        with np.errstate(invalid="ignore", over="ignore"):
-            better = np.where(near, (weight * finer - previous) / (weight - 1), np.nan)
-            spread = np.abs(better - finer)
-            beside = _remaining(better, np.append(better[1:], np.nan))
+        finer = _finer(previous)
+        better = np.where(near, (weight * finer - previous) / (weight - 1), np.nan)
+        spread = np.abs(better - finer)
+        beside = _remaining(better, _finer(better))
         found.append(_packed(better, np.fmax(spread, beside), noise, t, order, None))
         previous = better
-    return [e for group in found for e in group]
+    return np.concatenate(found, axis=1)
+
+
+def _finer(values: Any) -> Any:
+    """At each level the value of the next finer one."""
+    found = np.empty_like(values)
+    found[:-1], found[-1:] = values[1:], np.nan
+    return found
 
 
 def _remaining(values: Any, finer: Any) -> Any:
@@ -273,58 +286,52 @@ def _remaining(values: Any, finer: Any) -> Any:
     remains is the geometric series.
     """
     change = np.abs(values - finer)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.append(change[1:], np.nan) / change
+    ratio = _finer(change) / change
     slow = np.where((ratio > 1 / RATIO) & (ratio < 1), np.minimum(ratio, _SLOWEST), 0.0)
     return change / (1 - slow)
 
 
-def _packed(
-    values: Any, truncation: Any, noise: Any, t: Any, depth: int, where: Any
-) -> list[Estimate]:
+def _packed(values: Any, truncation: Any, noise: Any, t: Any, depth: int, where: Any) -> Any:
     """Estimates that rest on a level and the `depth` levels below it."""
     kept = np.isfinite(values) & np.isfinite(truncation)
     kept[len(t) - depth :] = False
     if where is not None:
         kept &= where
     at = np.flatnonzero(kept)
-    bars = truncation[at] + noise[at + depth]
-    return [
-        Estimate(v, b, s)
-        for v, b, s in zip(values[at].tolist(), bars.tolist(), t[at + depth].tolist(), strict=True)
-        if np.isfinite(b)
-    ]
+    found = np.array([values[at], truncation[at] + noise[at + depth], t[at + depth]])
+    return found[:, np.isfinite(found[1])]
 
 
-def _local(found: list[Estimate], change: Any, t: Any, limit: float) -> Estimate | None:
+def _local(found: Any, change: Any, t: Any, limit: float) -> Estimate | None:
     """The sharpest estimate, unless those on a finer scale agree on another slope.
 
     What counts is the limit: a function may look straight from afar and bend close by. But steps
     below `limit` may be lost inside of it (1 - x does not change when x of 1e-6 changes by 1e-17),
     which shows in changes that stray about the straight line.
     """
-    if not found:
+    values, bars, at = found
+    if not values.size:
         return None
-    best = min(found, key=lambda e: e.bar)
+    n = int(np.argmin(bars))
     while True:
+        best = Estimate(float(values[n]), float(bars[n]), float(at[n]))
         known = best.step >= limit and best.bar <= _KNOWN * abs(best.value)
         lost = known and _strays(change, t, best, limit)
-        others = [
-            e
-            for e in found
-            if e.step < best.step
-            and (e.step >= limit or not lost)
-            and abs(e.value - best.value) > e.bar + best.bar
-            and e.bar < abs(e.value - best.value) / 4
-        ]
-        agreed = [
-            e
-            for e in others
-            if any(o.step != e.step and abs(o.value - e.value) <= o.bar + e.bar for o in others)
-        ]
+        off = np.abs(values - best.value)
+        others = (at < best.step) & (off > bars + best.bar) & (bars < off / 4)
+        if lost:
+            others &= at >= limit
+        agreed = [m for m in np.flatnonzero(others).tolist() if _seconded(m, others, found)]
         if not agreed:
             return best
-        best = min(agreed, key=lambda e: e.bar)
+        n = min(agreed, key=bars.__getitem__)
+
+
+def _seconded(n: int, others: Any, found: Any) -> bool:
+    """Whether another of these estimates, of another step, agrees with this one."""
+    values, bars, at = found
+    again = (at != at[n]) & (np.abs(values - values[n]) <= bars + bars[n])
+    return bool(np.any(again & others))
 
 
 def _strays(change: Any, t: Any, best: Estimate, limit: float) -> bool:

@@ -13,6 +13,10 @@ _STRAY = 1024.0
 """Rounding units of f by which it may stray from a line, being rounded inside."""
 _CURVED = 2.0
 """Factor by which a parabola may be more bent close by."""
+_RUN = 4
+"""Neighbouring steps, the last 64 times the first, at which f follows another line."""
+_SAME, _OTHER = 2e-2, 3.0
+"""Part of the gap between both lines by which slopes are one, and bars that the gap exceeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +62,36 @@ class Sweep:
         return bool(np.all(odd <= _STRAY * self.unit * size)) and bool(
             np.all(even <= bend + _STRAY * self.unit * size)
         )
+
+    @np.errstate(all="ignore")
+    def turns(self, slope: float, bar: float, least: float) -> list[tuple[float, float]]:
+        """Lines of another slope that f follows over several steps below `least`.
+
+        Returns:
+            For each side that has one: its slope, and the longest step that lies on it.
+        """
+        near = self.steps < least
+        found = []
+        for change in (self.above - self.center, self.center - self.below):
+            quotient = (change / self.steps)[near]
+            for n in range(len(quotient) - _RUN + 1):
+                run = quotient[n : n + _RUN]
+                gap = float(np.abs(run - slope).min())
+                if np.ptp(run) <= _SAME * gap and gap > _OTHER * bar:
+                    found.append((float(run[0]), float(self.steps[near][n])))
+                    break
+        return found
+
+    @np.errstate(all="ignore")
+    def strays(self, slope: float, least: float) -> tuple[float, float, float]:
+        """Where below `least` f is off this line, beside its bend: step, distance, and bend."""
+        near = self.steps < least
+        t = self.steps[near]
+        if not t.size:
+            return 0.0, 0.0, 0.0
+        odd = np.abs((self.above - self.below) / 2 - slope * self.steps)[near]
+        even = ((self.above + self.below) / 2 - self.center)[near]
+        bend = even[0] / t[0] ** 2
+        off = np.nan_to_num(np.fmax(odd, np.abs(even - bend * t**2)))
+        at = int(np.flatnonzero(off >= off.max() / 2)[-1])
+        return float(t[at]), float(off[at]), float(bend)

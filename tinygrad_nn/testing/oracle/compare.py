@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters import problem_of
-from tinygrad_nn.testing.adapters.named import named
+from tinygrad_nn.testing.adapters.named import listed, named
 from tinygrad_nn.testing.oracle.comparison import Comparison, Difference
 from tinygrad_nn.testing.problem.subject import Arrays, Problem
 
@@ -127,7 +127,7 @@ def problem_by_engine(f: Any, inputs: tuple[Any, ...], engine: str) -> Problem:
     """The problem of a function: of NumPy with values alone, of mpmath, or of an engine."""
     if engine == "numpy":
         arrays = tuple(np.asarray(x) for x in inputs)
-        return Problem(named(f), arrays, lambda given: _listed(f(*given)), _numpy)
+        return Problem(named(f), arrays, lambda given: listed(f(*given)), _numpy)
     if engine == "mpmath":
         # By name, as adapters are: mpmath is imported by whom it is asked of.
         return import_module(_EXACT).problem_of(f, inputs)  # type: ignore[no-any-return]
@@ -264,7 +264,3 @@ def _told(x: Any) -> str:
     if array.size <= 4:
         return str(array.tolist())
     return f"{array.dtype}{list(array.shape)}"
-
-
-def _listed(found: Any) -> list[Any]:
-    return list(found) if isinstance(found, (tuple, list)) else [found]

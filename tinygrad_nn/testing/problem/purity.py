@@ -50,7 +50,7 @@ def _copied(y: Any) -> Any:
         return None
     try:
         return np.array(y, order="K")
-    except (TypeError, ValueError):  # no array at all: what reads it says so
+    except Exception:  # no array at all, or `__array__` raises: what reads it says so
         return y
 
 

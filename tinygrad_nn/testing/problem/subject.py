@@ -20,7 +20,6 @@ Around = Callable[[Callable[..., Any]], Callable[..., Any]]
 _FINEST = 2.0**-53
 """Outside everything is in float64, also of a longer dtype."""
 
-
 _ROUNDINGS = 64.0
 """Rounding units of its terms by which a sum may differ from call to call, as in threads."""
 _MORE = 4
@@ -221,7 +220,7 @@ class Checked:
         what = ""
         try:
             array = np.array(y, order="K")
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # `__array__` is anybody's
             what = f"a {type(y).__name__} that makes no array: {error}"
             array = np.array(None)
         if array.dtype.kind in "fiub":
@@ -288,8 +287,11 @@ class Checked:
         who = f"gradcheck: {self._gradient_name} for {self.problem.label(i)}"
         try:
             array = np.array(g)
-        except (TypeError, ValueError) as error:
-            raise CheckError(f"{who} makes no array: {error}") from error
+        except Exception as error:  # `__array__` is anybody's
+            raise CheckError(
+                f"{who} is a {type(g).__name__} that makes no array ({type(error).__name__}: "
+                f"{error}), expected an array of real floats; convert it before it is returned"
+            ) from error
         if array.dtype.kind not in "fiub":
             raise CheckError(
                 f"{who} is a {type(g).__name__} of dtype {array.dtype}, expected an array of "

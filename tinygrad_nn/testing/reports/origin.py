@@ -99,6 +99,8 @@ class Origins:
         owner = getattr(thing, "__self__", None)
         if isinstance(owner, type) and hasattr(thing, "__name__"):  # a class method
             return f"{self.expression(owner, owner.__name__)}.{thing.__name__}"
+        if inspect.ismethod(thing):  # its text alone would lack its object
+            return f"{self.expression(owner, type(owner).__name__.lower())}.{thing.__name__}"
         return self._written(thing, name)
 
     def _import(self, thing: Any, module: str, path: str) -> str:

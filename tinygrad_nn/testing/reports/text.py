@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_nn.testing.reports.hints import hints
 from tinygrad_nn.testing.reports.map import map_of
 from tinygrad_nn.testing.reports.paste import paste, whereabouts
-from tinygrad_nn.testing.verdicts import Element, Verdict
+from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
 if TYPE_CHECKING:
     from tinygrad_nn.testing.reports.report import Report
@@ -23,7 +23,6 @@ _SHOWN = 10
 _WIDTH = 100
 _CLEAR = 1e3
 """Error bars that a wrong gradient is usually off by: only fewer are worth a word."""
-_BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
 
 def line(report: Report) -> str:
@@ -127,7 +126,7 @@ def _element(report: Report, e: Element) -> str:
     if isfinite(e.numeric):
         values += f", slope {shown(e.numeric, e.analytic)} ± {e.bar:.2g}"
     lines = [f"  {e.verdict!s:<12}  {place(report, e)}", f"                {values}"]
-    if e.verdict in _BAD and (aside := _compared(report, e)):
+    if e.verdict in DOUBTFUL and (aside := _compared(report, e)):
         lines.append(f"                {aside}")
     if e.left is not None and e.right is not None:
         sides = f"slope {e.left:.6g} on the left, {e.right:.6g} on the right"
