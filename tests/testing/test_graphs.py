@@ -46,7 +46,9 @@ def test_gradients_of_random_expressions(e: Expression):
 @settings(max_examples=some(15, 300), suppress_health_check=EASY)
 @given(st_.expressions(max_steps=4))
 def test_second_order(e: Expression):
-    gradcheck(e, *e.inputs, order=2).assert_ok()
+    """No alarm. leaky_relu(x) / x, whose gradient is rounding alone, may well be inconclusive."""
+    report = gradcheck(e, *e.inputs, order=2)
+    assert report.verdict is not Verdict.FAIL, str(report)
 
 
 @settings(max_examples=50, suppress_health_check=EASY)
