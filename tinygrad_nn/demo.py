@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -138,6 +139,8 @@ class Demo:
         except ImportError:
             print("no pictures: Matplotlib is missing; pip install 'tinygrad-nn[demos]'")
             return None
+        # Its first use on a machine takes seconds and says so, which is no fault of the demo.
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         mpl.use("agg")
         from matplotlib import pyplot
 
