@@ -22,7 +22,8 @@ def broken(program: Any) -> Any:
 
 
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "installed", lambda: True)
+    for module in (pipeline, cache):
+        monkeypatch.setattr(module, "installed", lambda: True)
     monkeypatch.setitem(pipeline.ENGINES, "numba", pipeline.Engine((broken,), "numba"))
 
 
