@@ -333,6 +333,22 @@ def test_the_command_prints_the_rate(capsys):
     assert "1 of 1 mutants killed (100 %); 1 more are no faults" in out
 
 
+def test_the_command_tells_each_operation_and_all_that_is_known_when_stopped(monkeypatch, capsys):
+    def stopped(op):
+        if op.key == "tanh":
+            raise KeyboardInterrupt
+        check_operation(op)
+
+    monkeypatch.setattr("tinygrad_nn.testing.mutation.__main__.check_operation", stopped)
+    asked = ["--operation", "exp", "--operation", "tanh", "--mutant", "sign", "--mutant", "double"]
+    assert main(asked) == 130
+    told = capsys.readouterr()
+    assert "2 of 2 mutants killed" in told.out and "a sample of 4" in told.out
+    assert "exp" not in told.err  # it may not have been all of it
+    assert main(["--operation", "exp", *asked[4:]]) == 0
+    assert "2 of 2  exp: 2 killed" in capsys.readouterr().err
+
+
 def test_the_command_refuses(capsys):
     assert main(["--operation", "tanhh"]) == 2
     assert "expected an operation or its name" in capsys.readouterr().err

@@ -25,6 +25,7 @@ from tinygrad_nn.testing.problem.options import refuse_options
 from tinygrad_nn.testing.problem.subject import Checked, Problem
 from tinygrad_nn.testing.reports.call import call_of, changed
 from tinygrad_nn.testing.reports.report import Report
+from tinygrad_nn.testing.ties import at_ties
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
 __all__ = ["check", "gradcheck"]
@@ -205,7 +206,7 @@ def _once(
     elements: list[Element] = []
     if not empty:
         if whole:
-            elements = every_element(checked, allowed, f)
+            elements = at_ties(checked, every_element(checked, allowed, f), allowed)
         else:
             rng = np.random.default_rng(seed)
             digits = callable(f) or f == "mpmath"

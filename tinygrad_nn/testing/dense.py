@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_nn.testing.numeric.exact import Function, complex_slopes, judged_in_digits, precise
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.coordinates import flat
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
@@ -21,6 +22,8 @@ _ROUNDED = 64.0
 """Rounding units of the largest output below which a whole array is nothing else."""
 _TRUSTED = 4.0
 """Changes of a gradient under a change of its inputs' last digits that it is granted."""
+_SLIGHT, _UNITS = 1e-2, 2.0**16
+"""Part of the largest gradient, and rounding units of f over x, that these are at most."""
 
 
 def dense(checked: Checked, allowed: Tolerance, exact: Any = "auto") -> list[Element]:
@@ -147,9 +150,18 @@ def settled(
 def _own(
     checked: Checked, element: Element, cotangent: Any, where: tuple[int, tuple[int, ...]]
 ) -> float:
-    """How much of a gradient is its own rounding; 0 if none, or if that cannot be said."""
+    """How much of a gradient is its own rounding; 0 if none, or if that cannot be said.
+
+    A change of the size of gradients is none: at ties of a maximum another argument gets it.
+    """
     n, index = where
     claims = [element.analytic]
+    around = np.abs(flat(checked.gradients(cotangent)))
+    rounding = checked.unit * float(np.abs(cotangent) @ wholes_of(checked))
+    size = float(np.abs(checked.inputs[checked.active[n]]).max()) or 1.0
+    most = max(
+        _SLIGHT * float(around[np.isfinite(around)].max(initial=0.0)), _UNITS * rounding / size
+    )
     for shake in range(_SHAKES):
         rng = np.random.default_rng(shake)
         nearby = [
@@ -160,4 +172,4 @@ def _own(
         ]
         claims.append(float(checked.gradients(cotangent, nearby)[n][index]))
     own = _TRUSTED * (max(claims) - min(claims))
-    return own if np.isfinite(own) else 0.0
+    return own if own <= most else 0.0

@@ -56,6 +56,39 @@ AT.kink(
     "x/10^6 + abs(x)/10^3 at 0", lambda x: x / 1e6 + np.abs(x) / 1e3, always(1e-6), 0.0,
     why="slopes -0.000999 and 0.001001",
 )  # fmt: skip
+
+
+def middle(a, b, c):
+    return np.maximum(a, np.minimum(b, c))
+
+
+def ties(*shares):
+    """Gradients of `middle` where all are equal; elsewhere that of the one it is."""
+
+    def grad(a, b, c):
+        if a == b == c:
+            return shares
+        won = [x == middle(a, b, c) for x in (a, b, c)]
+        return tuple(float(w) / sum(won) for w in won)
+
+    return grad
+
+
+for x in (1.0, 0.0, -3.5):
+    AT.kink(
+        f"max(a, min(b, c)), all {x:g}", middle, ties(0.5, 0.25, 0.25), x, x, x,
+        why="along b or c alone it is flat, nearby its slopes are 0 and 1",
+    )  # fmt: skip
+    AT.wrong(
+        f"max(a, min(b, c)), all {x:g}, 3 and -2", middle, ties(0.0, 3.0, -2.0), x, x, x,
+        why="slopes are 0 and 1",
+    )  # fmt: skip
+AT.wrong(
+    "max(a, b) of equal ones, 3 and -2",
+    np.maximum,
+    lambda a, b: (3.0, -2.0) if a == b else (float(a > b), float(a < b)),
+    1.0, 1.0, why="slopes are 0 and 1",
+)  # fmt: skip
 AT.kink("sqrt of abs at 0", lambda x: np.sqrt(np.abs(x)), always(0.0), 0.0, why="a cusp")
 AT.kink("cube root at 0", np.cbrt, always(np.inf), 0.0, why="a vertical tangent")
 AT.kink(

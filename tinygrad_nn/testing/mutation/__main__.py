@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from time import perf_counter
+from typing import TextIO
 
 from tinygrad_nn.errors import TinygradError
+from tinygrad_nn.testing.mutation.kills import Kills, Outcome
 from tinygrad_nn.testing.mutation.mutants import MUTANTS
 from tinygrad_nn.testing.mutation.own import REASONS, check_operation
 from tinygrad_nn.testing.mutation.rate import kill_rate
@@ -27,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 where all is killed, or known why not."""
     found = _parser().parse_args(arguments)
     suite = found.command[1:] if found.command[:1] == ["--"] else found.command
+    progress = Progress(sys.stderr)
     try:
         kills = kill_rate(
             suite or check_operation,
@@ -36,12 +41,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found.jobs,
             found.seed,
             None if suite else REASONS,
+            progress,
         )
     except TinygradError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(progress.so_far())
+        return 130
     print(kills)
     return 1 if kills.open or kills.faulty else 0
+
+
+class Progress:
+    """A line for each operation when all of its mutants are known, and what is known so far.
+
+    Args:
+        file: Where the lines go.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._start = file, perf_counter()
+        self._found: list[Outcome] = []
+        self._total = 0
+
+    def __call__(self, outcome: Outcome, total: int) -> None:
+        """Take note of an outcome of so many."""
+        if self._found and outcome.op != self._found[-1].op:
+            self._tell()
+        self._found.append(outcome)
+        self._total = total
+        if len(self._found) == total:
+            self._tell()
+
+    def so_far(self) -> Kills:
+        """Those that are known."""
+        return Kills(self._found, perf_counter() - self._start, self._total)
+
+    def _tell(self) -> None:
+        op = self._found[-1].op
+        counts = Counter(o.status for o in self._found if o.op == op)
+        told = ", ".join(f"{n} {status}" for status, n in counts.items())
+        done = f"{len(self._found):,} of {self._total:,}"
+        seconds = perf_counter() - self._start
+        print(f"{seconds:6.0f} s  {done}  {op}: {told}", file=self._file, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -74,6 +74,10 @@ def _reports(calls: Sequence[Called]) -> Iterator[Report]:
     for called in calls:
         if called.cost_of_second <= _CHEAP:
             yield gradcheck(called, *called.floats, order=2, laws=False, cap=1.0)
+    # What no cheap call has, such as masks that are repeated, is seen along directions.
+    for called in covering(calls):
+        if called.cost > _DEAR:
+            yield gradcheck(called, *called.floats, dense=False, laws=False, cap=1.0)
 
 
 def _cost_of_second(called: Called) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from multiprocessing import get_context
@@ -35,6 +37,7 @@ from tinygrad_nn.testing.mutation.variable import REPORT, VARIABLE, spelled
 __all__ = ["kill_rate"]
 
 Suite = Callable[[Op], Any] | Sequence[str]
+Tell = Callable[[Outcome, int], None]
 _PLUGIN = "tinygrad_nn.testing.mutation.plugin"
 _FAILED = 1
 """What pytest exits with when tests failed."""
@@ -59,6 +62,7 @@ def kill_rate(
     jobs: int = 1,
     seed: int = 0,
     reasons: Mapping[tuple[str, str], str] | None = None,
+    tell: Tell | None = None,
 ) -> Kills:
     """Plant wrong gradients, one after another, and count those that a test suite finds.
 
@@ -72,6 +76,7 @@ def kill_rate(
         jobs: Processes at a time. With more than one the suite must be a function of a module.
         seed: For the choice.
         reasons: Why a mutant, by the names of the operation and the kind, is known to survive.
+        tell: Called with each outcome as it is known, and with how many there will be.
 
     Returns:
         A `Kills`: `kills.rate`, `kills.survivors`, and printed a report.
@@ -91,19 +96,29 @@ def kill_rate(
     records = [operation_of(op) for op in (differentiable() if operations is None else operations)]
     every = [Target(r.key, m.name, i) for r in records for m in kinds for i in arguments_of(r)]
     targets = _chosen(every, sample, seed)
-    own = {m.name: m for m in kinds}
+    own, known = {m.name: m for m in kinds}, reasons or {}
     if callable(suite):
-        outcomes = _by_function(suite, targets, own, jobs)
+        found = _by_function(suite, targets, own, jobs)
     else:
-        outcomes = _by_command(list(suite), targets, own, jobs)
-    known = reasons or {}
-    told = [
-        Outcome(o.op, o.argument, o.mutant, o.status, known.get((o.op, o.mutant), o.why))
-        if o.status == SURVIVED
-        else o
-        for o in outcomes
-    ]
-    return Kills(told, perf_counter() - start, len(every))
+        found = _by_command(list(suite), targets, own, jobs)
+    outcomes = []
+    with closing(found):
+        for outcome in found:
+            why = known.get((outcome.op, outcome.mutant), outcome.why)
+            outcomes.append(replace(outcome, why=why) if outcome.status == SURVIVED else outcome)
+            if tell is not None:
+                tell(outcomes[-1], len(targets))
+    _refuse_all_faulty(outcomes, suite)
+    return Kills(outcomes, perf_counter() - start, len(every))
+
+
+def _refuse_all_faulty(outcomes: Sequence[Outcome], suite: Suite) -> None:
+    if callable(suite) and outcomes and all(o.status == FAULTY for o in outcomes):
+        first = outcomes[0]
+        raise CheckError(
+            f"kill_rate: the suite finds a fault in {first.op!r} {first.why}; mend that first, or "
+            "leave the operation out"
+        )
 
 
 def _chosen(targets: list[Target], sample: int | None, seed: int) -> list[Target]:
@@ -120,26 +135,21 @@ def _chosen(targets: list[Target], sample: int | None, seed: int) -> list[Target
 
 def _by_function(
     suite: Callable[[Op], Any], targets: list[Target], mutants: dict[str, Mutant], jobs: int
-) -> list[Outcome]:
+) -> Generator[Outcome]:
     groups = [(key, list(group)) for key, group in groupby(targets, key=lambda t: t.op)]
     work = partial(_of_operation, suite, mutants if jobs == 1 else None)
-    with _workers(jobs) as pool:
-        found = map(work, groups) if pool is None else pool.map(work, groups)
-        outcomes = [outcome for some in found for outcome in some]
-    if outcomes and all(o.status == FAULTY for o in outcomes):
-        first = outcomes[0]
-        raise CheckError(
-            f"kill_rate: the suite finds a fault in {first.op!r} {first.why}; mend that first, or "
-            "leave the operation out"
-        )
-    return outcomes
-
-
-def _workers(jobs: int) -> Any:
     if jobs == 1:
-        return nullcontext()
-    pool: Executor = ProcessPoolExecutor(jobs, get_context("spawn"))
-    return pool
+        for group in groups:
+            yield from work(group)
+        return
+    # An interruption ends the workers at once, and without a word.
+    quiet = (signal.SIGINT, signal.SIG_DFL)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, quiet)
+    try:
+        for some in pool.map(work, groups):
+            yield from some
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _of_operation(
@@ -209,7 +219,7 @@ def _line(error: Exception) -> str:
 
 def _by_command(
     command: list[str], targets: list[Target], mutants: dict[str, Mutant], jobs: int
-) -> list[Outcome]:
+) -> Generator[Outcome]:
     strange = [name for name, m in mutants.items() if MUTANTS.get(name) is not m]
     if strange:
         raise OptionError(
@@ -231,7 +241,8 @@ def _by_command(
             None if o else pool.submit(_commanded, command, t, limit)
             for o, t in zip(outcomes, targets, strict=True)
         ]
-        return [o or f.result() for o, f in zip(outcomes, futures, strict=True)]  # type: ignore[union-attr]
+        for outcome, future in zip(outcomes, futures, strict=True):
+            yield outcome or future.result()  # type: ignore[union-attr]
 
 
 def _commanded(command: list[str], target: Target, limit: float) -> Outcome:

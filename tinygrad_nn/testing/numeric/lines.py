@@ -28,6 +28,11 @@ from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["Line"]
 
+
+def _both_sides(*distances: float) -> Any:
+    return np.array([-d for d in reversed(distances)] + [*distances])
+
+
 _QUICK = (1 / 16, 1 / 64, 1 / 256)
 """Steps, in parts of the scale, from which the slope of a well-behaved function is read."""
 _FINE = (2.0**-26, 2.0**-34)
@@ -55,10 +60,13 @@ _FEWEST = 4
 """Coarse steps from which a slope is read at least."""
 _KNOWN, _KNOWN_SINGLE = 3e-3, 3e-2
 """Part of itself to which a slope is known then."""
-_PLACES = np.array([-14.0, -9.0, -5.0, 5.0, 9.0, 14.0])
-"""Where, in steps, it is looked whether f strays there as it does at x."""
-_PHASES = np.array([-75.0, -45.0, -21.0, 21.0, 45.0, 75.0])
+_PLACES = _both_sides(*range(5, 51, 2))
+"""Where, in steps, it is looked whether f strays there as it does at x: all over 46 steps, for
+what is rounded strays once in a grain."""
+_PHASES = _both_sides(21, 29.3, 38.1, 45, 53.7, 62.9, 75, 83.3, 91.7, 104.1)
 """Where, in the longest steps at which f follows a line of its own, it is looked for others."""
+_WITHIN = 0.35
+"""Part of these at which it is found. Most of a grain has it; of a wave, a seventh."""
 _ALIKE = 0.1
 """Part of the gap between two slopes by which others are still one of them."""
 _SLIGHT = 2e-2
@@ -178,11 +186,11 @@ class Line:
     def _turns_nearby(self, other: float, h: float, slope: float, output: int) -> bool:
         """Whether f has this other slope nearby too, as within each grain, but not on a wave."""
         places = h * _PHASES
-        values = self._table(np.concatenate([places - h / 4, places + h / 4]))[:, output]
+        values = self._table(np.concatenate([places - h / 8, places + h / 8]))[:, output]
         below, above = values.reshape(2, -1)
         with np.errstate(all="ignore"):
-            off = np.abs((above - below) / (h / 2) - other)
-        return bool(np.sum(off <= _ALIKE * abs(other - slope)) >= len(_PHASES) / 2)
+            off = np.abs((above - below) / (h / 4) - other)
+        return bool(np.sum(off <= _ALIKE * abs(other - slope)) >= _WITHIN * len(_PHASES))
 
     def _strays_nearby(self, h: float, off: float, bend: float, slope: float, output: int) -> bool:
         """Whether f is off a line nearby about as far as at x, over steps of `h`."""

@@ -11,6 +11,9 @@ __all__ = ["Sweep"]
 
 _STRAY = 1024.0
 """Rounding units of f by which it may stray from a line, being rounded inside."""
+_SATURATED = 16.0
+"""Rounding units of 1 by which it may stray too: where tanh is nearly 1, its slope 1 - tanh**2 is
+small, and rounded as 1 is."""
 _CURVED = 2.0
 """Factor by which a parabola may be more bent close by."""
 _RUN = 4
@@ -59,9 +62,8 @@ class Sweep:
         even = np.abs((self.above + self.below) / 2 - self.center)[near]
         bend = _CURVED * even[:1] * (t[near] / t[near][:1]) ** 2
         size = max(abs(self.center), self.whole, moved * max(abs(slope), self.steepest))
-        return bool(np.all(odd <= _STRAY * self.unit * size)) and bool(
-            np.all(even <= bend + _STRAY * self.unit * size)
-        )
+        rounding = max(_STRAY * size, _SATURATED) * self.unit
+        return bool(np.all(odd <= rounding) and np.all(even <= bend + rounding))
 
     @np.errstate(all="ignore")
     def turns(self, slope: float, bar: float, least: float) -> list[tuple[float, float]]:
