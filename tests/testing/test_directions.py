@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.extents import share
@@ -31,6 +31,7 @@ def first_wrong(report: Any) -> Any:
     st.integers(0, ROWS - 1), st.integers(0, COLUMNS - 1),
     st.sampled_from([1.0001, 1.01, 0.0, -1.0, 2.0, 100.0]),
 )  # fmt: skip
+@example(106, 57, 1.0001)  # within the tolerance of a sum
 def test_one_wrong_element_is_named(row: int, column: int, factor: float) -> None:
     claimed = W.copy()
     claimed[row, column] *= factor

@@ -255,19 +255,24 @@ def _of_output(search: _Search, at: int, k: int) -> Element:
     line = coordinate_line(checked, i, index)
     chosen = np.flatnonzero(cotangent)
     while chosen.size > 1:
-        for half in np.array_split(chosen, 2):
-            part = np.zeros_like(cotangent)
-            part[half] = cotangent[half]
-            if _row_at(search, line, part, n, index).verdict is Verdict.FAIL:
-                chosen = half
-                break
-        else:
+        halves = np.array_split(chosen, 2)
+        rows = [_row_at(search, line, _part(cotangent, half), n, index) for half in halves]
+        # What is off by nan is off by more than any number.
+        off = [np.nan_to_num(abs(row.analytic - row.numeric), nan=np.inf) for row in rows]
+        if off[0] == off[1]:
             break
-    part = np.zeros_like(cotangent)
-    part[chosen] = 1.0 if chosen.size == 1 else cotangent[chosen]
+        chosen = halves[int(off[1] > off[0])]
+    part = _part(np.ones_like(cotangent) if chosen.size == 1 else cotangent, chosen)
     element = _row_at(search, line, part, n, index)
     output, output_index = checked.place(int(chosen[0]))
     return replace(element, input=i, index=index, output=output, output_index=output_index)
+
+
+def _part(cotangent: Any, chosen: Any) -> Any:
+    """A cotangent of these outputs alone."""
+    part = np.zeros_like(cotangent)
+    part[chosen] = cotangent[chosen]
+    return part
 
 
 def _row_at(search: _Search, line: Line, cotangent: Any, n: int, index: tuple[int, ...]) -> Element:
