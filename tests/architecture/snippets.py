@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from tests.architecture.paths import module_name
@@ -15,6 +16,10 @@ from tests.architecture.paths import module_name
 FENCE = re.compile(r"(?P<indent>[ >]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
 PYTHON = {"py", "pycon", "python", "python3"}
 NO_RUN = "no-run"
+# A cell of a page that is a notebook, with options such as `:tags: [hide-input]` above its code.
+CELL, KERNEL = "{code-cell}", "ipython3"
+OPTION = re.compile(r":(?P<name>[\w-]+):(?P<value>.*)")
+SKIPPED, RAISES = "skip-execution", "raises-exception"
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,11 @@ class Block:
 
     line: int
     source: str
+    raises: bool = False  # meant to show an error
 
 
 def python_blocks(text: str) -> Iterator[Block]:
-    """The blocks marked as Python, but those that are also marked `no-run`.
+    """The blocks marked as Python, but those that are also marked `no-run`; a notebook's cells.
 
     Raises:
         ValueError: A block is never closed, or a word after its language is unknown.
@@ -44,12 +50,35 @@ def python_blocks(text: str) -> Iterator[Block]:
         else:
             raise ValueError(f"the block opened on line {number} is never closed")
         language, *words = opening["info"].lower().split() or [""]
+        if language == CELL:
+            if words != [KERNEL]:
+                raise ValueError(f"line {number}: unknown words after {CELL}: {words}")
+            yield from cell(number, body)
+            continue
         if language not in PYTHON:
             continue
         if words not in ([], [NO_RUN]):
             raise ValueError(f"line {number}: unknown words after the language: {words}")
         if not words:
             yield Block(number, textwrap.dedent("\n".join(body)))
+
+
+def cell(line: int, body: list[str]) -> Iterator[Block]:
+    """A cell, unless its tags say that it is only shown.
+
+    Raises:
+        ValueError: An option other than `tags`.
+    """
+    tags: list[str] = []
+    source = list(body)
+    while source and (option := OPTION.fullmatch(source[0])):
+        if option["name"] != "tags":
+            raise ValueError(f"line {line}: unknown option {option['name']}")
+        tags = re.findall(r"[\w-]+", option["value"])
+        del source[0]
+        line += 1  # so that a traceback still names the line of the document
+    if SKIPPED not in tags:
+        yield Block(line, "\n".join(source), RAISES in tags)
 
 
 def run_blocks(blocks: list[Block], path: Path) -> None:
@@ -61,7 +90,19 @@ def run_blocks(blocks: list[Block], path: Path) -> None:
         else:
             # Shifted down, so that a traceback names the line of the document.
             source = "\n" * block.line + block.source
-            exec(compile(source, str(path), "exec", dont_inherit=True), namespace)
+            code = compile(source, str(path), "exec", dont_inherit=True)
+            if block.raises:
+                assert raises(code, namespace), f"{path.name}:{block.line} raised nothing"
+            else:
+                exec(code, namespace)
+
+
+def raises(code: CodeType, namespace: dict[str, Any]) -> bool:
+    try:
+        exec(code, namespace)
+    except Exception:
+        return True
+    return False
 
 
 def run_examples(text: str, namespace: dict[str, Any], name: str, path: Path, line: int) -> None:

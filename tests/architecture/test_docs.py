@@ -1,9 +1,11 @@
 """What the documents and docstrings show is run, and what they link to exists."""
 
 import importlib
+import importlib.util
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from itertools import groupby
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from tests.architecture.paths import PACKAGE, ROOT
 from tests.architecture.snippets import (
+    CELL,
     Docstring,
     docstrings_with_examples,
     python_blocks,
@@ -19,6 +22,8 @@ from tests.architecture.snippets import (
 )
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Where building the site keeps the pages that it ran.
+EXECUTED = ROOT / "build" / "executed-pages"
 EXAMPLES = {
     module: list(group)
     for module, group in groupby(docstrings_with_examples(PACKAGE), lambda d: d.module)
@@ -44,6 +49,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=below_root)
 def test_every_python_block_runs(path: Path):
+    if ran_in_the_site(path):
+        pytest.skip("building the site ran it, with the package as it is now")
     with skips_without_extras(path.name):
         run_blocks(list(python_blocks(path.read_text("utf-8"))), path)
 
@@ -61,6 +68,25 @@ def test_every_docstring_example_runs(module: str):
 def dead_links(path: Path) -> list[str]:
     targets = LINK.findall(CODE.sub("", path.read_text("utf-8")))
     return [target for target in targets if not (path.parent / target).exists()]
+
+
+def ran_in_the_site(path: Path) -> bool:
+    """Whether these cells were run when the site was built, later than any change of the package.
+
+    So that CI, which builds the site before it tests, runs each page of the tutorial once.
+    """
+    if CELL not in path.read_text("utf-8") or not EXECUTED.exists():
+        return False
+    if not all(importlib.util.find_spec(name) for name in ("jupytext", "jupyter_cache")):
+        return False
+    jupytext = importlib.import_module("jupytext")
+    cache = importlib.import_module("jupyter_cache")
+    try:
+        kept = cache.get_cache(EXECUTED).match_cache_notebook(jupytext.read(path))
+    except KeyError:
+        return False
+    changed = max(file.stat().st_mtime for file in PACKAGE.rglob("*.py"))
+    return bool(kept.created.replace(tzinfo=UTC).timestamp() > changed)
 
 
 @contextmanager
@@ -100,15 +126,25 @@ def blocks_of(document: str) -> list[str]:
         ("1. item\n\n   ```python\n   if x:\n       y\n   ```", ["if x:\n    y"]),
         ("```python no-run\nx\n```\n```sh\nx\n```\n```\nx\n```", []),
         ("````md\n```python\nx\n```\n````", []),
+        ("```{code-cell} ipython3\n:tags: [hide-input]\n\nx\n```", ["\nx"]),
+        ("```{code-cell} ipython3\n:tags: [skip-execution]\nx\n```", []),
     ],
 )
 def test_blocks_are_found(document: str, expected: list[str]):
     assert blocks_of(document) == expected
 
 
-@pytest.mark.parametrize("document", ["```python\nx", "```python norun\nx\n```"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "```python\nx",
+        "```python norun\nx\n```",
+        "```{code-cell} python\nx\n```",
+        "```{code-cell} ipython3\n:tag: [a]\nx\n```",
+    ],
+)
 def test_a_misspelled_block_is_refused(document: str):
-    with pytest.raises(ValueError, match=r"never closed|unknown words"):
+    with pytest.raises(ValueError, match=r"never closed|unknown words|unknown option"):
         blocks_of(document)
 
 
@@ -123,10 +159,20 @@ def test_blocks_of_a_document_share_names_whatever_their_style(tmp_path: Path):
     run_document("".join(f"```{block}\n```\n" for block in blocks), tmp_path)
 
 
-def test_a_planted_wrong_block_is_found_at_its_line(tmp_path: Path):
+@pytest.mark.parametrize(
+    "opening", ["python\nx = 1", "{code-cell} ipython3\n:tags: [remove-output]"]
+)
+def test_a_planted_wrong_block_is_found_at_its_line(opening: str, tmp_path: Path):
     with pytest.raises(AssertionError) as caught:
-        run_document("text\n\n```python\nx = 1\nassert x == 2\n```", tmp_path)
+        run_document(f"text\n\n```{opening}\nassert 1 == 2\n```", tmp_path)
     assert caught.traceback[-1].lineno == 5 - 1  # pytest counts lines from zero
+
+
+def test_a_cell_that_is_to_raise_has_to(tmp_path: Path):
+    opening = "```{code-cell} ipython3\n:tags: [raises-exception]\n"
+    run_document(f"{opening}1 / 0\n```", tmp_path)
+    with pytest.raises(AssertionError, match=r"planted\.md:2 raised nothing"):
+        run_document(f"{opening}1 / 1\n```", tmp_path)
 
 
 def test_a_planted_wrong_answer_is_found(tmp_path: Path):
