@@ -8,9 +8,11 @@ that of the inputs. The library's summary counts them, and what is kept for the 
 here its counts are held against those by hand, and must be equal.
 
 The energy is no measurement of this machine: it is arithmetic with the figures of Horowitz,
-"Computing's energy problem" (2014), for a 45 nm chip: 3.7 pJ for a 32-bit product and 0.9 pJ for a
-sum, but 640 pJ to fetch 32 bits from memory. So a weight that is fetched for one image costs a
-hundred times its product, and a batch, which shares the weights, is what saves.
+"Computing's energy problem" (ISSCC 2014), for a 45 nm chip: 3.7 pJ for a 32-bit product, 0.9 pJ for
+a sum, and 1.3 to 2.6 nJ to fetch 64 bits from DRAM. Han, Pool, Tran and Dally, "Learning both
+weights and connections" (2015), take the lower end, 640 pJ for 32 bits, and so is it taken here. So
+a weight that is fetched for one image costs more than a hundred multiply-adds, and a batch, which
+shares the weights, is what saves.
 """
 
 import time

@@ -6,12 +6,13 @@ of width d has four maps d to d for its attention, two maps d to f and back, a b
 two norms of 2 d numbers: with f = 4 d about 12 d^2. Before the blocks, each word and each place
 has a vector of d numbers.
 
-The shapes are those of the papers: BERT-large (Devlin and others 2018), GPT-3 (Brown and others
-2020), BLOOM (Le Scao and others 2022), Llama 2 (Touvron and others 2023, which has three maps to f
-and shares keys between heads). The formula is held against this library's own block, number for
-number. Expect every count within 2 % of the talk's. Of the others in the talk's list no shapes
-are published that one could count: Claude, GPT-4 (there the number is an estimate by outsiders).
-Nor is the brain's a count: 86 billion neurons times 7,000 synapses is the talk's own rough guess.
+The shapes are those of the papers: BERT-large (Devlin and others 2018, section 3), GPT-3 (Brown and
+others 2020, table 2.1; GPT-2's words), BLOOM (Le Scao and others 2022), Llama 2 (Touvron and others
+2023: three maps to f, keys shared by heads). What a paper rounds or leaves out, the words of
+BERT and BLOOM and Llama's f, is that of the published files. The formula is held against this
+library's own block, number for number. Expect every count within 2 % of the talk's. Of Claude and
+GPT-4, also in its list, no shapes are published; 1.76 T is an estimate by outsiders. Nor is the
+brain's a count: 86 billion neurons times 7,000 synapses is the talk's own "very rough" guess.
 """
 
 from tinygrad_nn import nn
