@@ -16,6 +16,7 @@ from tinygrad_nn.viz.page.stepper import stepper_page
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 from captured import program  # noqa: E402  (beside this file, which is no package)
+from demos_table import demos_page  # noqa: E402
 from drawings import DRAWINGS, PAGES  # noqa: E402
 from figures import against_micrograd, against_pytorch  # noqa: E402
 from sweeps import easy, hard  # noqa: E402
@@ -104,6 +105,7 @@ def pages() -> dict[Path, str]:
         HERE / "reference" / "operations.md": operations_table(),
         HERE / "reference" / "findings.md": findings_table(),
         HERE / "reference" / "trace-file.md": trace_file(),
+        HERE / "demos.md": demos_page(),
         HERE / "explanation" / "how-capture-works.md": filled(
             HERE / "explanation" / "how-capture-works.md", "program", captured_step()
         ),
