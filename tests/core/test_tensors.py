@@ -139,6 +139,15 @@ def test_a_gradient_may_be_set_in_the_right_shape_only():
         x.grad = np.zeros(3)
 
 
+def test_a_shallow_copy_of_a_constant_is_another_constant():
+    """As Matplotlib takes of what it draws."""
+    x = tg.tensor([1.0], name="x")
+    twin = copy.copy(x)
+    twin.data[0] = 5
+    assert (x.item(), twin.name, twin.requires_grad) == (1, "x", False)
+    assert copy.copy(tg.Value(2.0, requires_grad=False)).data == 2
+
+
 def test_shallow_copies_are_refused_and_deep_ones_are_independent():
     x = tg.tensor([1.0], requires_grad=True)
     with pytest.raises(TypeError, match="deepcopy"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from threading import RLock
 from types import MethodType
-from typing import Any, TypeVar
+from typing import Any, overload
 from warnings import warn
 
 import numpy as np
@@ -28,7 +28,6 @@ from tinygrad_nn.tensor import Tensor
 
 __all__ = ["Step", "jit"]
 
-F = TypeVar("F", bound=Callable[..., Any])
 
 _FAILURES = 2
 """Failed replays for the same kind of arguments, after which the function itself is called."""
@@ -193,7 +192,15 @@ def _tensor(x: Any) -> Any:
     return Tensor(x) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
-def jit(function: F | None = None, *, engine: str = "auto") -> Any:
+@overload
+def jit(function: Callable[..., Any], *, engine: str = ...) -> Step: ...
+
+
+@overload
+def jit(function: None = ..., *, engine: str = ...) -> Callable[[Callable[..., Any]], Step]: ...
+
+
+def jit(function: Callable[..., Any] | None = None, *, engine: str = "auto") -> Any:
     """Capture a step at its first call, and replay it without Python between its operations.
 
     The first call runs the function once and writes down what it computed: forward, backward and

@@ -24,6 +24,7 @@ from _thread import allocate_lock  # 1 ms less to import than threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import deepcopy
 from functools import wraps
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -285,6 +286,8 @@ class Node:
         return bool(self._data)
 
     def __copy__(self) -> Node:
+        if self.op is None:
+            return deepcopy(self)  # a constant has no history that two could share
         raise OperandError(
             f"copy of a {type(self).__name__}: expected copy.deepcopy(x) for an independent "
             "leaf, or x.detach() for its value without history"
