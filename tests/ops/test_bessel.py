@@ -33,3 +33,11 @@ def test_nan_and_infinity():
         np.testing.assert_array_equal(
             tg.i1(np.array([np.nan, 800.0, -800.0])), [np.nan, np.inf, -np.inf]
         )
+
+
+def test_numbers_have_the_gradients_of_arrays():
+    for f in (tg.i0, tg.i1):
+        a, x = tg.Value(1.5), tg.tensor(1.5, requires_grad=True, dtype="float64")
+        f(a).backward()
+        f(x).backward()
+        assert a.grad == pytest.approx(float(x.grad), rel=1e-14)

@@ -41,6 +41,7 @@ __all__ = [
     "gelu_slope",
     "heaviside",
     "hypot",
+    "i0",
     "isclose",
     "lgamma",
     "log1p",
@@ -117,6 +118,12 @@ log1p = _ieee(math.log1p, {-1.0: -inf})
 deg2rad, rad2deg = math.radians, math.degrees
 erf, erfc = math.erf, math.erfc
 lgamma = _ieee(lambda x: inf if x <= 0 and x == math.floor(x) else math.lgamma(x), {-inf: inf})
+
+
+def i0(x: float) -> float:
+    """Modified Bessel function; infinite from 714."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.i0(x))
 
 
 def reciprocal(x: float) -> float:

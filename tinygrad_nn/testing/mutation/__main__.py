@@ -35,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         kills = kill_rate(
             suite or check_operation,
-            found.operation,
-            found.mutant,
-            found.sample,
-            found.jobs,
-            found.seed,
-            None if suite else REASONS,
-            progress,
+            operations=found.operation,
+            mutants=found.mutant,
+            sample=found.sample,
+            jobs=found.jobs,
+            seed=found.seed,
+            reasons=None if suite else REASONS,
+            tell=progress,
         )
     except TinygradError as error:
         print(error, file=sys.stderr)

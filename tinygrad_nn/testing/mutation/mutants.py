@@ -35,6 +35,7 @@ class Mutant:
             is said here follows from the operation's record, for all inputs.
         quick: Planted into the quick rules of first order alone; else into all others, and the
             quick ones are left out.
+        second: Right but for its own gradient: only who asks for that can see it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Mutant:
     wrong: Callable[[Pull], Any]
     same: Callable[[Op, int], str] = _other
     quick: bool = False
+    second: bool = False
 
 
 # ── Equivalent by construction ─────────────────────────────────────────────────────────────
@@ -248,11 +250,18 @@ MUTANTS: dict[str, Mutant] = {
         Mutant("stale", "from the values of the call before", _stale, _reads_nothing),
         Mutant("swapped", "that of another argument", _swapped, _one_argument),
         Mutant("missing-term", "without the last term of a sum", _one_term_less),
-        Mutant("second-order", "constant for the gradient of it", _detached_values, _reads_nothing),
+        Mutant(
+            "second-order",
+            "constant for the gradient of it",
+            _detached_values,
+            _reads_nothing,
+            second=True,
+        ),
         Mutant(
             "second-order-cotangent",
             "independent of its cotangent for the gradient of it",
             _detached_cotangent,
+            second=True,
         ),
         Mutant("float32", "1 % too large in float32", _scaled(_PERCENT, _is_single)),
         Mutant(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ _DEAR, _CHEAP = 5000, 200
 """The same for the rest, which is asked of what survives all else."""
 _NUMBERS, _SINGLE, _SECOND = 6, 2, 4
 """Calls that are checked with Values, in float32 and to second order."""
+
+
+_check = partial(gradcheck, cap=1.0, timeout=None)
+"""What cannot be told, or takes long on a busy machine, is no fault found."""
 
 
 def check_operation(op: Any) -> None:
@@ -53,31 +58,31 @@ def _reports(calls: Sequence[Called]) -> Iterator[Report]:
     first, *others = several
     twice = sorted((c for c in several if c.cost_of_second <= _COST_SECOND), key=_cost_of_second)
     twice = twice[:_SECOND] or [min(several, key=_cost_of_second)]
-    yield gradcheck(first, *first.floats, cap=1.0)
-    yield gradcheck(twice[0], *twice[0].floats, order=2, laws=False, cap=1.0)
+    yield _check(first, *first.floats)
+    yield _check(twice[0], *twice[0].floats, order=2, laws=False)
     numbers = [c for c in calls if c.numbers and _runs_on_numbers(c)]
     for called in numbers[:_NUMBERS]:
-        yield gradcheck(called, *map(Value, map(float, called.floats)), order=2, cap=1.0)
+        yield _check(called, *map(Value, map(float, called.floats)), order=2)
     for called in (first, *others[: _SINGLE - 1]):
         floats = [np.asarray(x, np.float32) for x in called.floats]
-        yield gradcheck(called, *floats, laws=False, cap=1.0)
+        yield _check(called, *floats, laws=False)
     for called in chosen:
         if called is not first:
-            yield gradcheck(called, *called.floats, cap=1.0)
+            yield _check(called, *called.floats)
     for called in twice[1:]:
-        yield gradcheck(called, *called.floats, order=2, laws=False, cap=1.0)
+        yield _check(called, *called.floats, order=2, laws=False)
     # What is left is asked of what survived until here, which is little.
     done = {id(called) for called in chosen}
     for called in calls:
         if called.cost <= _DEAR and id(called) not in done:
-            yield gradcheck(called, *called.floats, cap=1.0)
+            yield _check(called, *called.floats)
     for called in calls:
         if called.cost_of_second <= _CHEAP:
-            yield gradcheck(called, *called.floats, order=2, laws=False, cap=1.0)
+            yield _check(called, *called.floats, order=2, laws=False)
     # What no cheap call has, such as masks that are repeated, is seen along directions.
     for called in covering(calls):
         if called.cost > _DEAR:
-            yield gradcheck(called, *called.floats, dense=False, laws=False, cap=1.0)
+            yield _check(called, *called.floats, dense=False, laws=False)
 
 
 def _cost_of_second(called: Called) -> int:

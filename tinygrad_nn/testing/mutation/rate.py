@@ -178,7 +178,7 @@ def _outcome(suite: Callable[[Op], Any], op: Op, mutant: Mutant, target: Target)
             suite(op)
         except Exception as error:
             return Outcome(op.key, name, mutant.name, KILLED, _line(error))
-    why = _unseen(mutant.name, planted.reached, planted.differed)
+    why = _unseen(mutant, planted.reached, planted.differed)
     return Outcome(op.key, name, mutant.name, SURVIVED, why)
 
 
@@ -198,13 +198,13 @@ def _argument(op: Op, place: int) -> str:
     return op.data[place]
 
 
-def _unseen(mutant: str, reached: int, differed: int) -> str:
+def _unseen(mutant: Mutant, reached: int, differed: int) -> str:
     """Why a suite cannot have seen a fault; "" where it could."""
     if not reached:
         return "the suite never asks for this gradient"
     if differed:
         return ""
-    if mutant.startswith("second-order"):
+    if mutant.second:
         return "the suite never asks for the gradient of this gradient where it differs"
     return "the suite asks only where nothing differs"
 
@@ -249,13 +249,14 @@ def _commanded(command: list[str], target: Target, limit: float) -> Outcome:
     name = _argument(OPS[target.op], target.argument)
     code, text, counts = _run(command, target, limit)
     if code == 0:
-        return Outcome(target.op, name, target.mutant, SURVIVED, _unseen(target.mutant, *counts))
+        why = _unseen(MUTANTS[target.mutant], *counts)
+        return Outcome(target.op, name, target.mutant, SURVIVED, why)
     if code not in (_FAILED, None):
         raise CheckError(
             f"kill_rate: {' '.join(command)} exits with {code} for {target}, expected 0 or "
             f"{_FAILED}, as pytest does after tests. Its last lines:\n{_last(text)}"
         )
-    why = f"no end in {limit:.0f} s" if code is None else _last(text).splitlines()[-1:][0]
+    why = f"no end in {limit:.0f} s" if code is None else _last(text, 1)
     return Outcome(target.op, name, target.mutant, KILLED, why)
 
 

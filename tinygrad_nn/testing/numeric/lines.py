@@ -134,7 +134,8 @@ class Line(Samples):
         exact = confirmed(found, self._by_complex_step(output), allowed)
         if exact is not found:
             return exact
-        if found.bar > nothing(sweep) or found.verdict is Verdict.INCONCLUSIVE:
+        rough = found.bar > nothing(sweep) or found.verdict is Verdict.INCONCLUSIVE
+        if rough and not seen.flat:  # a fit to equal values would know no more, and say it did
             found = self._fitted(found, seen, sweep, output, allowed)
         if not resolved(found) and (found.numeric or self._far(output, claim)):
             return self._from_afar(found, output, claim, allowed)
