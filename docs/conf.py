@@ -9,6 +9,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+from executed import EXECUTED  # noqa: E402  (beside this file)
+
 import tinygrad_nn  # noqa: E402  (from this checkout, by the line above)
 
 project = "tinygrad_nn"
@@ -35,7 +37,7 @@ exclude_patterns = ["README.md"]
 myst_enable_extensions = ["attrs_block", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE.parent / "build" / "executed-pages")
+nb_execution_cache_path = str(EXECUTED)
 nb_execution_show_tb = True
 nb_execution_in_temp = True
 nb_execution_timeout = 300

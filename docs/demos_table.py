@@ -16,25 +16,17 @@ from statistics import median
 from typing import Any
 
 from tinygrad_nn.atomic import write_atomic
+from tinygrad_nn.cli.demos import GROUPS, about
 
 __all__ = ["DEMOS", "demos_page", "version"]
 
 _ROOT = Path(__file__).parents[1]
 _FILE = Path(__file__).with_name("demos.json")
 _SEEDS = range(5)
-_GROUPS = {
-    "basics": "Basics: the neuron, losses, descent",
-    "handwriting": "Handwriting: the network of 784-16-16-10",
-    "architectures": "Architectures",
-    "learning": "Kinds of learning",
-    "history": "History and facts",
-    "seeing": "Seeing what a network sees",
-}
-"""In the order of the talks."""
 DEMOS = {
-    path.stem: path for group in _GROUPS for path in sorted((_ROOT / "demos" / group).glob("*.py"))
+    path.stem: path for group in GROUPS for path in sorted((_ROOT / "demos" / group).glob("*.py"))
 }
-"""Each demo by its name, in that order."""
+"""Each demo by its name, in the order of the talks."""
 
 
 # ── Measuring ──────────────────────────────────────────────────────────────────────────────
@@ -102,6 +94,10 @@ def _cpu_seconds() -> float:
 def demos_page() -> str:
     """The page of all demos: what each shows, and what was expected and measured."""
     found = json.loads(_FILE.read_text("utf-8"))
+    if missing := [name for name in DEMOS if name not in found]:
+        raise LookupError(
+            f"not measured yet: {', '.join(missing)}; python docs/demos_table.py --changed"
+        )
     metrics = [m for name in DEMOS for m in found[name]["metrics"]]
     runs, met = len(metrics) * len(_SEEDS), sum(m["met"] for m in metrics)
     lines = [
@@ -117,7 +113,7 @@ def demos_page() -> str:
         f"{len(DEMOS)} demos, {len(metrics)} numbers; {met} of {runs} measurements are what was"
         " expected.",
     ]
-    for group, title in _GROUPS.items():
+    for group, title in GROUPS.items():
         members = {n: p for n, p in DEMOS.items() if p.parent.name == group}
         lines += ["", f"## {title}", "", "| demo | number | expected | measured | time |"]
         lines += ["|---|---|---|---|---|"]
@@ -127,13 +123,12 @@ def demos_page() -> str:
 
 
 def _rows(name: str, path: Path, found: dict[str, Any]) -> list[str]:
-    about = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
     link = f"[{name}](../{path.relative_to(_ROOT).as_posix()})"
     first, *others = (
         f"| {m['name']} | {_expected(m)} | {_measured(m)} |" for m in found["metrics"]
     )
     return [
-        f"| **{link}** {about} {first} {found['cpu_seconds']:.3g} s |",
+        f"| **{link}** {about(path)} {first} {found['cpu_seconds']:.3g} s |",
         *(f"| {row} |" for row in others),
     ]
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from captured import program
+from demos_table import demos_page
+from drawings import DRAWINGS, PAGES
+from figures import against_micrograd, against_pytorch
+from sweeps import easy, hard
+from trace_file import trace_file
 
 import tinygrad_nn as tg
 from tinygrad_nn.core.op import OPS, Kind
@@ -14,13 +21,6 @@ from tinygrad_nn.train.doctor import CHECKS
 from tinygrad_nn.viz.page.stepper import stepper_page
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from captured import program  # noqa: E402  (beside this file, which is no package)
-from demos_table import demos_page  # noqa: E402
-from drawings import DRAWINGS, PAGES  # noqa: E402
-from figures import against_micrograd, against_pytorch  # noqa: E402
-from sweeps import easy, hard  # noqa: E402
-from trace_file import trace_file  # noqa: E402
 
 
 def operations_table() -> str:
@@ -98,37 +98,48 @@ def captured_step() -> list[str]:
     return ["```text", *str(program()).rstrip().splitlines(), "```"]
 
 
-def pages() -> dict[Path, str]:
-    """Path of each generated file, and its text."""
+def with_sweeps() -> str:
+    """The explanation of gradcheck, with the sweeps that it shows."""
+    page = HERE / "explanation" / "how-gradcheck-decides.md"
+    return filled(filled(page, "easy", easy()), "hard", hard())
+
+
+def with_figures() -> str:
+    """The README, with the latest measurements of speed."""
+    page = HERE.parent / "README.md"
     speed = json.loads((HERE / "speed.json").read_text(encoding="utf-8"))
+    return filled(
+        filled(page, "speed", against_pytorch(speed)), "scalars", against_micrograd(speed)
+    )
+
+
+def pages() -> dict[Path, Callable[[], str]]:
+    """Path of each generated file, and what makes its text."""
+    capture = HERE / "explanation" / "how-capture-works.md"
     return {
-        HERE / "reference" / "operations.md": operations_table(),
-        HERE / "reference" / "findings.md": findings_table(),
-        HERE / "reference" / "trace-file.md": trace_file(),
-        HERE / "demos.md": demos_page(),
-        HERE / "explanation" / "how-capture-works.md": filled(
-            HERE / "explanation" / "how-capture-works.md", "program", captured_step()
-        ),
-        HERE / "explanation" / "how-gradcheck-decides.md": filled(
-            filled(HERE / "explanation" / "how-gradcheck-decides.md", "easy", easy()),
-            "hard",
-            hard(),
-        ),
-        HERE.parent / "README.md": filled(
-            filled(HERE.parent / "README.md", "speed", against_pytorch(speed)),
-            "scalars",
-            against_micrograd(speed),
-        ),
-        **{HERE / "images" / f"{name}.svg": made().svg for name, made in DRAWINGS.items()},
-        **{HERE / "pages" / f"{name}.html": stepper_page(made()) for name, made in PAGES.items()},
+        HERE / "reference" / "operations.md": operations_table,
+        HERE / "reference" / "findings.md": findings_table,
+        HERE / "reference" / "trace-file.md": trace_file,
+        HERE / "demos.md": demos_page,
+        capture: lambda: filled(capture, "program", captured_step()),
+        HERE / "explanation" / "how-gradcheck-decides.md": with_sweeps,
+        HERE.parent / "README.md": with_figures,
+        **{
+            HERE / "images" / f"{name}.svg": lambda made=made: made().svg
+            for name, made in DRAWINGS.items()
+        },
+        **{
+            HERE / "pages" / f"{name}.html": lambda made=made: stepper_page(made())
+            for name, made in PAGES.items()
+        },
     }
 
 
 def main() -> None:
     """Write them all."""
-    for path, text in pages().items():
+    for path, made in pages().items():
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(made(), encoding="utf-8")
         print(f"wrote {path.relative_to(HERE.parent)}")
 
 

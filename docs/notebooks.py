@@ -10,13 +10,12 @@ from tempfile import TemporaryDirectory
 
 import jupytext
 import nbformat
+from executed import EXECUTED
 from jupyter_cache import get_cache
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 HERE = Path(__file__).resolve().parent
-# Where building the site keeps the pages that it ran; the same cells are not run twice.
-EXECUTED = HERE.parent / "build" / "executed-pages"
 PAGE = re.compile(r"\]\((\d\d-[\w-]+)\.md")
 
 

@@ -175,9 +175,17 @@ def run(main: Callable[[Demo], None], arguments: list[str] | None = None) -> Non
     )
     asked = parser.parse_args(arguments)
     demo = Demo(asked.folder, asked.seed, asked.quick)
+    try:
+        _ = demo.folder  # before the work, not after it
+    except OSError as error:
+        sys.exit(f"{file.name}: --folder {asked.folder} cannot be made or written: {error}")
     print(about.partition("\n")[0])
     begun = time.perf_counter()
-    main(demo)
+    try:
+        main(demo)
+    except KeyboardInterrupt:
+        print(f"{file.name}: interrupted", file=sys.stderr)
+        sys.exit(130)
     seconds = time.perf_counter() - begun
     record = {
         "demo": file.stem,
@@ -188,10 +196,16 @@ def run(main: Callable[[Demo], None], arguments: list[str] | None = None) -> Non
     }
     write_atomic(demo.folder / "metrics.json", (json.dumps(record, indent=1) + "\n").encode())
     missed = sum(not e.met for e in demo.expectations)
-    print(f"{seconds:.1f} s; pictures and metrics.json in {demo.folder}")
+    print(f"{seconds:.1f} s; {_listed(demo.folder)} in {demo.folder}")
     if not demo.expectations:
         sys.exit(f"{file.name}: nothing was expected; call demo.expect in main")
     sys.exit(f"{file.name}: {missed} of {len(demo.expectations)} missed" if missed else 0)
+
+
+def _listed(folder: Path) -> str:
+    """What a run left behind."""
+    count = sum(p.name != "metrics.json" for p in folder.iterdir())
+    return f"{count} picture{'s' * (count > 1)} and metrics.json" if count else "metrics.json"
 
 
 def _plain(e: Expectation) -> dict[str, Any]:

@@ -9,8 +9,8 @@ own network of 784-16-16-10 sigmoids. Let p = sigmoid(z) be the answer and t the
 (Solla, Levin and Fleisher 1988). All networks start from the same weights and see the same batches
 of 32 under plain SGD. Expect .930 and .945 after 6 epochs of MNIST at the same rate of 3, and .55
 and .90 after the first. What is weak: that is speed, not skill. At a rate of 10, their best, the
-squares end level with cross-entropy. Without MNIST (TINYGRAD_NN_DATA names its folder) the digits
-of the package take its place, in 64-16-16-10.
+squares end level with cross-entropy. Without MNIST the digits of the package take its place,
+in 64-16-16-10.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_nn as tg
-from tinygrad_nn import data, errors, nn, optim, train
+from tinygrad_nn import data, nn, optim, train
 from tinygrad_nn.demo import Demo, run
 
 
@@ -67,14 +67,11 @@ def main(demo: Demo) -> None:
         "pull of a sure mistake, cross-entropy", abs(slopes["cross-entropy"][0]), at_least=0.999
     )
 
-    learn, test = data.load_digits().flatten().split(rng=demo.seed)
-    epochs, least = 20 if demo.quick else 100, 0.4 if demo.quick else 0.9
-    if not demo.quick:
-        try:
-            learn, test = (data.load_mnist(split=s).flatten() for s in ("train", "test"))
-            epochs, least = 6, 0.93
-        except errors.DataError:
-            print("MNIST is not here (set TINYGRAD_NN_DATA): the digits of the package instead")
+    digits = data.load_handwriting(8, mnist=not demo.quick, rng=demo.seed)
+    learn, test = (part.flatten() for part in digits)
+    epochs, least = (20, 0.4) if demo.quick else (100, 0.9)
+    if learn.name == "mnist train":
+        epochs, least = 6, 0.93
     curves = {}
     for name, f, lr in (
         ("squares, lr 3", squares, 3.0),

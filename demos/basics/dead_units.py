@@ -16,8 +16,6 @@ from typing import Any
 from tinygrad_nn import data, nn, optim, train
 from tinygrad_nn.demo import Demo, run
 
-RATES = (0.01, 0.1, 0.5, 1.0, 3.0, 10.0)
-
 
 def main(demo: Demo) -> None:
     learn, test = data.load_digits().flatten().split(rng=demo.seed)
@@ -42,7 +40,7 @@ def main(demo: Demo) -> None:
         """Which hidden neurons are off for every example."""
         return (net[0](learn.inputs).numpy() <= 0).all(axis=0)
 
-    nets = {lr: fresh(nn.ReLU()) for lr in RATES}
+    nets = {lr: fresh(nn.ReLU()) for lr in (0.01, 0.1, 0.5, 1.0, 3.0, 10.0)}
     scores, warned = {}, {}
     print("   lr   dead   right   the doctor")
     for lr, net in nets.items():
@@ -63,15 +61,14 @@ def main(demo: Demo) -> None:
     print(f"going on at 0.1: {back} of {gone.sum()} dead neurons back, {stuck:.3f} right")
     demo.expect("dead neurons that came back", back, at_most=0)
     nets[3.0][0] = nn.Linear(64, 64, rng=demo.seed + 2)
-    cured = taught(nets[3.0], 0.1)
-    demo.expect("accuracy after starting the layer anew, lr 0.1", cured, at_least=0.7)
+    demo.expect("accuracy, layer started anew, lr 0.1", taught(nets[3.0], 0.1), at_least=0.7)
 
     if plt := demo.pyplot():
         figure, axes = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
-        names = [str(lr) for lr in RATES]
-        colours = ["firebrick" if warned[lr] else "lightgrey" for lr in RATES]
-        axes.bar(names, [100 * shares[lr] for lr in RATES], color=colours)
-        axes.plot(names, [100 * scores[lr] for lr in RATES], "ko-", label="test accuracy")
+        names = [str(lr) for lr in nets]
+        colours = ["firebrick" if warned[lr] else "lightgrey" for lr in nets]
+        axes.bar(names, [100 * share for share in shares.values()], color=colours)
+        axes.plot(names, [100 * right for right in scores.values()], "ko-", label="test accuracy")
         axes.set(xlabel="learning rate", ylabel="%", ylim=(0, 105))
         axes.set_title("Too high a rate kills the hidden neurons (bars; red: the doctor warns)")
         axes.legend(loc="upper left")

@@ -26,10 +26,6 @@ OF_NUMBERS: dict[str, Any] = {"MSE": F.mse_loss, "MAE": F.l1_loss, "Huber": F.hu
 OF_SCORES: dict[str, Any] = {"hinge": F.hinge_loss, "cross-entropy": F.soft_margin_loss}
 
 
-def slope(loss: Any, prediction: Any, truth: Any) -> Any:
-    return tg.grad(lambda p: loss(p, truth))(prediction)
-
-
 def main(demo: Demo) -> None:
     draws = np.random.default_rng(demo.seed)
     n = 100 if demo.quick else 10_000
@@ -54,7 +50,7 @@ def main(demo: Demo) -> None:
         ("hinge", F.hinge_loss, p, signs, np.where(signs * p < 1, -signs, 0) / n),
         ("cross-entropy, digits", F.cross_entropy, logits, digits.targets, off),
     ):
-        gap = np.abs(slope(loss, prediction, truth) - wanted).max()
+        gap = np.abs(tg.grad(loss)(prediction, truth) - wanted).max()
         demo.expect(f"slope of {name}: gap to its formula", gap, at_most=1e-12)
     sure = np.array([[10_000.0, 0.0]])
     print("sure of class 0, probability of class 1:", np.asarray(tg.softmax(sure, axis=-1))[0, 1])

@@ -6,13 +6,12 @@ of width d has four maps d to d for its attention, two maps d to f and back, a b
 two norms of 2 d numbers: with f = 4 d about 12 d^2. Before the blocks, each word and each place
 has a vector of d numbers.
 
-The shapes are those of the papers: BERT-large (Devlin and others 2018, section 3), GPT-3 (Brown and
-others 2020, table 2.1; GPT-2's words), BLOOM (Le Scao and others 2022), Llama 2 (Touvron and others
-2023: three maps to f, keys shared by heads). What a paper rounds or leaves out, the words of
-BERT and BLOOM and Llama's f, is that of the published files. The formula is held against this
-library's own block, number for number. Expect every count within 2 % of the talk's. Of Claude and
-GPT-4, also in its list, no shapes are published; 1.76 T is an estimate by outsiders. Nor is the
-brain's a count: 86 billion neurons times 7,000 synapses is the talk's own "very rough" guess.
+The shapes are those of the papers: BERT-large (Devlin and others 2018), GPT-3 (Brown and others
+2020; GPT-2's words), BLOOM (Le Scao and others 2022), Llama 2 (Touvron and others 2023: three maps
+to f, keys shared by heads); the words of BERT and BLOOM and Llama's f are those of the published
+files. The formula is held against this library's own block. Expect every count within 2 % of the
+talk's. Of Claude and GPT-4, also in its list, no shapes are published; the brain's 86 billion
+neurons times 7,000 synapses are the talk's own "very rough" guess.
 """
 
 from tinygrad_nn import nn
@@ -39,9 +38,7 @@ def llama(d: int, f: int, layers: int, words: int, heads: int, key_heads: int) -
 
 
 def main(demo: Demo) -> None:
-    network = nn.Sequential(
-        *(nn.Linear(784, 16), nn.Sigmoid(), nn.Linear(16, 16), nn.Sigmoid(), nn.Linear(16, 10))
-    )
+    network = nn.MLP(784, [16, 16, 10], activation="sigmoid", tensor=True)
     ours = sum(p.size for p in network.parameters())
     print(f"784-16-16-10: {ours:,} parameters, 42 of 826 neurons have an activation")
 

@@ -17,20 +17,10 @@ from typing import Any
 import numpy as np
 
 import tinygrad_nn as tg
-from tinygrad_nn import data, errors, nn, optim
+from tinygrad_nn import data, nn, optim
 from tinygrad_nn.demo import Demo, run
 
 SHOTS, QUERIES = 5, 10
-
-
-def load(demo: Demo) -> tuple[data.Dataset, data.Dataset]:
-    """MNIST; the digits of the package where it is not, and in the quick form."""
-    if not demo.quick:
-        try:
-            return data.load_mnist(split="train"), data.load_mnist(split="test")
-        except errors.DataError:
-            print("MNIST is not here (set TINYGRAD_NN_DATA): the digits of the package instead")
-    return data.load_digits(16).split(rng=demo.seed)
 
 
 def episode(examples: data.Dataset, classes: Any, rng: Any) -> Any:
@@ -51,7 +41,7 @@ def scores(f: Any, shots: Any, queries: Any) -> Any:
 
 
 def accuracy(f: Any, test: data.Dataset, episodes: int, seed: int) -> float:
-    """How many queries of 7, 8 and 9 are told axes."""
+    """How many queries of 7, 8 and 9 are told right."""
     rng, truth = np.random.default_rng(seed), np.repeat(range(3), QUERIES)
     with tg.no_grad():
         found = [scores(f, *episode(test, (7, 8, 9), rng)).numpy() for _ in range(episodes)]
@@ -59,7 +49,7 @@ def accuracy(f: Any, test: data.Dataset, episodes: int, seed: int) -> float:
 
 
 def main(demo: Demo) -> None:
-    known, test = load(demo)
+    known, test = data.load_handwriting(16, mnist=not demo.quick, rng=demo.seed)
     rng, truth = np.random.default_rng(demo.seed), np.repeat(range(5), QUERIES)
     f = nn.Sequential(
         *(nn.Conv2d(1, 8, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2)),

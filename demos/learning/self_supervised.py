@@ -19,18 +19,8 @@ from typing import Any
 import numpy as np
 
 import tinygrad_nn as tg
-from tinygrad_nn import data, errors, nn, optim, train
+from tinygrad_nn import data, nn, optim, train
 from tinygrad_nn.demo import Demo, run
-
-
-def load(demo: Demo) -> tuple[data.Dataset, data.Dataset]:
-    """MNIST; the digits of the package where it is not, and in the quick form."""
-    if not demo.quick:
-        try:
-            return data.load_mnist(split="train"), data.load_mnist(split="test")
-        except errors.DataError:
-            print("MNIST is not here (set TINYGRAD_NN_DATA): the digits of the package instead")
-    return data.load_digits(28).split(rng=demo.seed)
 
 
 def strided(rng: Any) -> nn.Sequential:
@@ -77,7 +67,7 @@ def probe(f: nn.Module, few: Any, test: Any, seed: int) -> float:
 
 
 def main(demo: Demo) -> None:
-    known, test = load(demo)
+    known, test = data.load_handwriting(28, mnist=not demo.quick, rng=demo.seed)
     rng, seed = np.random.default_rng(demo.seed), demo.seed
     x, asked = known.inputs[:, None], (test.inputs[:2000, None], test.targets[:2000])
     f = strided(seed)

@@ -18,20 +18,10 @@ from typing import Any
 import numpy as np
 
 import tinygrad_nn as tg
-from tinygrad_nn import data, errors, nn, optim, train
+from tinygrad_nn import data, nn, optim, train
 from tinygrad_nn.demo import Demo, run
 
 EACH = (2, 5, 10)  # labels of each digit
-
-
-def load(demo: Demo) -> tuple[data.Dataset, data.Dataset]:
-    """MNIST; the digits of the package where it is not, and in the quick form."""
-    if not demo.quick:
-        try:
-            return data.load_mnist(split="train"), data.load_mnist(split="test")
-        except errors.DataError:
-            print("MNIST is not here (set TINYGRAD_NN_DATA): the digits of the package instead")
-    return data.load_digits(16).split(rng=demo.seed)
 
 
 def convolutions(side: int, rng: Any) -> nn.Sequential:
@@ -66,7 +56,7 @@ def inside(f: Any, x: Any) -> Any:
 
 
 def main(demo: Demo) -> None:
-    known, test = load(demo)
+    known, test = data.load_handwriting(16, mnist=not demo.quick, rng=demo.seed)
     first, second = known.subset(known.targets < 5), known.subset(known.targets > 4)
     asked = test.subset(np.flatnonzero(test.targets > 4)[:2000])
     side, rng = known.inputs.shape[1], np.random.default_rng(demo.seed)

@@ -16,7 +16,6 @@ its answers r to gratings of all angles: |sum r(a) exp(2 i a)| / sum r(a), 0 if 
 Expect that index to grow from .23 to .32: edges, but not the sharp ones of a cortex. And expect 1.9
 to 2.5 times the answer to the best patch. What is weak: 5 times were hoped for. A network so
 shallow is nearly linear in x, and there nothing beats 1 / cosine of the patch and the weights.
-MNIST in the folder that TINYGRAD_NN_DATA names, or else the digits of the package.
 """
 
 from typing import Any
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_nn as tg
-from tinygrad_nn import data, errors, nn, optim, train
+from tinygrad_nn import data, nn, optim, train
 from tinygrad_nn.demo import Demo, run
 
 BLUR = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32)[None, None] / 16
@@ -68,12 +67,7 @@ def ascended(part: nn.Module, units: Any, norms: Any, reach: int, steps: int, rn
 
 
 def main(demo: Demo) -> None:
-    known = data.load_digits(size=28)
-    if not demo.quick:
-        try:
-            known = data.load_mnist()
-        except errors.DataError:
-            print("MNIST is not here (set TINYGRAD_NN_DATA): the digits of the package instead")
+    known, _ = data.load_handwriting(28, mnist=not demo.quick, rng=demo.seed)
     rng = np.random.default_rng(demo.seed)
     rows, least = rng.permutation(len(known))[:12_000], 1.0 if demo.quick else 1.5
     images, labels = known.inputs[rows][:, None], known.targets[rows]

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from executed import EXECUTED
 
 from tests.architecture.paths import PACKAGE, ROOT
 from tests.architecture.snippets import (
@@ -22,8 +23,6 @@ from tests.architecture.snippets import (
 )
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# Where building the site keeps the pages that it ran.
-EXECUTED = ROOT / "build" / "executed-pages"
 EXAMPLES = {
     module: list(group)
     for module, group in groupby(docstrings_with_examples(PACKAGE), lambda d: d.module)

@@ -1,6 +1,5 @@
 """What our site adds to Sphinx: each check of it sees a planted fault."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from tests.architecture.public_names import SNAPSHOT
 
 for needed in ("sphinx", "furo", "myst_nb", "sklearn"):
     pytest.importorskip(needed, reason=f"the site needs {needed}: pip install -e '.[docs]'")
-sys.path.insert(0, str(ROOT / "docs"))
 
 from book import docstrings, drawings, links, reference, sections  # noqa: E402
 

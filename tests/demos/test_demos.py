@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import runpy
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_a_demo_runs_alone_and_reaches_its_numbers(path: Path, tmp_path: Path):
     assert {p.name for p in tmp_path.iterdir()} == {path.name, "out"}
 
 
+def test_the_table_is_of_the_demos_as_they_are():
+    docs = FOLDER.parent / "docs"
+    version = runpy.run_path(str(docs / "demos_table.py"))["version"]
+    measured = json.loads((docs / "demos.json").read_text("utf-8"))
+    stale = [p.stem for p in DEMOS if measured.get(p.stem, {}).get("version") != version(p)]
+    assert not stale, f"python docs/demos_table.py {' '.join(stale)}; python docs/generate.py"
+    assert all(len(m["measured"]) == 5 for demo in measured.values() for m in demo["metrics"])
+    assert measured.keys() == {p.stem for p in DEMOS}
+
+
 def test_binary_blitz_takes_the_nine_steps_and_answers(tmp_path: Path):
     done = run_script(BLITZ, "--quick", folder=tmp_path)
     steps = [int(line[0]) for line in done.stdout.splitlines() if re.match(r"\d [A-Z]", line)]
@@ -79,3 +90,20 @@ def test_a_demo_that_misses_its_number_fails(tmp_path: Path):
     impatient.write_text(source.replace("steps = 2000", "steps = 2"), "utf-8")
     done = run_script(impatient, "--quick", folder=tmp_path)
     assert done.returncode == 1 and "1 of 1 missed" in done.stderr and "MISSED" in done.stdout
+
+
+def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path: Path):
+    (tmp_path / "taken").touch()
+    done = run_script(BLITZ, "--quick", "--folder", "taken/run", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--folder taken/run cannot be" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_interruption_is_no_traceback(tmp_path: Path):
+    source = BLITZ.read_text("utf-8")
+    stopped = tmp_path / "stopped.py"
+    line = "def main(demo: Demo) -> None:\n"
+    assert line in source
+    stopped.write_text(source.replace(line, f"{line}    raise KeyboardInterrupt\n"), "utf-8")
+    done = run_script(stopped, "--quick", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "stopped.py: interrupted\n")

@@ -13,8 +13,8 @@ from tinygrad_nn.core.op import OPS
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing import Verdict, gradcheck
 from tinygrad_nn.testing.adapters import ENGINES, problem_of
-from tinygrad_nn.testing.adapters.libraries import LIBRARIES
 from tinygrad_nn.testing.adapters.named import labels_of, named
+from tinygrad_nn.testing.libraries import LIBRARIES
 from tinygrad_nn.testing.problem.subject import Checked
 
 X = np.array([0.3, 1.2, 2.5])

@@ -167,6 +167,7 @@ def test_a_function_that_cannot_be_compared():
         ("dense", "yes"),
         ("seed", "x"),
         ("seed", -1),
+        ("order", 4),
     ],
 )
 def test_options_that_mean_nothing(option, value):

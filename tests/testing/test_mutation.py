@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -239,6 +240,12 @@ def test_reasons_and_open_survivors():
     assert not told.open
 
 
+def test_a_command_that_fails_without_a_word_has_killed():
+    fails = "import os, sys; sys.exit('TINYGRAD_NN_MUTANT' in os.environ)"
+    kills = kill_rate([sys.executable, "-c", fails], ["tanh"], ["sign"])
+    assert [o.why for o in kills.killed] == [""]
+
+
 def test_a_mutant_of_ones_own():
     own = Mutant("tenfold", "ten times as large", lambda pull: 10.0 * pull.right)
     assert kill_rate(first_order, ["exp"], [own]).rate == 1.0
@@ -379,8 +386,10 @@ def test_our_check_kills_all_that_are_faults(key):
     assert not kills.open, str(kills)
 
 
-def test_of_a_second_order_fault_it_is_told_that_nobody_asked_for_that_order():
-    kills = kill_rate(lambda op: tg.grad(op.call)(0.5), ["tanh"], ["second-order"])
+@pytest.mark.parametrize("name", ["second-order", "of-ones-own"])
+def test_of_a_second_order_fault_it_is_told_that_nobody_asked_for_that_order(name):
+    fault = replace(MUTANTS["second-order"], name=name)
+    kills = kill_rate(lambda op: tg.grad(op.call)(0.5), ["tanh"], [fault])
     assert [o.why for o in kills.survivors] == [
         "the suite never asks for the gradient of this gradient where it differs"
     ]

@@ -16,10 +16,17 @@ from tinygrad_nn.cli.interruption import Interruption
 from tinygrad_nn.cli.traces import say
 from tinygrad_nn.errors import DataError, OptionError
 
-__all__ = ["DEMOS"]
+__all__ = ["DEMOS", "GROUPS", "about"]
 
-_GROUPS = ("basics", "handwriting", "architectures", "learning", "history", "seeing")
-"""In the order of the talks."""
+GROUPS = {
+    "basics": "Basics: the neuron, losses, descent",
+    "handwriting": "Handwriting: the network of 784-16-16-10",
+    "architectures": "Architectures",
+    "learning": "Kinds of learning",
+    "history": "History and facts",
+    "seeing": "Seeing what a network sees",
+}
+"""Titles of the folders of demos, in the order of the talks."""
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -40,8 +47,8 @@ def _all() -> list[_Demo]:
     """The demos: within the package where it is installed, beside it in a checkout."""
     for folder in (_PACKAGE / "demos", _PACKAGE.parent / "demos"):
         found = [
-            _Demo(path, group, _about(path))
-            for group in _GROUPS
+            _Demo(path, group, about(path))
+            for group in GROUPS
             for path in sorted((folder / group).glob("*.py"))
         ]
         if found:
@@ -51,7 +58,8 @@ def _all() -> list[_Demo]:
     )
 
 
-def _about(path: Path) -> str:
+def about(path: Path) -> str:
+    """The first line of what a demo says of itself."""
     return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
 
 
@@ -76,7 +84,7 @@ def _run(found: argparse.Namespace, interruption: Interruption) -> int:
 
 def _list(demos: list[_Demo]) -> None:
     width = max(len(demo.name) for demo in demos)
-    for group in _GROUPS:
+    for group in GROUPS:
         members = [demo for demo in demos if demo.group == group]
         if members:
             say(f"{group}:")
@@ -128,6 +136,6 @@ DEMOS = Command(
     run=_run,
     examples="examples:\n"
     "  tinygrad-nn demos\n"
-    "  tinygrad-nn demos binary_blitz hopfield\n"
+    "  tinygrad-nn demos binary_blitz associative_memory\n"
     "  tinygrad-nn demos --all --quick",
 )

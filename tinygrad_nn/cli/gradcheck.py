@@ -18,8 +18,8 @@ from tinygrad_nn.cli.target import found_at
 from tinygrad_nn.cli.traces import say
 from tinygrad_nn.errors import OptionError, TinygradError
 from tinygrad_nn.testing.adapters import ENGINES
-from tinygrad_nn.testing.adapters.libraries import LIBRARIES
 from tinygrad_nn.testing.check import gradcheck
+from tinygrad_nn.testing.libraries import LIBRARIES
 from tinygrad_nn.testing.reports.report import Report
 
 __all__ = ["GRADCHECK"]

@@ -12,6 +12,7 @@ from tinygrad_nn.data.csv_table import *
 from tinygrad_nn.data.dataset import *
 from tinygrad_nn.data.digits import *
 from tinygrad_nn.data.fetching import *
+from tinygrad_nn.data.handwriting import *
 from tinygrad_nn.data.idx import *
 from tinygrad_nn.data.image_folder import *
 from tinygrad_nn.data.loader import *

@@ -84,10 +84,10 @@ def load_mnist(
         )
     wants_download = flag("download", download)
     places = mnist_folders() if folder is None else (Path(folder).expanduser(),)
-    found = _find_pair(places, split)
+    found = find_pair(places, split)
     if found is None and wants_download:
         target = download_mnist(mnist_download_folder() if folder is None else places[0])
-        found = _find_pair((target,), split)
+        found = find_pair((target,), split)
     if found is None:
         raise _nowhere(places, split)
     return _read_pair(*found, split)
@@ -127,7 +127,8 @@ def load_fashion_mnist(
     return Dataset(data.inputs, data.targets, f"fashion-mnist {split}", _GARMENTS)
 
 
-def _find_pair(places: Sequence[Path], split: str) -> tuple[Path, Path] | None:
+def find_pair(places: Sequence[Path], split: str) -> tuple[Path, Path] | None:
+    """Return the files of images and labels in the first of the folders that has both."""
     images_stem, labels_stem = _STEMS[split]
     for place in places:
         images, labels = find_file(place, images_stem), find_file(place, labels_stem)

@@ -21,14 +21,15 @@ from tinygrad_nn.testing.laws import laws_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.meant import meant
 from tinygrad_nn.testing.problem.limit import Clock, TimeUp, limited
-from tinygrad_nn.testing.problem.options import refuse_options
+from tinygrad_nn.testing.problem.options import Options
 from tinygrad_nn.testing.problem.subject import Checked, Problem
 from tinygrad_nn.testing.reports.call import call_of, changed
 from tinygrad_nn.testing.reports.report import Report
 from tinygrad_nn.testing.ties import at_ties
+from tinygrad_nn.testing.together import fitting_together
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
-__all__ = ["check", "gradcheck"]
+__all__ = ["gradcheck"]
 
 _DENSE = 10_000
 """Elements of a Jacobian up to which each one is looked at."""
@@ -92,61 +93,24 @@ def gradcheck(
         >>> gradcheck(np.sin, np.array(1.0), grad=lambda x: 0.99 * np.cos(x)).verdict
         <Verdict.FAIL: 'fail'>
     """
-    refuse_options(tolerance, cap, dense, seed)
-    chosen: dict[str, Any] = {
-        "tolerance": tolerance, "cap": cap, "dense": dense, "laws": laws, "exact": exact,
-        "seed": seed,
-    }  # fmt: skip
-    options = {"engine": engine, "order": order, **chosen, "timeout": timeout}
-    call = call_of(f, inputs, grad, changed(gradcheck, options), user_line()())
+    options = Options(engine, order, tolerance, cap, dense, laws, exact, seed, timeout)
+    call = call_of(f, inputs, grad, changed(gradcheck, options.by_name()), user_line()())
     clock = Clock()
-    start = perf_counter()
 
     def work() -> Report:
         return _together(
-            _orders(p, order, clock, **chosen) for p in problems_of(f, inputs, grad, engine, seed)
+            _orders(p, options, clock) for p in problems_of(f, inputs, grad, engine, seed)
         )
 
-    report = _in_time(work, timeout, clock, Report(named(f), (), cap=cap, seed=seed), start)
+    report = _in_time(work, timeout, clock, Report(named(f), (), cap=cap, seed=seed))
     return replace(report, call=call)
 
 
-def check(
-    problem: Problem,
-    *,
-    order: int = 1,
-    tolerance: float | None = None,
-    cap: float = 0.03,
-    dense: bool | None = None,
-    laws: bool = True,
-    exact: Any = "auto",
-    seed: int = 0,
-    timeout: float | None = None,
-) -> Report:
-    """`gradcheck` for a problem that an adapter made."""
-    clock = Clock()
-    start = perf_counter()
-
-    def work() -> Report:
-        return _orders(
-            problem,
-            order,
-            clock,
-            tolerance=tolerance,
-            cap=cap,
-            dense=dense,
-            laws=laws,
-            exact=exact,
-            seed=seed,
-        )
-
-    return _in_time(work, timeout, clock, Report(problem.name, (), cap=cap, seed=seed), start)
-
-
 def _in_time(
-    work: Callable[[], Report], timeout: float | None, clock: Clock, empty: Report, start: float
+    work: Callable[[], Report], timeout: float | None, clock: Clock, empty: Report
 ) -> Report:
     """The report of `work()`, or one that says that it timed out."""
+    start = perf_counter()
     try:
         return limited(work, timeout)
     except TimeUp:
@@ -155,24 +119,22 @@ def _in_time(
         return replace(empty, elements=[element], seconds=perf_counter() - start, notes=(why,))
 
 
-def _orders(problem: Problem, order: int, clock: Clock, **options: Any) -> Report:
+def _orders(problem: Problem, options: Options, clock: Clock) -> Report:
     """The check of a gradient, and of the gradient of the gradient, up to an order."""
-    if order not in (1, 2, 3):
-        raise CheckError(f"gradcheck: got order={order!r}, expected 1, 2 or 3")
-    rng = np.random.default_rng(options["seed"])
+    rng = np.random.default_rng(options.seed)
 
     def reports() -> Iterable[Report]:
         current = problem
-        for n in range(1, order + 1):
+        for n in range(1, options.order + 1):
             checked = Checked(current, clock)
             with np.errstate(invalid="ignore", over="ignore"):  # sums over a gradient with inf
-                report = _once(checked, **options)
+                report = _once(checked, options)
             yield report
-            if n == order:
+            if n == options.order:
                 return
             if current.higher is None:
                 raise CheckError(
-                    f"gradcheck: {problem.name}: got order={order}, but of its gradient no "
+                    f"gradcheck: {problem.name}: got order={options.order}, but of its gradient no "
                     "gradient is known; check that function by itself: "
                     "gradcheck(grad, *inputs, grad=gradient_of_grad)"
                 )
@@ -184,47 +146,22 @@ def _orders(problem: Problem, order: int, clock: Clock, **options: Any) -> Repor
     return _together(reports())
 
 
-def _once(
-    checked: Checked,
-    *,
-    tolerance: float | None,
-    cap: float,
-    dense: bool | None,
-    laws: bool,
-    exact: Any,
-    seed: int,
-) -> Report:
+def _once(checked: Checked, options: Options) -> Report:
     """One check of one gradient."""
     start = perf_counter()
-    usual = _DOUBLE if checked.unit < _SINGLE_UNIT else _SINGLE
-    allowed = Tolerance(relative=usual if tolerance is None else tolerance)
-    coordinates = sum(checked.inputs[i].size for i in checked.active)
-    small = coordinates <= _COORDINATES and coordinates * checked.center.size <= _DENSE
-    whole = small if dense is None else dense
     empty = _empty(checked)
-    f = meant(exact, checked.problem.name, checked.center.size)
-    elements: list[Element] = []
-    if not empty:
-        if whole:
-            elements = at_ties(checked, every_element(checked, allowed, f), allowed)
-        else:
-            rng = np.random.default_rng(seed)
-            digits = callable(f) or f == "mpmath"
-            elements = (
-                directions_in_digits(checked, allowed, f, rng)
-                if digits
-                else directions(checked, allowed, rng)
-            )
+    whole = _is_small(checked) if options.dense is None else options.dense
+    elements = [] if empty else _elements(checked, options, whole)
     if any(e.verdict in DOUBTFUL for e in elements):
         checked.steady()
-    obeyed = laws_of(checked, np.random.default_rng(seed)) if laws else []
+    obeyed = laws_of(checked, np.random.default_rng(options.seed)) if options.laws else []
     checked.unchanged()
     return Report(
         name=checked.problem.name,
         elements=elements,
         laws=obeyed,
-        cap=cap,
-        seed=seed,
+        cap=options.cap,
+        seed=options.seed,
         dense=whole,
         calls=checked.calls,
         pulls=checked.pulls,
@@ -236,6 +173,26 @@ def _once(
         output_shapes=tuple(checked.shapes),
         unit=checked.unit,
     )
+
+
+def _is_small(checked: Checked) -> bool:
+    """Whether there is time to look at each element of the Jacobian."""
+    coordinates = sum(checked.inputs[i].size for i in checked.active)
+    return coordinates <= _COORDINATES and coordinates * checked.center.size <= _DENSE
+
+
+def _elements(checked: Checked, options: Options, whole: bool) -> list[Element]:
+    """Verdicts on all elements of the Jacobian, or on some and on sums of them."""
+    usual = _DOUBLE if checked.unit < _SINGLE_UNIT else _SINGLE
+    allowed = Tolerance(relative=usual if options.tolerance is None else options.tolerance)
+    f = meant(options.exact, checked.problem.name, checked.center.size)
+    if whole:
+        told = at_ties(checked, every_element(checked, allowed, f), allowed)
+        return fitting_together(checked, told, allowed)
+    rng = np.random.default_rng(options.seed)
+    if callable(f) or f == "mpmath":
+        return directions_in_digits(checked, allowed, f, rng)
+    return directions(checked, allowed, rng)
 
 
 def _empty(checked: Checked) -> tuple[str, ...]:

@@ -11,10 +11,19 @@ from tinygrad_nn.testing.numeric.exact import Function, complex_slopes, judged_i
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
 from tinygrad_nn.testing.problem.coordinates import flat
+from tinygrad_nn.testing.problem.nearby import FAINTLY, nearby
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
-__all__ = ["coordinate_line", "dense", "of_row", "rows_of", "settled", "wholes_of"]
+__all__ = [
+    "coordinate_line",
+    "dense",
+    "of_row",
+    "own_rounding",
+    "rows_of",
+    "settled",
+    "wholes_of",
+]
 
 _SHAKES = 2
 """Points nearby at which a gradient is asked for once more: each of its elements differs there."""
@@ -22,8 +31,12 @@ _ROUNDED = 64.0
 """Rounding units of the largest output below which a whole array is nothing else."""
 _TRUSTED = 4.0
 """Changes of a gradient under a change of its inputs' last digits that it is granted."""
-_SLIGHT, _UNITS = 1e-2, 2.0**16
-"""Part of the largest gradient, and rounding units of f over x, that these are at most."""
+_SLIGHT, _UNITS = 1e-9, 2.0**16
+"""Part of the largest gradient, and rounding units of that or of f over x, that these are at
+most."""
+_SHAKEN = 64.0
+"""The same, of what f changes by itself then: where it is 0 as a difference of larger numbers, all
+that is seen of these is that it does not stay 0."""
 
 
 def dense(checked: Checked, allowed: Tolerance, exact: Any = "auto") -> list[Element]:
@@ -48,11 +61,17 @@ def dense(checked: Checked, allowed: Tolerance, exact: Any = "auto") -> list[Ele
             for k, element in enumerate(line.judged(claims, allowed)):
                 if element.verdict in DOUBTFUL:
                     element = settled(checked, line, element, units[k], (n, index), k, allowed)  # noqa: PLW2901
-                output, output_index = checked.place(k)
-                found.append(
-                    replace(element, input=i, index=index, output=output, output_index=output_index)
-                )
+                found.append(_placed(checked, element, (i, index), k))
     return found
+
+
+def _placed(
+    checked: Checked, element: Element, where: tuple[int, tuple[int, ...]], k: int
+) -> Element:
+    """The element with the input, the index in it, and the output that it is of."""
+    output, output_index = checked.place(k)
+    i, index = where
+    return replace(element, input=i, index=index, output=output, output_index=output_index)
 
 
 def of_row(checked: Checked, cotangent: Any, element: Element) -> Element:
@@ -83,15 +102,12 @@ def _in_digits(
     name, at = checked.problem.name, checked.inputs
     for k, element in enumerate(judged_in_digits(f, name, at, (i, index), claims, allowed)):
         if element.verdict is Verdict.FAIL:
-            own = _own(checked, element, units[k], (n, index))
+            own = own_rounding(checked, element.analytic, units[k], (n, index))
             if own:
                 wider = replace(allowed, absolute=own)
                 again = judged_in_digits(f, name, at, (i, index), claims, wider)
                 element = again[k]  # noqa: PLW2901
-        output, output_index = checked.place(k)
-        found.append(
-            replace(element, input=i, index=index, output=output, output_index=output_index)
-        )
+        found.append(_placed(checked, element, (i, index), k))
     return found
 
 
@@ -143,33 +159,34 @@ def settled(
     How much that is, is seen when the inputs change in their last digits: a gradient of 1e-17
     that is another 1e-17 then is nothing but rounding.
     """
-    own = _own(checked, element, cotangent, where)
+    own = own_rounding(checked, element.analytic, cotangent, where)
     return line.judge(output, element.analytic, replace(allowed, absolute=own)) if own else element
 
 
-def _own(
-    checked: Checked, element: Element, cotangent: Any, where: tuple[int, tuple[int, ...]]
+def own_rounding(
+    checked: Checked, claim: float, cotangent: Any, where: tuple[int, tuple[int, ...]]
 ) -> float:
     """How much of a gradient is its own rounding; 0 if none, or if that cannot be said.
 
     A change of the size of gradients is none: at ties of a maximum another argument gets it.
+
+    Args:
+        checked: The problem.
+        claim: The element of the gradient.
+        cotangent: What it is the gradient of.
+        where: Which active input it is in, and its index there.
     """
     n, index = where
-    claims = [element.analytic]
+    claims = [claim]
     around = np.abs(flat(checked.gradients(cotangent)))
     rounding = checked.unit * float(np.abs(cotangent) @ wholes_of(checked))
     size = float(np.abs(checked.inputs[checked.active[n]]).max()) or 1.0
-    most = max(
-        _SLIGHT * float(around[np.isfinite(around)].max(initial=0.0)), _UNITS * rounding / size
-    )
+    part = max(_SLIGHT, _UNITS * checked.unit)
+    most = max(part * float(around[np.isfinite(around)].max(initial=0.0)), _UNITS * rounding / size)
     for shake in range(_SHAKES):
-        rng = np.random.default_rng(shake)
-        nearby = [
-            x * (1 + rng.choice([-2.0, 2.0], x.shape) * np.finfo(x.dtype).eps).astype(x.dtype)
-            if x.dtype.kind == "f"
-            else x
-            for x in checked.inputs
-        ]
-        claims.append(float(checked.gradients(cotangent, nearby)[n][index]))
+        near = nearby(checked.inputs, np.random.default_rng(shake), FAINTLY)
+        claims.append(float(checked.gradients(cotangent, near)[n][index]))
+        change = float(np.abs(cotangent) @ np.abs(checked.values(near) - checked.center))
+        most = float(np.fmax(most, _SHAKEN * change / size))
     own = _TRUSTED * (max(claims) - min(claims))
     return own if own <= most else 0.0

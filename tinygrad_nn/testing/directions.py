@@ -20,7 +20,8 @@ import numpy as np
 from tinygrad_nn.testing.dense import coordinate_line, of_row, rows_of, settled, wholes_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
-from tinygrad_nn.testing.problem.coordinates import coordinate, flat, parts, sizes
+from tinygrad_nn.testing.problem.coordinates import coordinate, flat, sizes
+from tinygrad_nn.testing.problem.nearby import moved_by
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
@@ -76,13 +77,9 @@ class _Search:
     def line(self, direction: Any, cotangents: Any) -> Line:
         """The line along a direction, its values summed up by these cotangents; None: as is."""
         checked = self.checked
-        each = parts(checked, direction)
 
         def move(t: float) -> Any:
-            moved = list(checked.inputs)
-            for i, part in zip(checked.active, each, strict=True):
-                moved[i] = (checked.inputs[i] + t * part).astype(checked.inputs[i].dtype)
-            values = checked.values(moved)
+            values = checked.values(moved_by(checked, t * direction))
             if cotangents is None:
                 return values
             with np.errstate(all="ignore"):  # far from here they may be infinite

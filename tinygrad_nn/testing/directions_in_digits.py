@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.dense import of_row, rows_of
-from tinygrad_nn.testing.laws.trial import shaken
+from tinygrad_nn.testing.dense import of_row, own_rounding, rows_of
 from tinygrad_nn.testing.numeric.exact import Function, judged_in_digits, precise
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.problem.coordinates import coordinate, flat, parts, sizes
@@ -30,8 +29,6 @@ _SUSPECT = 1e-9
 """Part of all terms of a sum that it must be off by for an element to be looked for."""
 _ROUNDINGS = 16.0
 """The same in rounding units of the dtypes."""
-_TRUSTED = 4.0
-"""As of every element: see `dense`."""
 
 
 def directions_in_digits(
@@ -164,16 +161,9 @@ class _Search:
 
     def _own(self, cotangent: Any, at: int) -> float:
         """How much an element changes with the last digits of the inputs."""
-        claims = [float(flat(self.checked.gradients(cotangent))[at])]
-        for seed in range(2):
-            rng = np.random.default_rng(seed)
-            nearby = [
-                shaken(x, rng, np.finfo(x.dtype).eps) if x.dtype.kind == "f" else x
-                for x in self.checked.inputs
-            ]
-            claims.append(float(flat(self.checked.gradients(cotangent, nearby))[at]))
-        own = _TRUSTED * (max(claims) - min(claims))
-        return own if np.isfinite(own) else 0.0
+        n, _, index = coordinate(self.checked, at)
+        claim = float(self.checked.gradients(cotangent)[n][index])
+        return own_rounding(self.checked, claim, cotangent, (n, index))
 
     def _line(self, direction: Any, cotangents: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
         """Sums of outputs as a function of the step along a direction, in digits."""

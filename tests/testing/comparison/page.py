@@ -15,7 +15,7 @@ Pairs = dict[str, list[tuple[Case, Finding]]]
 
 _HEAD = """# Gradient checkers compared
 
-A PyTorch function of your own, checked in three lines:
+A PyTorch function of your own, in the place of `torch.tanh`, is checked in three lines:
 
 ```python
 import torch

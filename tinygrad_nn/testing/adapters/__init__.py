@@ -12,9 +12,9 @@ from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.testing.adapters.arrays import of_arrays
-from tinygrad_nn.testing.adapters.libraries import LIBRARIES
 from tinygrad_nn.testing.adapters.named import named
 from tinygrad_nn.testing.adapters.tensors import of_module, of_operation, of_tensors
+from tinygrad_nn.testing.libraries import LIBRARIES
 from tinygrad_nn.testing.problem.subject import Problem
 
 __all__ = ["ENGINES", "problem_of", "problems_of"]
@@ -22,7 +22,11 @@ __all__ = ["ENGINES", "problem_of", "problems_of"]
 ENGINES = ("tinygrad", "numpy", *LIBRARIES)
 """Names for `engine=`, besides "auto"."""
 
-_OWNERS = {package: engine for engine, library in LIBRARIES.items() for package in library.packages}
+_OWNERS = {
+    package: engine
+    for engine, library in LIBRARIES.items()
+    for package in (*library.packages, *library.guests)
+}
 
 
 def problems_of(

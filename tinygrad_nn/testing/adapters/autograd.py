@@ -9,7 +9,7 @@ from autograd import grad, make_jvp
 from autograd import numpy as anp
 from autograd.tracer import getval
 
-from tinygrad_nn.testing.adapters.named import labels_of, named
+from tinygrad_nn.testing.adapters.named import labels_of, named, of_gradient
 from tinygrad_nn.testing.adapters.slots import Slot, given_back, slot_of
 from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
 
@@ -48,8 +48,8 @@ def _problem(
             return tuple(_pulled(f, list(args[:count]), active, args[count:]))
 
         more = [slot_of(c) for c in cotangents]
-        names = (*labels, *(f"cotangent {n}" for n in range(len(more))))
-        return _problem(f"the gradient of {name}", gradient, [*slots, *more], names)
+        title, names = of_gradient(name, labels, len(more))
+        return _problem(title, gradient, [*slots, *more], names)
 
     def remade(around: Around, kept: Sequence[int]) -> Problem:
         return _problem(name, around(f), [slots[i] for i in kept], ())

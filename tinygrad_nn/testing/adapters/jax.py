@@ -10,8 +10,8 @@ import numpy as np
 from jax import numpy as jnp
 
 from tinygrad_nn.errors import CheckError
-from tinygrad_nn.testing.adapters.named import labels_of, named
-from tinygrad_nn.testing.adapters.slots import Slot, slot_of
+from tinygrad_nn.testing.adapters.named import labels_of, named, of_gradient
+from tinygrad_nn.testing.adapters.slots import Slot, given_back, slot_of
 from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
 
 __all__ = ["problem_of"]
@@ -89,20 +89,17 @@ def _problem(
 
         return moved
 
-    def lifted(given: Arrays) -> list[Any]:
-        return [slot.back(x) for slot, x in zip(slots, given, strict=True)]
-
     def values(given: Arrays) -> Arrays:
-        args = lifted(given)
+        args = given_back(slots, given)
         outputs: list[Any] = partial(args)(*[args[i] for i in active])
         return outputs
 
     def pull(given: Arrays, cotangents: Arrays) -> Arrays:
-        args = lifted(given)
+        args = given_back(slots, given)
         return _pulled(partial(args), [args[i] for i in active], cotangents)
 
     def push(given: Arrays, tangents: Arrays) -> Arrays:
-        args = lifted(given)
+        args = given_back(slots, given)
         primals = [args[i] for i in active]
         along = [jnp.asarray(tangents[i], args[i].dtype) for i in active]
         outputs, moved = jax.jvp(partial(args), primals, along)
@@ -113,8 +110,8 @@ def _problem(
             return _pulled(partial(args[:count]), [args[i] for i in active], args[count:])
 
         more = [Slot(c, _leaf) for c in cotangents]
-        names = (*labels, *(f"cotangent {n}" for n in range(len(more))))
-        return _problem(f"the gradient of {name}", gradient, [*slots, *more], names, notes)
+        title, names = of_gradient(name, labels, len(more))
+        return _problem(title, gradient, [*slots, *more], names, notes)
 
     def remade(around: Around, kept: Sequence[int]) -> Problem:
         return _problem(name, around(f), [slots[i] for i in kept], (), ())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["labels_of", "listed", "named"]
+__all__ = ["labels_of", "listed", "named", "of_gradient"]
 
 
 def named(f: Any) -> str:
@@ -37,6 +38,11 @@ def labels_of(f: Any, count: int) -> tuple[str, ...]:
         elif p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
             found.append(p.name)
     return tuple((found + [""] * count)[:count])
+
+
+def of_gradient(name: str, labels: Sequence[str], cotangents: int) -> tuple[str, tuple[str, ...]]:
+    """Name of the gradient of a function, and labels of its arguments: those, and cotangents."""
+    return f"the gradient of {name}", (*labels, *(f"cotangent {n}" for n in range(cotangents)))
 
 
 def listed(found: Any) -> list[Any]:

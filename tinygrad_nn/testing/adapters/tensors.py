@@ -17,7 +17,7 @@ from tinygrad_nn.draws import RandomDraw
 from tinygrad_nn.errors import CheckError, TinygradError
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.tensor import Tensor
-from tinygrad_nn.testing.adapters.named import labels_of, listed, named
+from tinygrad_nn.testing.adapters.named import labels_of, listed, named, of_gradient
 from tinygrad_nn.testing.adapters.slots import Slot, constant, slot_of
 from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
 from tinygrad_nn.transforms import jvp
@@ -187,8 +187,8 @@ def _problem(
             ]
 
         more = [Slot(np.asarray(c), lambda array: array) for c in cotangents]
-        names = (*labels, *(f"cotangent {n}" for n in range(len(more))))
-        return _problem(f"the gradient of {name}", gradient, [*slots, *more], leaf, names)
+        title, names = of_gradient(name, labels, len(more))
+        return _problem(title, gradient, [*slots, *more], leaf, names)
 
     def remade(around: Around, kept: Sequence[int]) -> Problem:
         return _problem(name, around(f), [slots[i] for i in kept], leaf, ())

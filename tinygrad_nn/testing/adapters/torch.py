@@ -12,8 +12,8 @@ from torch.autograd import forward_ad
 from torch.func import functional_call
 
 from tinygrad_nn.errors import CheckError
-from tinygrad_nn.testing.adapters.named import labels_of, listed, named
-from tinygrad_nn.testing.adapters.slots import Slot, constant, slot_of
+from tinygrad_nn.testing.adapters.named import labels_of, listed, named, of_gradient
+from tinygrad_nn.testing.adapters.slots import Slot, constant, given_back, slot_of
 from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
 
 __all__ = ["problem_of"]
@@ -100,23 +100,20 @@ def _problem(
     active = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
     count = len(slots)
 
-    def lifted(given: Arrays) -> list[Any]:
-        return [slot.back(x) for slot, x in zip(slots, given, strict=True)]
-
     def values(given: Arrays) -> Arrays:
         with torch.enable_grad():
-            return [_raw(y) for y in listed(f(*lifted(given)))]
+            return [_raw(y) for y in listed(f(*given_back(slots, given)))]
 
     def pull(given: Arrays, cotangents: Arrays) -> Arrays:
         with torch.enable_grad():
-            xs = lifted(given)
+            xs = given_back(slots, given)
             return [_raw(g) for g in _pulled(listed(f(*xs)), [xs[i] for i in active], cotangents)]
 
     def push(given: Arrays, tangents: Arrays) -> Arrays:
         # Not torch.func.jvp, which refuses functions of one's own with the usual signature.
         _load_forward_mode()
         with torch.enable_grad(), forward_ad.dual_level():
-            xs = lifted(given)
+            xs = given_back(slots, given)
             for i in active:
                 tangent = torch.tensor(tangents[i], dtype=xs[i].dtype, device=xs[i].device)
                 xs[i] = forward_ad.make_dual(xs[i], tangent)
@@ -138,8 +135,8 @@ def _problem(
             )
 
         more = [Slot(c, _leaf) for c in cotangents]
-        names = (*labels, *(f"cotangent {n}" for n in range(len(more))))
-        return _problem(f"the gradient of {name}", gradient, [*slots, *more], names)
+        title, names = of_gradient(name, labels, len(more))
+        return _problem(title, gradient, [*slots, *more], names)
 
     def remade(around: Around, kept: Sequence[int]) -> Problem:
         return _problem(name, around(f), [slots[i] for i in kept], ())

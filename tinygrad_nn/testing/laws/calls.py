@@ -13,7 +13,8 @@ from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.laws.trial import SCALE, Trial, number
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
-from tinygrad_nn.testing.problem.coordinates import flat, parts
+from tinygrad_nn.testing.problem.coordinates import flat
+from tinygrad_nn.testing.problem.nearby import moved_by
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Law, Verdict
 
@@ -107,14 +108,12 @@ def _direction(trial: Trial, checked: Checked) -> Any:
 
 def _line(trial: Trial, checked: Checked, direction: Any) -> Line:
     """The line through the inputs of `checked`."""
-    cotangent, each = trial.cotangent, parts(checked, direction)
+    cotangent = trial.cotangent
 
     def move(t: float) -> Any:
-        moved = list(checked.inputs)
-        for i, part in zip(checked.active, each, strict=True):
-            with np.errstate(all="ignore"):
-                moved[i] = (moved[i] + t * part).astype(moved[i].dtype)
-        return (cotangent @ checked.values(moved))[None]
+        with np.errstate(all="ignore"):
+            there = moved_by(checked, t * direction)
+        return (cotangent @ checked.values(there))[None]
 
     return Line(move, (cotangent @ checked.center)[None], 1.0, checked.unit)
 

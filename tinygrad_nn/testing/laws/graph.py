@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn.testing.adapters.named import listed
-from tinygrad_nn.testing.laws.trial import SCALE, Trial, number, shaken
+from tinygrad_nn.testing.laws.trial import SCALE, Trial, number
 from tinygrad_nn.testing.problem.coordinates import flat, parts
+from tinygrad_nn.testing.problem.nearby import shaken
 from tinygrad_nn.testing.problem.subject import Around
 from tinygrad_nn.testing.verdicts import Law, Verdict
 

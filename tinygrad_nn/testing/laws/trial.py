@@ -11,9 +11,10 @@ import numpy as np
 
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.problem.coordinates import coordinate, flat
+from tinygrad_nn.testing.problem.nearby import nearby, shaken
 from tinygrad_nn.testing.problem.subject import Checked
 
-__all__ = ["SCALE", "Trial", "number", "shaken"]
+__all__ = ["SCALE", "Trial", "number"]
 
 _SHAKES = 6
 _TRUSTED = 8.0
@@ -97,7 +98,7 @@ class Trial:
         for seed in range(_SHAKES):
             rng = np.random.default_rng(seed)
             unit = 2 * self.checked.unit
-            moved = [shaken(x, rng, np.finfo(x.dtype).eps) if _floats(x) else x for x in at]
+            moved = nearby(at, rng)
             with np.errstate(all="ignore"):
                 change = np.abs(self.pull(shaken(cotangent, rng, unit), moved) - here)
             found = np.maximum(found, np.where(np.isnan(change), np.inf, change))
@@ -109,11 +110,8 @@ class Trial:
         found = np.zeros_like(checked.center)
         for seed in range(_SHAKES):
             rng = np.random.default_rng(seed)
-            moved = [
-                shaken(x, rng, np.finfo(x.dtype).eps) if _floats(x) else x for x in checked.inputs
-            ]
             with np.errstate(all="ignore"):
-                change = np.abs(checked.values(moved) - checked.center)
+                change = np.abs(checked.values(nearby(checked.inputs, rng)) - checked.center)
             found = np.maximum(found, np.where(np.isnan(change), np.inf, change))
         return _TRUSTED * found
 
@@ -204,13 +202,6 @@ class Trial:
         """The same in words."""
         i, index = self.place(at)
         return f"{self.checked.problem.label(i)}" + (f" at {list(index)}" if index else "")
-
-
-def shaken(x: Any, rng: np.random.Generator, unit: float) -> Any:
-    """An array whose elements differ in their last digits."""
-    factor = 1 + rng.choice([-8.0, -2.0, 2.0, 8.0], x.shape) * unit
-    with np.errstate(all="ignore"):
-        return np.asarray(x * factor.astype(x.dtype))
 
 
 def _floats(x: Any) -> bool:

@@ -13,7 +13,7 @@ _STRAY = 1024.0
 """Rounding units of f by which it may stray from a line, being rounded inside."""
 _SATURATED = 16.0
 """Rounding units of 1 by which it may stray too: where tanh is nearly 1, its slope 1 - tanh**2 is
-small, and rounded as 1 is."""
+small, and rounded as 1 is: in stairs, where a wave or a kink that is as small takes every value."""
 _CURVED = 2.0
 """Factor by which a parabola may be more bent close by."""
 _RUN = 4
@@ -62,7 +62,9 @@ class Sweep:
         even = np.abs((self.above + self.below) / 2 - self.center)[near]
         bend = _CURVED * even[:1] * (t[near] / t[near][:1]) ** 2
         size = max(abs(self.center), self.whole, moved * max(abs(slope), self.steepest))
-        rounding = max(_STRAY * size, _SATURATED) * self.unit
+        values = np.concatenate([self.above[near], self.below[near]])
+        stairs = 2 * np.unique(values).size <= values.size
+        rounding = max(_STRAY * size, _SATURATED if stairs else 0.0) * self.unit
         return bool(np.all(odd <= rounding) and np.all(even <= bend + rounding))
 
     @np.errstate(all="ignore")

@@ -13,6 +13,7 @@ from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters import problem_of
 from tinygrad_nn.testing.adapters.named import listed, named
 from tinygrad_nn.testing.oracle.comparison import Comparison, Difference
+from tinygrad_nn.testing.problem.nearby import FAINTLY, nearby
 from tinygrad_nn.testing.problem.subject import Arrays, Problem
 
 __all__ = ["compare", "compare_problems", "problem_by_engine", "told_inputs"]
@@ -237,14 +238,7 @@ def _noise(part: _Part, problem: Problem, here: list[Any]) -> list[Any]:
     """How much each number changes with the last digits of the inputs."""
     found = [np.zeros(x.shape) for x in here]
     for seed in range(_SHAKES):
-        rng = np.random.default_rng(seed)
-        moved = [
-            (x * (1 + rng.choice([-2.0, 2.0], x.shape) * np.finfo(x.dtype).eps)).astype(x.dtype)
-            if x.dtype.kind == "f"
-            else x
-            for x in problem.inputs
-        ]
-        near = part.of(problem, moved)
+        near = part.of(problem, nearby(problem.inputs, np.random.default_rng(seed), FAINTLY))
         found = [
             np.fmax(n, np.abs(np.asarray(a, np.float64) - b))
             for n, a, b in zip(found, near, here, strict=True)

@@ -15,19 +15,13 @@ from tinygrad_nn.core.tree import flatten
 from tinygrad_nn.draws import RandomDraw
 from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters import problem_of
+from tinygrad_nn.testing.libraries import LIBRARIES, NUMPY
 from tinygrad_nn.testing.oracle.compare import compare_problems, problem_by_engine, told_inputs
 from tinygrad_nn.testing.oracle.comparison import Comparison
 
 __all__ = ["operations"]
 
-_PLACES = {
-    "numpy": ("numpy", "numpy.linalg", "scipy.special", "scipy.linalg"),
-    "torch": ("torch", "torch.special", "torch.linalg", "torch.nn.functional"),
-    "jax": ("jax.numpy", "jax.nn", "jax.scipy.special", "jax.scipy.linalg", "jax.lax"),
-    "autograd": ("autograd.numpy", "autograd.scipy.special", "autograd.scipy.linalg"),
-}
-"""Where each library has its functions."""
-_RENAMED = {"torch": {"axis": "dim", "keepdims": "keepdim"}}
+_JUDGES = {"numpy": NUMPY, **LIBRARIES}
 
 
 def operations(
@@ -59,7 +53,7 @@ def operations(
         >>> [c.ok for c in operations("numpy", only=["exp"], samples=2)]
         [True, True]
     """
-    places = _places(engine)
+    places, other = _places(engine), _JUDGES[engine].renamed
     table = names or {}
     for record in OPS.values():
         if record.kind is Kind.CONSTANT or (only and record.key not in only):
@@ -68,7 +62,7 @@ def operations(
         function = table[record.key] if own else _found(places, record)
         if function is None:
             continue
-        renamed = {} if own else _RENAMED.get(engine, {})
+        renamed = {} if own else other
         draw = RandomDraw(seed)
         for _ in range(samples):
             args, params = record.sample(draw)
@@ -108,10 +102,10 @@ def _beside(
 
 def _places(engine: str) -> list[Any]:
     """The library's modules that can be imported."""
-    if engine not in _PLACES:
-        raise CheckError(f"operations: got {engine!r}, expected one of {', '.join(_PLACES)}")
+    if engine not in _JUDGES:
+        raise CheckError(f"operations: got {engine!r}, expected one of {', '.join(_JUDGES)}")
     found = []
-    for name in _PLACES[engine]:
+    for name in _JUDGES[engine].places:
         with suppress(ImportError):
             found.append(import_module(name))
     if not found:

@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.testing.libraries import LIBRARIES
+
 __all__ = ["Call", "Input", "call_of", "changed", "input_of"]
+
+_KINDS = {"numpy": "numpy", "tinygrad_nn": "tinygrad_nn"} | {
+    package: name
+    for name, library in LIBRARIES.items()
+    for package in library.packages
+    if library.array
+}
+"""By the package of an array's class."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +27,8 @@ class Input:
     """One input as it was given.
 
     Attributes:
-        kind: Library that it is of: "numpy", "torch", "jax", "tinygrad_nn"; "python" for numbers
-            and all else.
+        kind: Library whose array it is, by its name in `LIBRARIES`; "numpy"; "tinygrad_nn"; of
+            numbers and all else "python".
         value: A copy as a NumPy array; of "python" the thing itself.
         dtype: Name of its dtype in its own library.
         type: Name of its class.
@@ -66,8 +76,8 @@ def changed(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[st
 
 def input_of(x: Any) -> Input:
     """One input, copied."""
-    kind = type(x).__module__.partition(".")[0].removesuffix("lib")
-    if kind not in ("numpy", "torch", "jax", "tinygrad_nn") or not hasattr(x, "dtype"):
+    kind = _KINDS.get(type(x).__module__.partition(".")[0])
+    if kind is None or not hasattr(x, "dtype"):
         return Input("python", x, type=type(x).__name__)
     dtype = str(x.dtype).removeprefix("torch.")
     leaf = bool(getattr(x, "requires_grad", False))

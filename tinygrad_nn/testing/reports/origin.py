@@ -16,11 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.testing.libraries import LIBRARIES, NUMPY
+
 __all__ = ["Origins", "whereabouts"]
 
-_LIBRARIES = ("numpy", "scipy.special", "torch", "torch.nn.functional", "jax.numpy", "tinygrad_nn",
-              "mpmath")  # fmt: skip
+_PLACES = (
+    *(place for library in (NUMPY, *LIBRARIES.values()) for place in library.places),
+    "tinygrad_nn",
+    "mpmath",
+)
 """Where functions are looked for that do not say what module they are of."""
+_MODULES = {"np", "tg", *(name for library in LIBRARIES.values() for name in library.imports)}
+"""What the text calls modules itself."""
 _PLAIN = (bool, int, float, str, bytes, type(None))
 _LARGEST = 64
 
@@ -68,7 +75,7 @@ class Origins:
     @property
     def names(self) -> set[str]:
         """What is bound by now, and what the text binds itself."""
-        return {*self._bound, "np", "gradcheck", "saved", "torch", "jax", "jnp", "tg"}
+        return {*self._bound, *_MODULES, "gradcheck", "saved"}
 
     def header(self) -> str:
         """The imports, those of plain modules first."""
@@ -115,7 +122,7 @@ class Origins:
 
     def _bind(self, name: str, thing: Any, line: Callable[[str], str]) -> str:
         """Import `thing` by a name that is free."""
-        if name in ("np", "torch", "jax", "jnp", "tg") and isinstance(thing, ModuleType):
+        if name in _MODULES and isinstance(thing, ModuleType):
             self._bound[name] = thing
         while name in self.names and self._bound.get(name) is not thing:
             name += "_"
@@ -176,7 +183,7 @@ def _imported(thing: Any) -> tuple[str, str] | None:
         return _among_libraries(thing)
     last = path.rpartition(".")[2]
     own = getattr(thing, "__module__", None)
-    for module, name in [(own, path), *((library, last) for library in _LIBRARIES)]:
+    for module, name in [(own, path), *((place, last) for place in _PLACES)]:
         if isinstance(module, str) and module in sys.modules and _is_importable(module):
             if _at(sys.modules[module], name) is thing:
                 return module, name
@@ -185,10 +192,10 @@ def _imported(thing: Any) -> tuple[str, str] | None:
 
 def _among_libraries(thing: Any) -> tuple[str, str] | None:
     """The same of a function that does not know its name, as those of mpmath."""
-    for library in _LIBRARIES:
-        for name, found in vars(sys.modules.get(library, builtins)).items():
-            if found is thing and not name.startswith("_") and library in sys.modules:
-                return library, name
+    for place in _PLACES:
+        for name, found in vars(sys.modules.get(place, builtins)).items():
+            if found is thing and not name.startswith("_") and place in sys.modules:
+                return place, name
     return None
 
 

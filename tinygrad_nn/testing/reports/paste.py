@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.testing.libraries import LIBRARIES
 from tinygrad_nn.testing.reports.call import Call, Input, input_of
 from tinygrad_nn.testing.reports.origin import Origins, whereabouts
 
@@ -105,15 +106,12 @@ def _size(x: Input) -> int:
 def _wrapped(x: Input, value: str, origins: Origins) -> str:
     """The expression of an array as one of its library."""
     leaf = ", requires_grad=True" if x.leaf else ""
-    if x.kind == "torch":
-        origins.imports.add("import torch")
-        return f"torch.tensor({_inner(x, value)}, dtype=torch.{x.dtype}{leaf})"
-    if x.kind == "jax":
-        origins.imports.add("import jax")
-        origins.imports.add("import jax.numpy as jnp")
-        if x.dtype.endswith("64"):
-            origins.settings.add('jax.config.update("jax_enable_x64", True)')
-        return f'jnp.array({_inner(x, value)}, dtype="{x.dtype}")'
+    if x.kind in LIBRARIES:
+        library = LIBRARIES[x.kind]
+        origins.imports.update(library.imports.values())
+        if library.wide and x.dtype.endswith("64"):
+            origins.settings.add(library.wide)
+        return library.array.format(value=_inner(x, value), dtype=x.dtype, leaf=leaf)
     if x.kind == "tinygrad_nn":
         origins.imports.add("import tinygrad_nn as tg")
         return f"tg.tensor({value}{leaf})"

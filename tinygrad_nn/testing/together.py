@@ -1,0 +1,131 @@
+"""Gradients at a kink that are possible one by one, and not together.
+
+At a tie of max(a, b) either slope may be anything from 0 to 1, but a and b moved alike move f as
+far: whatever the gradients are, they add up to 1. Both 1 is a usual mistake (a mask of all that are
+equal to the maximum), and wrong. So where f is smooth along a line, with the same slope along it
+all around, each of Clarke's generalized gradients has that slope along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tinygrad_nn.testing.numeric.judge import Tolerance
+from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.subject import Checked
+from tinygrad_nn.testing.ties import output_of
+from tinygrad_nn.testing.verdicts import Element, Verdict
+
+__all__ = ["fitting_together"]
+
+_OUTPUTS, _GROUPS = 64, 8
+"""Outputs, and groups of equal coordinates of each, that are looked at."""
+_AROUND = 32
+"""Points nearby at which the slope must be the same."""
+_DISTANCE, _STEP = 0.4, 0.56
+"""How far they are, and the step of their slopes, in parts of the bits of a number."""
+_ALIKE = 1e-2
+"""Part of what the claim is off by, within which slopes are the same."""
+_ROUNDINGS = 16.0
+
+
+def fitting_together(
+    checked: Checked, found: Sequence[Element], allowed: Tolerance
+) -> list[Element]:
+    """Verdicts again, with kinks whose gradients cannot be together told as wrong.
+
+    Args:
+        checked: The problem.
+        found: A verdict for each element of the Jacobian.
+        allowed: Tolerance.
+    """
+    kinks: dict[int, list[int]] = {}
+    for n, element in enumerate(found):
+        if element.verdict is Verdict.KINK and np.isfinite(element.analytic):
+            kinks.setdefault(output_of(checked, element), []).append(n)
+    verdicts = list(found)
+    lines: dict[Any, Line] = {}
+    for output, at in list(kinks.items())[:_OUTPUTS]:
+        for group, signs in list(_alike(checked, found, at))[:_GROUPS]:
+            places = [(found[n].input, found[n].index) for n in group]
+            key = (*places, *signs)
+            line = lines.setdefault(key, _line(checked, places, signs))
+            terms = [s * found[n].analytic for n, s in zip(group, signs, strict=True)]
+            claim = sum(terms)
+            # They may cancel, each with an error of its own.
+            own = allowed.absolute + allowed.relative * sum(map(abs, terms))
+            told = line.judge(output, claim, replace(allowed, absolute=own))
+            smooth = told.left is None and np.isfinite(told.bar)
+            if told.verdict is not Verdict.FAIL or not smooth:
+                continue
+            if not _same_around(checked, (places, signs), line.size, told, output):
+                continue
+            why = (
+                f"moved together with {len(group) - 1} more at a kink, where f is smooth with "
+                f"slope {told.numeric:.6g}, and these gradients add up to {claim:.6g}"
+            )
+            for n in group:
+                verdicts[n] = replace(found[n], verdict=Verdict.FAIL, why=why)
+    return verdicts
+
+
+def _alike(
+    checked: Checked, found: Sequence[Element], at: Sequence[int]
+) -> Iterator[tuple[list[int], list[float]]]:
+    """Elements at coordinates that are equal, or but for the sign, and the signs of their moves."""
+    values = np.array([float(checked.inputs[found[n].input][found[n].index]) for n in at])
+    for size in np.unique(np.abs(values)):
+        group = np.flatnonzero(np.abs(values) == size)
+        signs = np.where(values[group] < 0, -1.0, 1.0)
+        if group.size > 1:
+            yield [at[g] for g in group.tolist()], signs.tolist()
+        for sign in (-1.0, 1.0) if np.ptp(signs) else ():
+            part = group[signs == sign]
+            if part.size > 1:
+                yield [at[g] for g in part.tolist()], [1.0] * part.size
+
+
+def _line(checked: Checked, places: Sequence[Any], signs: Sequence[float]) -> Line:
+    """The line along which these coordinates move alike."""
+    i, index = places[0]
+
+    def move(t: float) -> Any:
+        return checked.values(_moved(checked.inputs, places, signs, t))
+
+    return Line(move, checked.center, abs(float(checked.inputs[i][index])), checked.unit)
+
+
+def _moved(inputs: Sequence[Any], places: Sequence[Any], signs: Sequence[float], t: float) -> Any:
+    moved = [np.array(x) for x in inputs]
+    for (i, index), sign in zip(places, signs, strict=True):
+        moved[i][index] += sign * t
+    return moved
+
+
+def _same_around(
+    checked: Checked,
+    moves: tuple[Sequence[Any], Sequence[float]],
+    size: float,
+    told: Element,
+    output: int,
+) -> bool:
+    """Whether the slope along a line is the same beside it."""
+    rng = np.random.default_rng(0)
+    bits = -np.log2(checked.unit)
+    distance, step = ((size or 1.0) * 2.0 ** -np.round(p * bits) for p in (_DISTANCE, _STEP))
+    off = abs(told.analytic - told.numeric)
+    error = _ROUNDINGS * checked.unit * abs(float(checked.center[output])) / step
+    for _ in range(_AROUND):
+        near = list(checked.inputs)
+        for i in checked.active:
+            aside = distance * rng.uniform(-1, 1, near[i].shape)
+            near[i] = near[i] + aside.astype(near[i].dtype)
+        ends = [checked.values(_moved(near, *moves, t)) for t in (step, -step)]
+        slope = float(ends[0][output] - ends[1][output]) / (2 * step)
+        if not abs(slope - told.numeric) <= _ALIKE * off + error:
+            return False
+    return True
