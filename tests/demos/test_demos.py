@@ -51,7 +51,15 @@ def test_names_are_unique():
     assert len({path.stem for path in DEMOS}) == len(DEMOS)
 
 
-@every_demo
+# The first of each group stands for it; all together take minutes.
+FIRST = {path.parent: path for path in reversed(DEMOS)}.values()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=[] if p in FIRST else pytest.mark.slow) for p in DEMOS],
+    ids=[str(p.relative_to(FOLDER).with_suffix("")) for p in DEMOS],
+)
 def test_a_demo_runs_alone_and_reaches_its_numbers(path: Path, tmp_path: Path):
     done = run_script(
         Path(shutil.copy(path, tmp_path)), "--quick", "--folder", "out", folder=tmp_path

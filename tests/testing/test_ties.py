@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.testing.corpus.case import noise
-from tinygrad_nn.testing import gradcheck
+from tinygrad_nn.testing import Verdict, gradcheck
 
 
 def verdict(f, grad, *inputs):
@@ -162,3 +162,25 @@ def test_gradients_that_cancel_may_each_be_rounded(slip):
 
     assert verdict(f, lambda x: np.array([0.3, -0.3 - slip]), np.ones(2)) == "kink"
     assert verdict(f, lambda x: np.array([0.3, -0.2]), np.ones(2)) == "fail"
+
+
+@pytest.mark.parametrize(("shares", "verdict"), [
+    ((0.0, 0.0, 0.0), Verdict.FAIL), ((1.0, 1.0, 1.0), Verdict.FAIL),
+    ((1.0, 0.0, 0.0), Verdict.KINK), ((1 / 3, 1 / 3, 1 / 3), Verdict.KINK),
+])  # fmt: skip
+def test_the_gradients_of_a_median_of_ties_add_up_to_one(shares, verdict):
+    """Each of its slopes is 0, so that none of them shows it."""
+
+    def median(a, b, c):
+        return float(np.median([a, b, c]))
+
+    def grad(a, b, c):
+        return shares if a == b == c else tuple(float(x == median(a, b, c)) for x in (a, b, c))
+
+    assert gradcheck(median, *[np.array(1.0)] * 3, grad=grad).verdict is verdict
+
+
+@pytest.mark.parametrize("x", [9.0, 9.5, 15.5, 17.0, 18.0])
+def test_saturated_tanh_is_no_fault(x):
+    """Its slope 1 - tanh(x)**2 comes in stairs there."""
+    assert gradcheck("tanh", np.array([x, -x]), order=2).verdict is not Verdict.FAIL

@@ -92,10 +92,18 @@ def at_ties(checked: Checked, found: Sequence[Element], allowed: Tolerance) -> l
 
 def _among(claim: float, low: float, high: float, error: float, allowed: Tolerance) -> bool:
     """Whether slopes nearby differ, and a claim lies among them."""
-    size = max(abs(low), abs(high))
-    margin = error + allowed.absolute + allowed.relative * size
-    apart = high - low > max(_APART * error, _WORTH * size)
-    return apart and low - margin <= claim <= high + margin
+    margin = error + allowed.absolute + allowed.relative * max(abs(low), abs(high))
+    return bool(_apart(low, high, error)) and low - margin <= claim <= high + margin
+
+
+def _ends(slopes: Sequence[Any]) -> tuple[Any, Any]:
+    return np.min(slopes, axis=0), np.max(slopes, axis=0)
+
+
+def _apart(low: Any, high: Any, error: Any) -> Any:
+    """Whether slopes differ by more than their errors, and by more than smooth ones do."""
+    size = np.maximum(np.abs(low), np.abs(high))
+    return high - low > np.maximum(_APART * error, _WORTH * size)
 
 
 def output_of(checked: Checked, element: Element) -> int:
@@ -127,9 +135,10 @@ class _Ties:
         rng = np.random.default_rng(0)
         at = self._place(i, index)
         step, distance = self._part(_STEP) * self._scale[at], self._part(_DISTANCE) * self._scale
+        error = _ROUNDINGS * checked.unit * np.abs(checked.center) / step
         slopes: list[Any] = []
         for n in range(int(np.clip(_EACH * count, _NEARBY, _MOST))):
-            if n == _NEARBY and np.all(np.ptp(slopes, axis=0) == 0):
+            if n == _NEARBY and not np.any(_apart(*_ends(slopes), error)):
                 break
             above = moved_by(checked, distance * rng.uniform(-1, 1, count))
             below = [np.array(x) for x in above]
@@ -138,8 +147,7 @@ class _Ties:
             with np.errstate(all="ignore"):
                 change = checked.values(above) - checked.values(below)
                 slopes.append(change / (float(above[i][index]) - float(below[i][index])))
-        error = _ROUNDINGS * checked.unit * np.abs(checked.center) / step
-        return np.min(slopes, axis=0), np.max(slopes, axis=0), error
+        return *_ends(slopes), error
 
     def none_adds_up(self, i: int, index: tuple[int, ...], gaps: dict[int, float]) -> set[int]:
         """Outputs whose slope along a coordinate and those along the others do not add up.

@@ -31,6 +31,9 @@ _GRAIN = 1e-4
 _GRAINS = 64
 """Jumps of at most this part of a function's values, or of which it makes so many within the
 usual steps, are its grain, of float16 or rounding; larger ones are steps that it really takes."""
+_OF_ONE = 4.0
+"""Rounding units of 1 that a jump is grain up to, if f is flat as far on both sides: 1 - tanh**2 at
+17 makes thirteen such jumps within the usual steps."""
 _OFFSET = 0.1
 """Changes follow s t if they come in grains; s (t - d) or s (t - d)**2 beyond a flat stretch up to
 d. There the first that is seen, at t between d and 4 d, shows an offset of d / t, (d / t)**2 or
@@ -137,7 +140,7 @@ def slopes(sweep: Sweep) -> Slopes:
         twin = abs(ends[0] - ends[1]) <= _TWIN
         pairs = ((up, above, down), (down, below, up))
         for change, values, other in () if whole else pairs:
-            found, level = _grain(change, values, center, t, ulp, twin)
+            found, level = _grain(change, values, center, t, ulp, twin, sweep.unit)
             if found and not _counted(change[: level + 1], found) and _still(other):
                 continue
             if found:
@@ -190,7 +193,7 @@ def _counted(change: Any, grain: float) -> bool:
 
 
 def _grain(
-    change: Any, values: Any, center: float, t: Any, ulp: Any, twin: bool
+    change: Any, values: Any, center: float, t: Any, ulp: Any, twin: bool, unit: float
 ) -> tuple[float, int]:
     """Size of the first jump after steps too fine for f to change at all, and its level."""
     level = _last_change(change)
@@ -201,6 +204,7 @@ def _grain(
         return 0.0, 0
     small = jump <= _GRAIN * max(abs(values[level]), abs(center))
     small |= level >= _BEND and jump * _GRAINS <= np.nanmax(np.abs(change))
+    small |= twin and jump <= _OF_ONE * unit
     return (jump, level) if small and not _bends(change, t, level, twin) else (0.0, 0)
 
 
