@@ -79,10 +79,17 @@ def _reports(calls: Sequence[Called]) -> Iterator[Report]:
     for called in calls:
         if called.cost_of_second <= _CHEAP:
             yield _check(called, *called.floats, order=2, laws=False)
-    # What no cheap call has, such as masks that are repeated, is seen along directions.
-    for called in covering(calls):
+    yield from _along_directions(covering(calls), {id(called) for called in twice})
+
+
+def _along_directions(calls: Sequence[Called], known: set[int]) -> Iterator[Report]:
+    """For what no cheap call has, such as masks that are repeated."""
+    for called in calls:
         if called.cost > _DEAR:
             yield _check(called, *called.floats, dense=False, laws=False)
+    for called in calls:
+        if called.cost_of_second > _CHEAP and id(called) not in known:
+            yield _check(called, *called.floats, order=2, dense=False, laws=False)
 
 
 def _cost_of_second(called: Called) -> int:
