@@ -75,7 +75,7 @@ def _masks(draw: Draw, lead: tuple[int, ...], rows: int, columns: int) -> Any:
 def _attended(draw: Draw) -> Sample:
     lead = draw.shape(max_dims=2)
     rows, columns, inside, outside = (draw.integer(0, 3) for _ in range(4))
-    few = draw.choice([lead, lead[1:], ()])
+    few = draw.choice([lead, lead[1:], (), tuple(1 for _ in lead)])
     q, k = draw.array((*lead, rows, inside)), draw.array((*few, columns, inside))
     v = draw.array((*few, columns, outside))
     mask = _masks(draw, lead, rows, columns)

@@ -47,6 +47,8 @@ _FEWEST = 4
 """Coarse steps from which a slope is read at least."""
 _KNOWN, _KNOWN_SINGLE = 3e-3, 3e-2
 """Part of itself to which a slope is known then."""
+_LOST = 16.0
+"""Rounding units of what f is a part of, by which a claim must be off over the usual steps."""
 _EACH = 32
 """Values wanted there, on each side."""
 
@@ -189,6 +191,8 @@ class Line(Samples):
         steps = np.append(beyond(self.grid), self.grid)
         wide = judge(self.sweep(steps, output, self._steepest), claim, allowed)
         fits = not np.isfinite(found.bar) or abs(wide.numeric - found.numeric) <= found.bar
+        # Rounding of what f is a part of may follow a line from afar.
+        fits &= abs(claim - wide.numeric) * self.grid[0] > _LOST * self.unit * self.whole(output)
         if wide.verdict in (Verdict.PASS, Verdict.FAIL) and resolved(wide) and fits:
             return wide
         return found

@@ -70,6 +70,10 @@ class Samples:
             below,
             float(self.center[output]),
             self.unit,
-            0.0 if self._wholes is None else float(self._wholes[output]),
+            self.whole(output),
             steepest,
         )
+
+    def whole(self, output: int) -> float:
+        """Size of what an output is a part of; 0 if it is of nothing."""
+        return 0.0 if self._wholes is None else float(self._wholes[output])
