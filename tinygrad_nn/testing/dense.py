@@ -29,6 +29,8 @@ _SHAKES = 2
 """Points nearby at which a gradient is asked for once more: each of its elements differs there."""
 _ROUNDED = 64.0
 """Rounding units of the largest output below which a whole array is nothing else."""
+_LOST = 0.1
+"""Part of it by which f changes with its inputs' last digits if it is rounding alone."""
 _TRUSTED = 4.0
 """Changes of a gradient under a change of its inputs' last digits that it is granted."""
 _SLIGHT, _UNITS = 1e-9, 2.0**16
@@ -160,7 +162,26 @@ def settled(
     that is another 1e-17 then is nothing but rounding.
     """
     own = own_rounding(checked, element.analytic, cotangent, where)
-    return line.judge(output, element.analytic, replace(allowed, absolute=own)) if own else element
+    if own:
+        element = line.judge(output, element.analytic, replace(allowed, absolute=own))
+    if element.verdict is Verdict.FAIL and _is_rounding(checked, element, cotangent, line.own):
+        why = "f is nothing but rounding of what it is a part of"
+        return replace(element, verdict=Verdict.INCONCLUSIVE, why=why)
+    return element
+
+
+def _is_rounding(checked: Checked, element: Element, cotangent: Any, size: float) -> bool:
+    """Whether f is so small a part that its digits are lost, and the claim as small.
+
+    The gradient of a softmax of one score is 1e-17 and linear in its cotangent: a slope that is
+    known well, and is none. Small by itself is not enough: 1e-10 beside 1e10 may be exact.
+    """
+    least = _ROUNDED * checked.unit * float(np.abs(cotangent) @ wholes_of(checked))
+    value = abs(float(cotangent @ checked.center))
+    if not (0 < value <= least and abs(element.analytic) * min(size, 1.0) <= least):
+        return False
+    near = nearby(checked.inputs, np.random.default_rng(0), FAINTLY)
+    return abs(float(cotangent @ (checked.values(near) - checked.center))) >= _LOST * value
 
 
 def own_rounding(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -30,8 +30,6 @@ _SHARP = 1e-4
 """A slope known to this part needs no better estimate."""
 _NOTHING = 256.0
 """Rounding units of f, over a step of 1 or of the size of x, below which a slope is nothing."""
-_PART = 64.0
-"""Rounding units of what f is a part of, up to which f may be that alone."""
 _FLOOR = 10.0
 """The same, of a bar that cannot be smaller: a claim within it is right as far as f shows, as in
 the tails of tanh, where slopes are 300 rounding units of f and known to 3."""
@@ -85,9 +83,6 @@ def judge(sweep: Sweep, claim: float, allowed: Tolerance, found: Slopes | None =
         return Element(
             Verdict.PASS, claim, element.numeric, element.bar, "nothing but rounding of f"
         )
-    if element.verdict is Verdict.FAIL and _may_be_rounding(claim, found, sweep):
-        why = "f may be nothing but rounding of what it is a part of"
-        return replace(element, verdict=Verdict.INCONCLUSIVE, why=why)
     return element
 
 
@@ -226,17 +221,6 @@ def _rounded(element: Element, claim: float, found: Slopes, sweep: Sweep) -> boo
     usual = sweep.unit * min(usual, found.size / scale)
     own = max(abs(claim), top if kinked else abs(element.numeric))
     return not known and own + element.bar <= _NOTHING * usual
-
-
-def _may_be_rounding(claim: float, found: Slopes, sweep: Sweep) -> bool:
-    """Whether f and the claim are so small that rounding may be all they are.
-
-    The gradient of a softmax of one score is 1e-17 and linear in its cotangent: a slope that is
-    known well, and is none.
-    """
-    scale = min(1.0, 4 * float(sweep.steps[0]))
-    whole = _PART * sweep.unit * sweep.whole
-    return found.size <= whole and abs(claim) <= whole / scale
 
 
 def nothing(sweep: Sweep) -> float:
