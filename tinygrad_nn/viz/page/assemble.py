@@ -85,7 +85,7 @@ def security_hashes(page: str) -> list[str]:
     return sorted(set(re.findall(r"'sha256-[^']*'", policy)))
 
 
-def framed(page: str, title: str, *, height: int = 640) -> str:
+def framed(page: str, title: str, *, height: int = 820) -> str:
     """A page inside another one, as in a notebook: it may run its script and nothing else.
 
     Its origin is no one's: it reaches neither the page around it nor what a browser stores.
