@@ -373,8 +373,8 @@ def test_our_check_kills_a_sample():
 
 EVERY = sorted(op.key for op in differentiable())
 FIFTH = sorted(
-    # attention: two of 72 survive, as samples with square q and k are too dear to be checked.
-    {*np.random.default_rng(6).permutation(EVERY)[: len(EVERY) // 5].tolist()} - {"attention"}
+    # attention_slope takes ten minutes: of its faults some show at dear samples alone.
+    {*np.random.default_rng(6).permutation(EVERY)[: len(EVERY) // 5].tolist()} - {"attention_slope"}
 )
 
 
