@@ -28,7 +28,17 @@ EXAMPLES = {
     for module, group in groupby(docstrings_with_examples(PACKAGE), lambda d: d.module)
 }
 # A module that wraps one of these may fail to import where it is not installed.
-EXTRAS = {"cupy", "jax", "numba", "onnx", "onnxruntime", "safetensors", "sklearn", "torch"}
+EXTRAS = {
+    "cupy",
+    "jax",
+    "matplotlib",
+    "numba",
+    "onnx",
+    "onnxruntime",
+    "safetensors",
+    "sklearn",
+    "torch",
+}
 # [text](target) and ![text](target "title"), the target not a web address or a mere anchor.
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)(?P<target>[^)\s#]+)[^)]*\)")
 
