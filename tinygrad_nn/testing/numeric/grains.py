@@ -7,15 +7,23 @@ outputs, but does not come again.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from tinygrad_nn.testing.numeric.grid import spacing
 from tinygrad_nn.testing.numeric.samples import Samples
 from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import Element
 
-__all__ = ["is_rounding"]
+__all__ = ["SATURATED", "is_rounding", "jumps"]
+
+SATURATED = 16.0
+"""Rounding units of 1 by which f may stray: where tanh is nearly 1, its slope 1 - tanh**2 is small,
+and rounded as 1 is."""
+_JUMP = 1 / 16
+"""Rounding units of 1 that a jump is at least then."""
 
 
 def _both_sides(*distances: float) -> Any:
@@ -86,3 +94,32 @@ def _strays_nearby(
         odd = np.abs((above - below) / 2 - slope * h)
         even = np.abs((above + below) / 2 - middle - bend * h * h)
         return bool(np.fmax(odd, even).max() >= off / _NEARBY)
+
+
+def jumps(samples: Samples, sweep: Sweep, slope: float, least: float, output: int) -> bool:
+    """Whether f jumps on its way below some step, as rounding does.
+
+    A wave or a kink that is as small takes every value on its way: halving the way, less and less
+    of it is left.
+    """
+    near = np.append(sweep.steps[sweep.steps < least], 0.0)
+    ways = [(float(a), float(b)) for ts in (near, -near) for b, a in pairwise(ts)]
+    return any(
+        _narrowed(samples, ends, part, output) >= _JUMP * samples.unit
+        for part in (slope, 0.0)
+        for ends in ways
+    )
+
+
+def _narrowed(samples: Samples, ends: tuple[float, float], slope: float, output: int) -> float:
+    """What is left of a change beside a line, in the half that has more of it, and so on."""
+    low, high = ends
+    finest, most = spacing(samples.own, samples.bits), 0.0
+    while abs(high - low) > 2 * finest:
+        middle = (low + high) / 2
+        left, right = (
+            abs(float(samples.at(b)[output] - samples.at(a)[output]) - slope * (b - a))
+            for a, b in ((low, middle), (middle, high))
+        )
+        most, low, high = (left, low, middle) if left >= right else (right, middle, high)
+    return most

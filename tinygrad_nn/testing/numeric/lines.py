@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_nn.testing.numeric.exact import confirmed
 from tinygrad_nn.testing.numeric.fits import fitted, nodes, straight_fit
-from tinygrad_nn.testing.numeric.grains import is_rounding
+from tinygrad_nn.testing.numeric.grains import SATURATED, is_rounding, jumps
 from tinygrad_nn.testing.numeric.grid import beyond, spacing
 from tinygrad_nn.testing.numeric.judge import (
     FLAT,
@@ -108,7 +108,10 @@ class Line(Samples):
                 continue
             again = judge(coarse, claim, allowed)
             if self._is_right(again, allowed):
-                fits = sweep.is_straight(again.numeric, least, self.own)
+                fits = sweep.is_straight(again.numeric, least, self.own) or (
+                    sweep.is_straight(again.numeric, least, self.own, SATURATED)
+                    and jumps(self, sweep, again.numeric, least, output)
+                )
                 fits = fits and is_rounding(self, sweep, again, least, output)
                 return replace(again, verdict=Verdict.PASS, why="") if fits else found
         return found

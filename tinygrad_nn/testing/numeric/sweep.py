@@ -11,9 +11,6 @@ __all__ = ["Sweep"]
 
 _STRAY = 1024.0
 """Rounding units of f by which it may stray from a line, being rounded inside."""
-_SATURATED = 16.0
-"""Rounding units of 1 by which it may stray too: where tanh is nearly 1, its slope 1 - tanh**2 is
-small, and rounded as 1 is: in stairs, where a wave or a kink that is as small takes every value."""
 _CURVED = 2.0
 """Factor by which a parabola may be more bent close by."""
 _RUN = 4
@@ -51,20 +48,19 @@ class Sweep:
         return replace(self, steps=self.steps[kept], above=above, below=below)
 
     @np.errstate(all="ignore")
-    def is_straight(self, slope: float, least: float, moved: float) -> bool:
+    def is_straight(self, slope: float, least: float, moved: float, roundings: float = 0.0) -> bool:
         """Whether f is this line at all steps below `least`, to a thousand roundings.
 
         Or a parabola, as bent as it is at the first of those steps. What is rounded may be f, what
-        it is a part of, or the number `moved` at the beginning, which f takes on steeply.
+        it is a part of, or the number `moved` at the beginning, which f takes on steeply; or 1, of
+        which so many `roundings` are granted.
         """
         t, near = self.steps, self.steps < least
         odd = np.abs((self.above - self.below) / 2 - slope * t)[near]
         even = np.abs((self.above + self.below) / 2 - self.center)[near]
         bend = _CURVED * even[:1] * (t[near] / t[near][:1]) ** 2
         size = max(abs(self.center), self.whole, moved * max(abs(slope), self.steepest))
-        values = np.concatenate([self.above[near], self.below[near]])
-        stairs = 2 * np.unique(values).size <= values.size
-        rounding = max(_STRAY * size, _SATURATED if stairs else 0.0) * self.unit
+        rounding = max(_STRAY * size, roundings) * self.unit
         return bool(np.all(odd <= rounding) and np.all(even <= bend + rounding))
 
     @np.errstate(all="ignore")
