@@ -68,6 +68,15 @@ def test_one_node_equals_the_formula_to_second_order(data: Any):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8 * max(1.0, np.abs(b).max(initial=0)))
 
 
+def test_a_weight_for_every_number_over_axes_that_are_not_the_last():
+    rng = np.random.default_rng(3)
+    arrays = [rng.standard_normal((2, 2, 1)) for _ in range(3)]
+    static = {"axes": (0, 2), "eps": 0.1, "centred": False}
+    both = (two_orders(f, arrays, static) for f in (standardize, written_out))
+    for got, want in zip(*both, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("block", [1, 12, 40])
 def test_how_many_rows_are_worked_on_at_a_time_changes_nothing(block: int, monkeypatch: Any):
     rng = np.random.default_rng(3)

@@ -182,7 +182,7 @@ def standardize(
     if affine and _constant_over(affine[0], axes, x.ndim):
         scale = scale * affine[0]
         affine = (None, *affine[1:])
-    elif affine and affine[0].shape == x.shape[axes[0] :] and axes[-1] == x.ndim - 1:
+    elif affine and axes == _last(x, axes) and affine[0].shape == x.shape[axes[0] :]:
         scale = _outer(scale.reshape(-1), affine[0].reshape(-1)).reshape(x.shape)
         affine = (None, *affine[1:])
     # Only the array that was made here may be written.
@@ -199,7 +199,7 @@ def _are_rows(x: Any, affine: tuple[Any, ...], axes: Axes, centred: bool) -> boo
     if not centred or not x.size or x.dtype.kind != "f" or not x.flags.c_contiguous:
         return False
     sides = x.shape[x.ndim - len(axes) :]
-    if axes != tuple(range(x.ndim - len(axes), x.ndim)) or not 1 < prod(sides) <= _PRODUCT_MAX:
+    if axes != _last(x, axes) or not 1 < prod(sides) <= _PRODUCT_MAX:
         return False
     return len(affine) == 2 and all(z.shape == sides and z.dtype == x.dtype for z in affine)
 
@@ -231,6 +231,11 @@ def _standardized_rows(x: Any, affine: tuple[Any, ...], count: int, eps: float, 
         y *= np.matmul(two, weight_row, product)
         y += bias[: len(y)]
     return result if out is None or result is out else _put(result, out)
+
+
+def _last(x: Any, axes: Axes) -> Axes:
+    """As many axes as there are in `axes`, the last ones."""
+    return tuple(range(x.ndim - len(axes), x.ndim))
 
 
 def _put(y: Any, out: Any) -> Any:
