@@ -123,3 +123,77 @@ def test_one_of_a_million_is_found_in_bounded_work() -> None:
     report = gradcheck(lambda x: (x * x).sum(), x, grad=lambda x: 2 * x * spoilt)
     assert first_wrong(report).index == (4242,)
     assert report.calls < 1000
+
+
+# ── Points where f has no derivative though it is straight along each coordinate ──────────
+
+
+TRIPLES = np.repeat(X[:100], 3)
+ALIKE = np.repeat(X[:100, None], 3, axis=1)
+
+
+def unsort(x: Any, c: Any) -> Any:
+    out = np.zeros_like(x)
+    out[np.argsort(x, kind="stable")] = c
+    return out
+
+
+def medians(x: Any) -> Any:
+    return np.median(x, axis=1)
+
+
+def middle_of_each(x: Any, c: Any) -> Any:
+    return np.stack([0 * c, c, 0 * c], axis=1)
+
+
+def shared_by_all(x: Any, c: Any) -> Any:
+    return np.repeat(c[:, None] / 3, 3, axis=1)
+
+
+def dotted(x: Any) -> Any:
+    return np.sort(x) @ np.arange(300.0)
+
+
+TIES: list[tuple[Any, Any, tuple[Any, ...]]] = [
+    (np.sort, unsort, (TRIPLES,)),
+    (medians, middle_of_each, (ALIKE,)),
+    (medians, middle_of_each, (np.zeros((120, 3)),)),
+    (medians, shared_by_all, (np.zeros((120, 3)),)),
+    (dotted, lambda x: unsort(x, np.arange(300.0)), (TRIPLES,)),
+    (np.maximum, lambda a, b, c: (c * (a >= b), c * (a < b)), (HALF, HALF)),
+    (np.maximum, lambda a, b, c: (c / 2, c / 2), (HALF, HALF)),
+    (np.max, lambda x: (x == x.max()) / np.sum(x == x.max()), (np.ones(400),)),
+]
+
+
+@pytest.mark.parametrize(("f", "grad", "inputs"), TIES)
+def test_ties_are_kinks_and_what_no_slope_nearby_is_fails(f: Any, grad: Any, inputs: Any) -> None:
+    def more(*given: Any) -> Any:
+        found = grad(*given)
+        return tuple(1.2 * g for g in found) if isinstance(found, tuple) else 1.2 * found
+
+    assert gradcheck(f, *inputs, grad=grad).verdict is Verdict.KINK
+    assert gradcheck(f, *inputs, grad=more).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("f", "grad", "inputs"),
+    [
+        (np.maximum, lambda a, b, c: (c * (a >= b), c * (b >= a)), (HALF, HALF)),
+        (
+            lambda a, b: np.maximum(a, b).sum(),
+            lambda a, b: ((a >= b) * 1.0, (b >= a) * 1.0),
+            (HALF, HALF),
+        ),
+        (np.max, lambda x: (x == x.max()) * 1.0, (np.ones(400),)),
+        (medians, lambda x, c: np.repeat(c[:, None], 3, axis=1), (ALIKE,)),
+    ],
+    ids=["maximum", "sum of maximum", "max", "median"],
+)
+def test_masks_of_all_maxima_are_wrong(f: Any, grad: Any, inputs: Any) -> None:
+    assert gradcheck(f, *inputs, grad=grad).verdict is Verdict.FAIL
+
+
+def test_a_flat_stretch_between_many_kinks_is_no_grain() -> None:
+    x = np.random.default_rng(0).standard_normal(300)
+    assert gradcheck(np.sort, x, grad=unsort).verdict is Verdict.PASS

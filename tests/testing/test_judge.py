@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_nn.testing.numeric.judge import Tolerance
@@ -92,6 +92,24 @@ def test_a_kink_at_any_distance_does_no_harm(exponent, sign, size, x):
     slope = np.cos(x) + size * np.sign(x - kink)
     assert verdict(f, slope, x) is PASS
     assert verdict(f, slope + 0.02 * size + 0.02, x) is FAIL
+
+
+@settings(max_examples=200)
+@given(
+    st.floats(-6, -1), st.floats(0.1, 10), st.floats(0.1, 2), st.floats(-2, -0.1),
+    st.sampled_from([0.0, 1.0, -20.0, 1e4]), st.sampled_from([0.0, -1.25, 3.0]),
+)  # fmt: skip
+@example(np.log10(6e-4), 1.7, 1.0, -0.5, 20.0, -1.25)
+@example(-2.0, 1.7, 1.0, -0.5, 1e4, -1.25)
+def test_a_flat_stretch_between_kinks_is_no_grain(exponent, ratio, a, b, offset, x):
+    distance = 10.0**exponent
+
+    def f(y):
+        over, under = max(0.0, y - x - distance), max(0.0, x - y - ratio * distance)
+        return offset + a * over + b * under
+
+    assert verdict(f, 0.0, x) is PASS
+    assert verdict(f, 0.01, x) is FAIL
 
 
 @settings(max_examples=100)

@@ -23,6 +23,8 @@ from tinygrad_nn.testing.numeric.lines import Line
 from tinygrad_nn.testing.problem.coordinates import coordinate, flat, sizes
 from tinygrad_nn.testing.problem.nearby import moved_by
 from tinygrad_nn.testing.problem.subject import Checked
+from tinygrad_nn.testing.ties import add_up, at_ties
+from tinygrad_nn.testing.together import fits_together
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
 __all__ = ["directions"]
@@ -46,6 +48,7 @@ _SPOT_ROWS = 3
 _NEAR = (2.0**-14, 2.0**-18)
 """Steps at which outputs are asked for kinks."""
 _LOOKED_AT = "so many kinks that their sum says nothing: only single elements were looked at"
+_TIED = "no derivative: slopes along parts of a direction do not add up"
 _ROUNDINGS = 64.0
 """Rounding units of f by which second differences may be off."""
 _ROUGH = (2.0**-6, 2.0**-8)
@@ -123,25 +126,24 @@ def _along(search: _Search, direction: Any) -> list[Element]:
         search.rows @ direction, search.allowed
     )
     kinky = [k for k, e in enumerate(elements) if _kinky(e)]
-    found = [
-        _placed(search, e, k)
-        for k, e in enumerate(elements)
-        if k not in kinky and e.verdict not in DOUBTFUL
-    ]
     doubtful = [k for k, e in enumerate(elements) if k not in kinky and e.verdict in DOUBTFUL]
-    doubtful.sort(key=lambda k: -elements[k].verdict.severity)
-    for n, k in enumerate(doubtful):
-        at_first = n == 0 and elements[k].verdict is Verdict.FAIL
-        found.append(
-            _traced(search, direction, k, elements[k])
-            if at_first
-            else _placed(search, elements[k], k)
-        )
-    if not doubtful:
-        found += _slight(search, direction, elements)
-    if kinky and not doubtful:
+    wrong = [k for k in doubtful if elements[k].verdict is Verdict.FAIL]
+    found = [_placed(search, e, k) for k, e in enumerate(elements) if k not in (*kinky, *doubtful)]
+    if wrong:
+        told = _traced(search, direction, wrong[0], elements[wrong[0]])
+        found.append(told)
+        if told.verdict is Verdict.KINK:
+            kinky += wrong
+            doubtful = [k for k in doubtful if k not in wrong]
+        else:
+            doubtful.remove(wrong[0])
+            doubtful.sort(key=lambda k: -elements[k].verdict.severity)
+    found += [_placed(search, elements[k], k) for k in doubtful]
+    if any(e.verdict in DOUBTFUL for e in found):
+        return found
+    if kinky:
         found += _beside(search.of(kinky), direction, [elements[k] for k in kinky])
-    return found
+    return found + _slight(search, direction, elements)
 
 
 def _slight(search: _Search, direction: Any, elements: list[Element]) -> list[Element]:
@@ -233,7 +235,19 @@ def _traced(search: _Search, direction: Any, k: int, element: Element) -> Elemen
             (left, of_left) if abs(of_left) >= abs(off - of_left) else (right, off - of_left)
         )
     single = _of_output(search, int(chosen[0]), k)
-    return single if single.verdict is Verdict.FAIL else _placed(search, element, k)
+    if _is_told(single):
+        return single
+    if element.verdict is Verdict.FAIL and not add_up(
+        search.checked, direction, cotangent, abs(element.analytic - element.numeric)
+    ):
+        element = replace(element, verdict=Verdict.KINK, why=_TIED)
+    return _placed(search, element, k)
+
+
+def _is_told(single: Element) -> bool:
+    """Whether an element explains what its sum is off by."""
+    tied = single.verdict is Verdict.KINK and single.left is None
+    return single.verdict is Verdict.FAIL or tied
 
 
 def _off(search: _Search, direction: Any, chosen: Any, cotangent: Any, row: Any) -> float:
@@ -256,13 +270,17 @@ def _of_output(search: _Search, at: int, k: int) -> Element:
         rows = [_row_at(search, line, _part(cotangent, half), n, index) for half in halves]
         # What is off by nan is off by more than any number.
         off = [np.nan_to_num(abs(row.analytic - row.numeric), nan=np.inf) for row in rows]
-        if off[0] == off[1]:
+        if not any(off):
             break
         chosen = halves[int(off[1] > off[0])]
     part = _part(np.ones_like(cotangent) if chosen.size == 1 else cotangent, chosen)
     element = _row_at(search, line, part, n, index)
     output, output_index = checked.place(int(chosen[0]))
-    return replace(element, input=i, index=index, output=output, output_index=output_index)
+    found = replace(element, input=i, index=index, output=output, output_index=output_index)
+    if chosen.size > 1 or found.verdict is not Verdict.FAIL:
+        return found
+    told = at_ties(checked, [found], search.allowed)[0]
+    return fits_together(checked, told, search.allowed) if told is not found else found
 
 
 def _part(cotangent: Any, chosen: Any) -> Any:
@@ -301,33 +319,67 @@ def _spot(search: _Search, at: int) -> list[Element]:
         checked.unit,
         wholes=np.abs(search.cotangents) @ wholes_of(checked),
     )
-    found = []
+    found: list[Element] = []
     for k, element in enumerate(line.judged(search.rows[:, at], search.allowed)):
         if element.verdict in DOUBTFUL:
             element = settled(  # noqa: PLW2901
                 checked, line, element, search.cotangents[k], (n, index), k, search.allowed
             )
-        if element.verdict is Verdict.FAIL and _kinky(element):
-            element = _one_by_one(search, inner, at, k, element)  # noqa: PLW2901
-        found.append(_placed(search, replace(element, input=i, index=index), k))
+        element = replace(element, input=i, index=index)  # noqa: PLW2901
+        if element.verdict is Verdict.FAIL:
+            element = _wrong_spot(search, inner, at, k, element)  # noqa: PLW2901
+        elif element.verdict is Verdict.KINK and not any(_kinky(e) for e in found):
+            element = _fitting(search, inner, at, k, element)  # noqa: PLW2901
+        found.append(_placed(search, element, k))
     return found
+
+
+def _wrong_spot(search: _Search, line: Line, at: int, k: int, element: Element) -> Element:
+    """The verdict again on one coordinate of a row, by the output that is wrong."""
+    if _kinky(element):
+        return _one_by_one(search, line, at, k, element)
+    single = _of_output(search, at, k)
+    if _is_told(single):
+        return single
+    smooth = _smooth_outputs(search.checked, line)[search.cotangents[k] != 0]
+    return element if smooth.all() else _one_by_one(search, line, at, k, element)
 
 
 def _one_by_one(search: _Search, line: Line, at: int, k: int, element: Element) -> Element:
     """The verdict on a sum of outputs with kinks, by those that bend most."""
-    checked, cotangent = search.checked, search.cotangents[k]
-    n, _, index = coordinate(checked, at)
-    if np.count_nonzero(cotangent) == 1:
+    if np.count_nonzero(search.cotangents[k]) == 1:
         return element
-    bends = np.abs(line.at(_NEAR[0]) - 2 * checked.center + line.at(-_NEAR[0])) * (cotangent != 0)
-    for output in np.argsort(-bends, kind="stable")[:_PROBED].tolist():
-        unit = np.zeros_like(cotangent)
-        unit[output] = 1.0
-        found = _row_at(search, line, unit, n, index)
+    for output in _most_bent(search, line, k)[:_PROBED]:
+        found = _at_output(search, line, at, output)
         if found.verdict is Verdict.FAIL:
-            place, where = checked.place(output)
-            return replace(found, output=place, output_index=where)
+            return found
     return replace(element, verdict=Verdict.KINK, why=_LOOKED_AT)
+
+
+def _fitting(search: _Search, line: Line, at: int, k: int, element: Element) -> Element:
+    """The verdict again on a row that is kinked, with gradients of equal coordinates beside it."""
+    found = _at_output(search, line, at, _most_bent(search, line, k)[0])
+    if found.verdict is Verdict.KINK:
+        found = fits_together(search.checked, found, search.allowed)
+    return found if found.verdict is Verdict.FAIL else element
+
+
+def _most_bent(search: _Search, line: Line, k: int) -> list[int]:
+    """Outputs of a row, those first that bend most along a line."""
+    cotangent, t = search.cotangents[k], _NEAR[0]
+    bends = np.abs(line.at(t) - 2 * search.checked.center + line.at(-t))
+    order = np.argsort(np.where(cotangent == 0, np.inf, -bends), kind="stable")
+    return order[: np.count_nonzero(cotangent)].tolist()  # type: ignore[no-any-return]
+
+
+def _at_output(search: _Search, line: Line, at: int, output: int) -> Element:
+    """The verdict on one coordinate and one output."""
+    n, i, index = coordinate(search.checked, at)
+    unit = np.zeros(search.checked.center.size)
+    unit[output] = 1.0
+    found = _row_at(search, line, unit, n, index)
+    place, where = search.checked.place(output)
+    return replace(found, input=i, index=index, output=place, output_index=where)
 
 
 def _placed(search: _Search, element: Element, k: int) -> Element:

@@ -26,7 +26,7 @@ from tinygrad_nn.testing.problem.nearby import moved_by
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
-__all__ = ["at_ties", "output_of"]
+__all__ = ["add_up", "at_ties", "output_of"]
 
 _COLUMNS = 16
 """Coordinates that are looked at and found to be at no tie: where more are wrong, the gradient
@@ -72,7 +72,8 @@ def at_ties(checked: Checked, found: Sequence[Element], allowed: Tolerance) -> l
         return verdicts
     ties, missed = _Ties(checked), 0
     for (i, index), wrong in columns.items():
-        low, high, error = ties.slopes_nearby(i, index)
+        claims = {output_of(checked, found[n]): found[n].analytic for n in wrong}
+        low, high, error = ties.slopes_nearby(i, index, claims)
         within = {}
         for n in wrong:
             output = output_of(checked, found[n])
@@ -88,6 +89,29 @@ def at_ties(checked: Checked, found: Sequence[Element], allowed: Tolerance) -> l
         if missed == _COLUMNS:
             break
     return verdicts
+
+
+def add_up(checked: Checked, direction: Any, cotangent: Any, gap: float) -> bool:
+    """Whether slopes of a sum along parts of a direction add up, as they do but at ties.
+
+    Args:
+        checked: The problem.
+        direction: Of whole powers of 2, or 0, for each coordinate.
+        cotangent: Of the sum of outputs.
+        gap: What the slope is known to be off by.
+    """
+    rng, ties = np.random.default_rng(0), _Ties(checked)
+    for _ in range(_DIAGONALS):
+        part = np.where(rng.choice([True, False], direction.size), direction, 0.0)
+        off: list[tuple[Any, Any]] = []
+        for bits in _SCALES:
+            by, errors = ties.off(direction, part, ties.part(bits))
+            off.append((cotangent[None] @ by, np.abs(cotangent)[None] @ errors))
+            if not _adds_nothing(off, 0, gap, 1.0):
+                break
+        else:
+            return False
+    return True
 
 
 def _among(claim: float, low: float, high: float, error: float, allowed: Tolerance) -> bool:
@@ -121,7 +145,7 @@ class _Ties:
         self._scale = sizes(flat([checked.inputs[k] for k in checked.active]))
         self._cuts = np.cumsum([0] + [checked.inputs[k].size for k in checked.active])
 
-    def _part(self, bits: float) -> float:
+    def part(self, bits: float) -> float:
         return float(2.0 ** -np.round(bits * self._bits))
 
     def _place(self, i: int, index: tuple[int, ...]) -> int:
@@ -129,17 +153,25 @@ class _Ties:
         n = self._checked.active.index(i)
         return int(self._cuts[n] + np.ravel_multi_index(index, self._checked.inputs[i].shape))
 
-    def slopes_nearby(self, i: int, index: tuple[int, ...]) -> tuple[Any, Any, Any]:
-        """The least and the largest slope along a coordinate around x, of each output; errors."""
+    def slopes_nearby(
+        self, i: int, index: tuple[int, ...], claims: dict[int, float]
+    ) -> tuple[Any, Any, Any]:
+        """The least and the largest slope along a coordinate around x, of each output; errors.
+
+        Of as many points as it takes to have these claims, of some outputs, among them.
+        """
         checked, count = self._checked, self._scale.size
         rng = np.random.default_rng(0)
         at = self._place(i, index)
-        step, distance = self._part(_STEP) * self._scale[at], self._part(_DISTANCE) * self._scale
+        step, distance = self.part(_STEP) * self._scale[at], self.part(_DISTANCE) * self._scale
         error = _ROUNDINGS * checked.unit * np.abs(checked.center) / step
         slopes: list[Any] = []
         for n in range(int(np.clip(_EACH * count, _NEARBY, _MOST))):
-            if n == _NEARBY and not np.any(_apart(*_ends(slopes), error)):
-                break
+            if n and n % _NEARBY == 0:
+                low, high = _ends(slopes)
+                among = all(low[k] <= c <= high[k] for k, c in claims.items())
+                if among or not np.any(_apart(low, high, error)):
+                    break
             above = moved_by(checked, distance * rng.uniform(-1, 1, count))
             below = [np.array(x) for x in above]
             above[i][index] += step
@@ -168,14 +200,14 @@ class _Ties:
             alone = np.where(np.arange(self._scale.size) == at, whole, 0.0)
             off: list[tuple[Any, Any]] = []
             for bits in _SCALES:
-                off.append(self._off(whole, alone, self._part(bits)))
+                off.append(self.off(whole, alone, self.part(bits)))
                 seen = {k for k in set(gaps) - found if _adds_nothing(off, k, gaps[k], alone[at])}
                 if not seen:
                     break
             found |= seen
         return found
 
-    def _off(self, whole: Any, alone: Any, t: float) -> tuple[Any, Any]:
+    def off(self, whole: Any, alone: Any, t: float) -> tuple[Any, Any]:
         """By how much changes of f do not add up, over a step; and the error of that."""
         checked, center = self._checked, self._checked.center
         moves = (t * whole, t * (whole - alone), t * alone)

@@ -16,11 +16,12 @@ import numpy as np
 
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
+from tinygrad_nn.testing.problem.coordinates import coordinate, flat
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.ties import output_of
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
-__all__ = ["fitting_together"]
+__all__ = ["fits_together", "fitting_together"]
 
 _OUTPUTS, _GROUPS = 64, 8
 """Outputs, and groups of equal coordinates of each, that are looked at."""
@@ -78,6 +79,27 @@ def fitting_together(
             for n in group:
                 verdicts[n] = replace(found[n], verdict=Verdict.FAIL, why=why)
     return verdicts
+
+
+def fits_together(checked: Checked, kink: Element, allowed: Tolerance) -> Element:
+    """The verdict again on one element at a kink, with those of equal coordinates beside it.
+
+    Args:
+        checked: The problem.
+        kink: Of one coordinate and one output.
+        allowed: Tolerance.
+    """
+    one = np.zeros(checked.center.size)
+    one[output_of(checked, kink)] = 1.0
+    claims = flat(checked.gradients(one))
+    sizes = np.abs(flat([checked.inputs[i] for i in checked.active]))
+    here = abs(float(checked.inputs[kink.input][kink.index]))
+    group = []
+    for at in np.flatnonzero(sizes == here).tolist():
+        _, i, index = coordinate(checked, at)
+        if (i, index) != (kink.input, kink.index):
+            group.append(replace(kink, analytic=float(claims[at]), input=i, index=index))
+    return fitting_together(checked, [kink, *group], allowed)[0]
 
 
 def _about(line: Line, output: int, claim: float, own: float) -> bool:

@@ -17,7 +17,7 @@ from tinygrad_nn.testing.numeric.samples import Samples
 from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import Element
 
-__all__ = ["SATURATED", "is_rounding", "jumps"]
+__all__ = ["SATURATED", "is_rounding", "is_stepped", "jumps"]
 
 SATURATED = 16.0
 """Rounding units of 1 by which f may stray: where tanh is nearly 1, its slope 1 - tanh**2 is small,
@@ -46,8 +46,38 @@ _SLIGHT = 2e-2
 its slope close by is a little another."""
 _NEARBY = 8.0
 """Factor by which it may stray less there."""
+_RESOLVED = 2.0**-50
+"""Part of a step by which others are told from it."""
 _LONGER = 4.0**5
 """A grain of a number inside f is up to so many times as long as the finest steps looked at."""
+
+
+def is_stepped(samples: Samples, sweep: Sweep, output: int) -> bool:
+    """Whether f leaves a flat stretch around x by a step, as numbers of few digits do.
+
+    Beyond a kink it moves by its own rounding first, or as far as it does from one number to the
+    next.
+    """
+    for side, values in ((1.0, sweep.above), (-1.0, sweep.below)):
+        moved = np.flatnonzero(np.isfinite(values) & (values != sweep.center))
+        if not moved.size or moved[-1] == len(sweep.steps) - 1:
+            continue
+        last = int(moved[-1])
+        near, far = float(sweep.steps[last + 1]), float(sweep.steps[last])
+        slope = abs(float(values[last]) - sweep.center) / far
+        edge, finest = sweep.center, spacing(samples.own, samples.bits)
+        finest = max(finest, _RESOLVED * far)
+        while far - near > 2 * finest:
+            middle = (near + far) / 2
+            value = float(samples.at(side * middle)[output])
+            if value == sweep.center:
+                near = middle
+            else:
+                far, edge = middle, value
+        rounding = samples.unit * max(abs(edge), abs(sweep.center))
+        if abs(edge - sweep.center) > _ROUNDINGS * (rounding + slope * finest):
+            return True
+    return False
 
 
 def is_rounding(samples: Samples, sweep: Sweep, found: Element, least: float, output: int) -> bool:
@@ -115,6 +145,7 @@ def _narrowed(samples: Samples, ends: tuple[float, float], slope: float, output:
     """What is left of a change beside a line, in the half that has more of it, and so on."""
     low, high = ends
     finest, most = spacing(samples.own, samples.bits), 0.0
+    finest = max(finest, _RESOLVED * max(abs(low), abs(high)))
     while abs(high - low) > 2 * finest:
         middle = (low + high) / 2
         left, right = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_nn.testing.numeric.exact import confirmed
 from tinygrad_nn.testing.numeric.fits import fitted, nodes, straight_fit
-from tinygrad_nn.testing.numeric.grains import SATURATED, is_rounding, jumps
+from tinygrad_nn.testing.numeric.grains import SATURATED, is_rounding, is_stepped, jumps
 from tinygrad_nn.testing.numeric.grid import beyond, spacing
 from tinygrad_nn.testing.numeric.judge import (
     FLAT,
@@ -128,6 +128,8 @@ class Line(Samples):
         """By a sweep of all steps; if that is rough, by more."""
         sweep = self.sweep(self.grid, output, self._steepest)
         seen = slopes(sweep)
+        if seen.grain and not is_stepped(self, sweep, output):
+            seen = slopes(sweep, grainy=False)
         found = judge(sweep, claim, allowed, seen)
         if np.isnan(claim):
             return found  # no comparison with it means anything, and no better slope changes that

@@ -34,10 +34,6 @@ usual steps, are its grain, of float16 or rounding; larger ones are steps that i
 _OF_ONE = 4.0
 """Rounding units of 1 that a jump is grain up to, if f is flat as far on both sides: 1 - tanh**2 at
 17 makes thirteen such jumps within the usual steps."""
-_OFFSET = 0.1
-"""Changes follow s t if they come in grains; s (t - d) or s (t - d)**2 beyond a flat stretch up to
-d. There the first that is seen, at t between d and 4 d, shows an offset of d / t, (d / t)**2 or
-more of itself, a ninth at least."""
 _SIGMAS = 5.0
 """Times the noise that is reckoned with: it is the largest of a few values, not of all."""
 _GROWTH = 1.02
@@ -56,11 +52,8 @@ _ABOVE = 50
 _ASIDE = 4.0
 """The noise of a central difference is at least this part of that of each side: only symmetry
 makes it less, and x sin(1/x) at 0 is symmetric but has no slope."""
-_BEND = 5
-_STRAIGHT = 2e-3
-"""Part of changes, at so many steps beyond a flat stretch, by which they may miss a parabola and
-yet be a kink's, not grain's: a change of n grains is off by 1/n of itself, 1/64 and more at four
-of them."""
+_MANY = 5
+"""Level of the first jump from which on there are steps enough for it to be one of many."""
 _COUNTS = 2.0**-12
 """Rounding unit of the values up to which whole ones are taken for counts: beyond, all of them may
 be whole for want of digits."""
@@ -70,10 +63,8 @@ _ULPS = 8.0
 """Rounding units that are no grain: they are reckoned with anyway."""
 _PARTS = 12
 _COUNTED = 1e-2
-_EXACT = 1e-6
-"""Where changes are whole multiples of the first (of 1/12 of it, as that may be two or three
-grains; to a hundredth, for rounding), they are grains, unless they lie on a straight line that
-misses x, exactly as only a kink's do."""
+"""Grains are whole multiples of this part of the first jump, which may be two or three of them; to
+a hundredth, for rounding."""
 _KNOWN = 1e-4
 """Part of itself to which a slope is known that finer steps are not allowed to overrule."""
 _SLOWEST = 0.95
@@ -120,8 +111,13 @@ class Slopes:
 
 
 @np.errstate(all="ignore")
-def slopes(sweep: Sweep) -> Slopes:
-    """All of it, from one sweep."""
+def slopes(sweep: Sweep, grainy: bool = True) -> Slopes:
+    """All of it, from one sweep.
+
+    Args:
+        sweep: Values of f.
+        grainy: Whether a flat stretch may be the grain of f, as far as these values say.
+    """
     t, center = sweep.steps, sweep.center
     above, below = _nearest_run(sweep.above), _nearest_run(sweep.below)
     up, down = above - center, center - below
@@ -139,7 +135,7 @@ def slopes(sweep: Sweep) -> Slopes:
         ends = [_last_change(c) for c in (up, down)]
         twin = abs(ends[0] - ends[1]) <= _TWIN
         pairs = ((up, above, down), (down, below, up))
-        for change, values, other in () if whole else pairs:
+        for change, values, other in pairs if grainy and not whole else ():
             found, level = _grain(change, values, center, t, ulp, twin, sweep.unit)
             if found and not _counted(change[: level + 1], found) and _still(other):
                 continue
@@ -203,33 +199,9 @@ def _grain(
     if jump <= _ULPS * ulp[level]:
         return 0.0, 0
     small = jump <= _GRAIN * max(abs(values[level]), abs(center))
-    small |= level >= _BEND and jump * _GRAINS <= np.nanmax(np.abs(change))
+    small |= level >= _MANY and jump * _GRAINS <= np.nanmax(np.abs(change))
     small |= twin and jump <= _OF_ONE * unit
-    return (jump, level) if small and not _bends(change, t, level, twin) else (0.0, 0)
-
-
-def _bends(change: Any, t: Any, level: int, twin: bool) -> bool:
-    """Whether what follows a flat stretch is smooth: then a kink is there, and no grain.
-
-    Args:
-        change: f(x + t) - f(x), or that of the other side.
-        t: Steps.
-        level: Of the first change.
-        twin: Whether the other side is flat for as long: so it is with grain.
-    """
-    near = slice(level - _BEND + 1, level + 1)
-    if level < _BEND or not np.all(np.isfinite(change[near])) or not np.all(change[near]):
-        return False
-    part, y = t[near] / t[level], change[near] / change[level]
-    counts = y * _PARTS
-    counted = np.all(np.abs(counts - np.round(counts)) <= _COUNTED)
-    if counted and twin:
-        return False
-    # Each value counts by its own size: grain is seen at the small ones.
-    terms = part[:, None] ** np.arange(2 if counted else 3) / np.abs(y)[:, None]
-    found = np.linalg.lstsq(terms, np.sign(y), rcond=None)[0]
-    off = np.abs(terms @ found - np.sign(y)).max()
-    return bool(off <= (_EXACT if counted else _STRAIGHT) and abs(found[0]) >= _OFFSET)
+    return (jump, level) if small else (0.0, 0)
 
 
 def _noise(change: Any, t: Any, floor: Any, powers: Sequence[int]) -> Any:
