@@ -184,3 +184,28 @@ def test_the_gradients_of_a_median_of_ties_add_up_to_one(shares, verdict):
 def test_saturated_tanh_is_no_fault(x):
     """Its slope 1 - tanh(x)**2 comes in stairs there."""
     assert gradcheck("tanh", np.array([x, -x]), order=2).verdict is not Verdict.FAIL
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_norm_at_zero_has_gradients_of_length_one_at_most(count):
+    def norm(x):
+        return np.sqrt(np.sum(x * x))
+
+    x = np.zeros(count)
+    for fits in (0.0, 0.5, 1.0):
+        assert verdict(norm, lambda x, c=fits: np.full(count, c / np.sqrt(count)), x) == "kink"
+    assert verdict(norm, lambda x: np.eye(count)[0], x) == "kink"
+    assert verdict(norm, lambda x: np.ones(count) * (1 if count > 2 else 1.2), x) == "fail"
+    l1 = lambda x: np.abs(x).sum()  # noqa: E731
+    assert verdict(l1, lambda x: np.ones(count), x) == "kink"
+    assert verdict(l1, lambda x: (-1.0) ** np.arange(count), x) == "kink"
+
+
+def test_slopes_that_cancel_along_a_line_may_all_be_those_of_one_side():
+    """2 relu(x) - relu(y) moved alike has slopes up to 1; with relu'(0) of 1 and 0 they make 2."""
+
+    def f(x, y):
+        return 2 * np.maximum(x, 0) - np.maximum(y, 0)
+
+    for ends in ((2.0, 0.0), (0.0, -1.0), (2.0, -1.0), (0.0, 0.0), (1.0, -0.5)):
+        assert verdict(f, lambda x, y, ends=ends: ends, 0.0, 0.0) == "kink"

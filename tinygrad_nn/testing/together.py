@@ -3,7 +3,8 @@
 At a tie of max(a, b) either slope may be anything from 0 to 1, but a and b moved alike move f as
 far: whatever the gradients are, they add up to 1. Both 1 is a usual mistake (a mask of all that are
 equal to the maximum), and wrong. So where f is smooth along a line, with the same slope along it
-all around, each of Clarke's generalized gradients has that slope along it.
+all around, each of Clarke's generalized gradients has that slope along it; and where it is not, one
+among the slopes nearby.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ _AROUND = 32
 """Points nearby at which the slope must be the same."""
 _DISTANCE, _STEP = 0.4, 0.56
 """How far they are, and the step of their slopes, in parts of the bits of a number."""
+_FEW, _ALL, _BEYOND = 4, 256, 0.25
+"""Coordinates of which slopes nearby are all seen, at so many points, but for a part of their
+range: 4 have 16 signs and 24 orders."""
 _ALIKE = 1e-2
 """Part of what the claim is off by, within which slopes are the same."""
 _ROUNDINGS = 16.0
@@ -67,14 +71,16 @@ def fitting_together(
             if not kinky and _about(line, output, claim, own):
                 continue
             told = line.judge(output, claim, replace(allowed, absolute=own))
-            smooth = told.left is None and np.isfinite(told.bar)
-            if told.verdict is not Verdict.FAIL or not smooth:
+            if told.verdict is not Verdict.FAIL or not np.isfinite(told.bar):
                 continue
-            if not _same_around(checked, (places, signs), line.size, told, output):
+            if not _outside(checked, (places, signs), line.size, told, output):
                 continue
+            slope = f"{told.numeric:.6g}"
+            if told.left is not None:
+                slope = f"between {told.left:.6g} and {told.right:.6g}"
             why = (
-                f"moved together with {len(group) - 1} more, f is smooth with slope "
-                f"{told.numeric:.6g}, and these gradients add up to {claim:.6g}"
+                f"moved together with {len(group) - 1} more, f has a slope of "
+                f"{slope}, and these gradients add up to {claim:.6g}"
             )
             for n in group:
                 verdicts[n] = replace(found[n], verdict=Verdict.FAIL, why=why)
@@ -142,26 +148,48 @@ def _moved(inputs: Sequence[Any], places: Sequence[Any], signs: Sequence[float],
     return moved
 
 
-def _same_around(
+def _outside(
     checked: Checked,
     moves: tuple[Sequence[Any], Sequence[float]],
     size: float,
     told: Element,
     output: int,
 ) -> bool:
-    """Whether the slope along a line is the same beside it."""
+    """Whether a claim is none of the slopes along a line beside it.
+
+    Where f is smooth along the line they must be the same all around; where it is not, there must
+    be so few coordinates that those around show how far slopes reach.
+    """
+    smooth = told.left is None
+    if not smooth and sum(checked.inputs[i].size for i in checked.active) > _FEW:
+        return False
+    low = high = told.numeric
+    if told.left is not None and told.right is not None:
+        low, high = sorted([told.left, told.right])
+    for slope, error in _slopes_around(checked, moves, size, output, _AROUND if smooth else _ALL):
+        if smooth and not abs(slope - low) <= _ALIKE * abs(told.analytic - low) + error:
+            return False
+        low, high = min(low, slope), max(high, slope)
+    beyond = max(low - told.analytic, told.analytic - high)
+    return smooth or beyond > _BEYOND * (high - low)
+
+
+def _slopes_around(
+    checked: Checked,
+    moves: tuple[Sequence[Any], Sequence[float]],
+    size: float,
+    output: int,
+    count: int,
+) -> Iterator[tuple[float, float]]:
+    """Slopes along a line beside it, and their errors."""
     rng = np.random.default_rng(0)
     bits = -np.log2(checked.unit)
     distance, step = ((size or 1.0) * 2.0 ** -np.round(p * bits) for p in (_DISTANCE, _STEP))
-    off = abs(told.analytic - told.numeric)
     error = _ROUNDINGS * checked.unit * abs(float(checked.center[output])) / step
-    for _ in range(_AROUND):
+    for _ in range(count):
         near = list(checked.inputs)
         for i in checked.active:
             aside = distance * rng.uniform(-1, 1, near[i].shape)
             near[i] = near[i] + aside.astype(near[i].dtype)
         ends = [checked.values(_moved(near, *moves, t)) for t in (step, -step)]
-        slope = float(ends[0][output] - ends[1][output]) / (2 * step)
-        if not abs(slope - told.numeric) <= _ALIKE * off + error:
-            return False
-    return True
+        yield float(ends[0][output] - ends[1][output]) / (2 * step), error

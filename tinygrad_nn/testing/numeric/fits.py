@@ -41,15 +41,18 @@ def nodes(radius: float) -> Any:
     return np.round(_unit_nodes() * radius / granule) * granule
 
 
-def fitted(radii: Any, values: Callable[[float], Any], unit: float) -> Estimate | None:
+def fitted(
+    radii: Any, values: Callable[[float], Any], unit: float, rounding: float = 0.0
+) -> Estimate | None:
     """The slope at 0 on which fits of several radii and degrees agree, if they do.
 
     Args:
         radii: To be tried, powers of 2.
         values: Gives f at `nodes(radius)`.
         unit: Rounding unit of the values.
+        rounding: Noise of values that are all the same, where it is known.
     """
-    found = [(r, e) for r in radii for e in _of_radius(r, np.asarray(values(r)), unit)]
+    found = [(r, e) for r in radii for e in _of_radius(r, np.asarray(values(r)), unit, rounding)]
     if not found:
         return None
     own, best = min(found, key=lambda pair: pair[1].bar)
@@ -84,7 +87,7 @@ def straight_fit(t: Any, values: Any, unit: float) -> Estimate | None:
     return Estimate(slope, bar, float(t.max()))
 
 
-def _of_radius(radius: float, values: Any, unit: float) -> list[Estimate]:
+def _of_radius(radius: float, values: Any, unit: float, rounding: float) -> list[Estimate]:
     if not np.all(np.isfinite(values)):
         return []
     largest = float(np.abs(values).max())
@@ -98,7 +101,7 @@ def _of_radius(radius: float, values: Any, unit: float) -> list[Estimate]:
         weights, project = _functionals(degree)
         slope = float(weights @ values) / radius
         rest = values - project @ values
-        noise = max(grain, np.sqrt(rest @ rest / (len(values) - degree - 1)))
+        noise = max(grain, np.sqrt(rest @ rest / (len(values) - degree - 1))) or rounding
         own = float(np.sqrt(weights @ weights)) / radius
         bar = own * (_SIGMAS * noise + unit * largest)
         if last is not None:

@@ -17,7 +17,7 @@ from tinygrad_nn.testing.numeric.samples import Samples
 from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import Element
 
-__all__ = ["SATURATED", "is_rounding", "is_stepped", "jumps"]
+__all__ = ["SATURATED", "is_rounding", "jumps", "step_beyond"]
 
 SATURATED = 16.0
 """Rounding units of 1 by which f may stray: where tanh is nearly 1, its slope 1 - tanh**2 is small,
@@ -46,38 +46,37 @@ _SLIGHT = 2e-2
 its slope close by is a little another."""
 _NEARBY = 8.0
 """Factor by which it may stray less there."""
+_TREAD, _TRIED = 2.0**-12, 8
+"""Part of a flat stretch over which f is the same beyond it, too, if it comes in steps: the next
+is much shorter where what is rounded has nearly vanished. And points at which this is tried."""
 _RESOLVED = 2.0**-50
 """Part of a step by which others are told from it."""
 _LONGER = 4.0**5
 """A grain of a number inside f is up to so many times as long as the finest steps looked at."""
 
 
-def is_stepped(samples: Samples, sweep: Sweep, output: int) -> bool:
-    """Whether f leaves a flat stretch around x by a step, as numbers of few digits do.
+def step_beyond(samples: Samples, sweep: Sweep, output: int) -> float:
+    """Size of the step by which f leaves a flat stretch around x, as numbers of few digits do.
 
-    Beyond a kink it moves by its own rounding first, or as far as it does from one number to the
-    next.
+    Beyond a kink it moves by its own rounding first, or a little with each number: by no step, 0.
     """
     for side, values in ((1.0, sweep.above), (-1.0, sweep.below)):
         moved = np.flatnonzero(np.isfinite(values) & (values != sweep.center))
         if not moved.size or moved[-1] == len(sweep.steps) - 1:
             continue
-        last = int(moved[-1])
-        near, far = float(sweep.steps[last + 1]), float(sweep.steps[last])
-        slope = abs(float(values[last]) - sweep.center) / far
-        edge, finest = sweep.center, spacing(samples.own, samples.bits)
-        finest = max(finest, _RESOLVED * far)
+        near, far = (float(sweep.steps[moved[-1] + n]) for n in (1, 0))
+        finest = max(spacing(samples.own, samples.bits), _RESOLVED * far)
         while far - near > 2 * finest:
             middle = (near + far) / 2
-            value = float(samples.at(side * middle)[output])
-            if value == sweep.center:
-                near = middle
-            else:
-                far, edge = middle, value
-        rounding = samples.unit * max(abs(edge), abs(sweep.center))
-        if abs(edge - sweep.center) > _ROUNDINGS * (rounding + slope * finest):
-            return True
-    return False
+            still = float(samples.at(side * middle)[output]) == sweep.center
+            near, far = (middle, far) if still else (near, middle)
+        tread = max(finest, _TREAD * far / _TRIED) * np.arange(_TRIED)
+        beyond = samples.table(side * (far + tread))[:, output]
+        rounding = samples.unit * max(abs(float(beyond[0])), abs(sweep.center))
+        step = float(abs(beyond[0] - sweep.center))
+        if step > _ROUNDINGS * rounding and np.ptp(beyond) == 0:
+            return step
+    return 0.0
 
 
 def is_rounding(samples: Samples, sweep: Sweep, found: Element, least: float, output: int) -> bool:

@@ -30,9 +30,11 @@ _SHARP = 1e-4
 """A slope known to this part needs no better estimate."""
 _NOTHING = 256.0
 """Rounding units of f, over a step of 1 or of the size of x, below which a slope is nothing."""
-_FLOOR = 10.0
+_FLOOR = 12.0
 """The same, of a bar that cannot be smaller: a claim within it is right as far as f shows, as in
 the tails of tanh, where slopes are 300 rounding units of f and known to 3."""
+_LEAST_SEEN = 0.25
+"""Part of that below which no error bar of a slope is worth its name."""
 _COARSE = 16.0
 """Rounding units to which a slope can be known in dtypes of few digits."""
 _SURE = 3.0
@@ -91,7 +93,8 @@ def _judged(  # noqa: PLR0911  (a case each)
 ) -> Element:
     scale = 4 * float(sweep.steps[0])
     if found.flat:
-        return _level(found.size * sweep.unit, scale / 4, claim, allowed, FLAT)
+        noise = max(found.size * sweep.unit, found.rounding)
+        return _level(noise, scale / 4, claim, allowed, FLAT)
     if found.jumps:
         return Element(Verdict.KINK, claim, why="f jumps here")
     if found.steep:
@@ -171,6 +174,8 @@ def _compared(
         return verdict(Verdict.INCONCLUSIVE, "the slope drowns in the noise of f")
     if off > _SURE * best.bar + allowed.absolute:
         return verdict(Verdict.FAIL, why)
+    if own + best.bar <= _LEAST_SEEN * nothing(sweep):
+        return verdict(Verdict.PASS, "nothing but rounding of f")
     return verdict(Verdict.INCONCLUSIVE, "the gradient is off by about the error bar")
 
 
@@ -178,7 +183,7 @@ def _says_enough(
     best: Estimate, claim: float, own: float, found: Slopes, sweep: Sweep, allowed: Tolerance
 ) -> bool:
     """Whether the bar is small beside the slope, beside rounding or, for 0, beside slopes near."""
-    if best.bar <= _part(sweep) * own or _lost(best, own, sweep):
+    if best.bar <= _part(sweep) * own or _lost(best, own, sweep, found.rounding):
         return True
     around = found.around[(sweep.steps >= best.step) & np.isfinite(found.around)]
     near = float(around.max(initial=0.0))
@@ -190,10 +195,11 @@ def _part(sweep: Sweep) -> float:
     return max(_RESOLVED, _COARSE * sweep.unit)
 
 
-def _lost(best: Estimate, own: float, sweep: Sweep) -> bool:
-    """Whether the rounding of f(x) alone lets the slope be known no better."""
+def _lost(best: Estimate, own: float, sweep: Sweep, rounding: float = 0.0) -> bool:
+    """Whether the rounding of f alone lets the slope be known no better."""
     scale = min(1.0, 4 * float(sweep.steps[0]))
-    limit = max(nothing(sweep), _NOTHING * sweep.unit * sweep.whole / scale)
+    rounding = max(rounding, sweep.unit * sweep.whole)
+    limit = max(nothing(sweep), _NOTHING * rounding / scale)
     floor = max(limit / _NOTHING, sweep.unit * sweep.steepest) * _FLOOR
     return best.bar + own <= limit or best.bar <= floor
 
@@ -230,15 +236,28 @@ def nothing(sweep: Sweep) -> float:
 
 
 def within(
-    found: Element, better: Estimate, claim: float, allowed: Tolerance, sweep: Sweep
+    found: Element,
+    better: Estimate,
+    allowed: Tolerance,
+    sweep: Sweep,
+    rounding: float = 0.0,
 ) -> Element:
-    """The verdict by a sharper estimate, if it lies within the bar of the one there was."""
+    """The verdict by a sharper estimate, if it lies within the bar of the one there was.
+
+    Args:
+        found: The verdict there was.
+        better: The sharper estimate.
+        allowed: Tolerance.
+        sweep: Values of f.
+        rounding: As of `Slopes`.
+    """
+    claim = found.analytic
     if abs(better.value - found.numeric) > found.bar + better.bar:
         return found
     off, own = abs(claim - better.value), max(abs(claim), abs(better.value))
     verdict = Verdict.INCONCLUSIVE
     if off <= better.bar + allowed.relative * own + allowed.absolute:
-        known = better.bar <= _part(sweep) * own or _lost(better, own, sweep)
+        known = better.bar <= _part(sweep) * own or _lost(better, own, sweep, rounding)
         verdict = Verdict.PASS if known or found.verdict is Verdict.PASS else verdict
     elif off > _SURE * better.bar + allowed.absolute:
         verdict = Verdict.FAIL

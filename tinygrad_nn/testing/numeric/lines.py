@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_nn.testing.numeric.exact import confirmed
 from tinygrad_nn.testing.numeric.fits import fitted, nodes, straight_fit
-from tinygrad_nn.testing.numeric.grains import SATURATED, is_rounding, is_stepped, jumps
+from tinygrad_nn.testing.numeric.grains import SATURATED, is_rounding, jumps, step_beyond
 from tinygrad_nn.testing.numeric.grid import beyond, spacing
 from tinygrad_nn.testing.numeric.judge import (
     FLAT,
@@ -24,9 +24,9 @@ from tinygrad_nn.testing.numeric.judge import (
 )
 from tinygrad_nn.testing.numeric.plain import FAR, flatly, plainly
 from tinygrad_nn.testing.numeric.samples import Samples
-from tinygrad_nn.testing.numeric.slopes import Slopes, slopes
+from tinygrad_nn.testing.numeric.slopes import OF_FARTHER, Slopes, slopes
 from tinygrad_nn.testing.numeric.sweep import Sweep
-from tinygrad_nn.testing.verdicts import Element, Verdict
+from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
 __all__ = ["Line"]
 
@@ -43,6 +43,11 @@ _DOUBLE = 40
 _COARSE, _COARSER = 0.65, 0.35
 """Part of the bits of a number that coarse steps leave as they are: 2**-34 and 2**-18 of it in
 double."""
+_FARTHER = np.array([0.5, 1.0, 2.0])
+"""Where, in sizes of x, it is looked how large f is farther out."""
+_QUANTUM = 1e-6
+"""Part of f, or of x times its slope, that a step of it is if x is rounded to float32: what comes
+in larger ones may have been made so, and be meant to have no slope."""
 _FEWEST = 4
 """Coarse steps from which a slope is read at least."""
 _KNOWN, _KNOWN_SINGLE = 3e-3, 3e-2
@@ -101,6 +106,11 @@ class Line(Samples):
         if found.verdict is Verdict.PASS or not np.isfinite(claim):
             return found
         sweep = self.sweep(self.grid, output, self._steepest)
+        if claim == 0 and sweep.is_flat():
+            step = step_beyond(self, sweep, output)
+            if step > _QUANTUM * max(abs(self.center[output]), self.own * abs(found.numeric)):
+                why = f"f comes in steps of {step:.3g}: flat within each, and sloping over many"
+                return replace(found, verdict=Verdict.INCONCLUSIVE, why=why)
         for part in (_COARSE, _COARSER):
             least = self.own * 2.0 ** -(self.bits * part)
             coarse = sweep.beyond(least)
@@ -128,11 +138,14 @@ class Line(Samples):
         """By a sweep of all steps; if that is rough, by more."""
         sweep = self.sweep(self.grid, output, self._steepest)
         seen = slopes(sweep)
-        if seen.grain and not is_stepped(self, sweep, output):
+        if seen.grain and not step_beyond(self, sweep, output):
             seen = slopes(sweep, grainy=False)
         found = judge(sweep, claim, allowed, seen)
-        if np.isnan(claim):
-            return found  # no comparison with it means anything, and no better slope changes that
+        if found.verdict in DOUBTFUL and sweep.is_flat():
+            seen = self._saturated(sweep, output) or seen
+            found = judge(sweep, claim, allowed, seen)
+        if np.isnan(claim) or (seen.rounding and found.verdict is Verdict.PASS):
+            return found  # with nan no comparison means anything: no better slope changes that
         if found.left is not None and found.right is not None and self.bits > _DOUBLE:
             return self._closer(found, output, allowed)
         if found.verdict is Verdict.KINK or sharp(found, allowed):
@@ -147,6 +160,19 @@ class Line(Samples):
         if not resolved(found) and (found.numeric or self._far(output, claim)):
             return self._from_afar(found, output, claim, allowed)
         return found
+
+    def _saturated(self, sweep: Sweep, output: int) -> Slopes | None:
+        """Slopes of what comes in steps that are the rounding of f as large as it is farther out.
+
+        As 1 - tanh(x) does: where tanh is nearly 1, all that is seen are the last digits of 1.
+        """
+        ts = self.own * _FARTHER
+        far = np.abs(self.table(np.concatenate([ts, -ts]))[:, output])
+        wide = self.sweep(np.append(ts[::-1], self.grid), output, self._steepest)
+        large = float(far[np.isfinite(far)].max(initial=0.0))
+        if not 0 < step_beyond(self, wide, output) <= OF_FARTHER * self.unit * large:
+            return None
+        return slopes(sweep, beyond=large)
 
     def _closer(self, found: Element, output: int, allowed: Tolerance) -> Element:
         """The verdict on a kink again: it may lie beside x, and f be straight still closer by."""
@@ -186,10 +212,10 @@ class Line(Samples):
 
         with np.errstate(all="ignore"):
             radii = t[(t >= best.step) & (t <= best.step * _REACH)]
-            better = fitted(radii.tolist(), values, self.unit)
+            better = fitted(radii.tolist(), values, self.unit, seen.rounding)
         if better is None or better.bar >= found.bar:
             return found
-        return within(found, better, found.analytic, allowed, sweep)
+        return within(found, better, allowed, sweep, seen.rounding)
 
     def _from_afar(self, found: Element, output: int, claim: float, allowed: Tolerance) -> Element:
         """The verdict from coarser steps than usual, where a slope shows there that is not 0."""

@@ -22,7 +22,7 @@ import numpy as np
 from tinygrad_nn.testing.numeric.grid import RATIO
 from tinygrad_nn.testing.numeric.sweep import Sweep
 
-__all__ = ["Estimate", "Slopes", "slopes"]
+__all__ = ["OF_FARTHER", "Estimate", "Slopes", "slopes"]
 
 _TINY = 5e-324
 _FEWEST = 4
@@ -47,13 +47,13 @@ _LOGARITHM = 16
 (a root x**1.05, whose slope is 0, has let up to a third by then)."""
 _LETS_UP = 0.9
 """Part of the largest of these amounts that the least must be."""
+OF_FARTHER = 64.0
+"""Rounding units of f farther out that a jump is grain up to, where f is rounded as it is there."""
 _ABOVE = 50
 """Rounding errors that a jump or a change at a steep place must exceed."""
 _ASIDE = 4.0
 """The noise of a central difference is at least this part of that of each side: only symmetry
 makes it less, and x sin(1/x) at 0 is symmetric but has no slope."""
-_MANY = 5
-"""Level of the first jump from which on there are steps enough for it to be one of many."""
 _COUNTS = 2.0**-12
 """Rounding unit of the values up to which whole ones are taken for counts: beyond, all of them may
 be whole for want of digits."""
@@ -96,6 +96,7 @@ class Slopes:
         steep: The slope grows without bound towards x.
         size: Largest absolute value of f in the sweep.
         around: Absolute slopes at each step, the larger of both sides.
+        rounding: Of numbers as large as f is farther out, where it is rounded as they are.
     """
 
     central: Estimate | None
@@ -108,15 +109,17 @@ class Slopes:
     steep: bool
     size: float
     around: Any
+    rounding: float
 
 
 @np.errstate(all="ignore")
-def slopes(sweep: Sweep, grainy: bool = True) -> Slopes:
+def slopes(sweep: Sweep, grainy: bool = True, beyond: float = 0.0) -> Slopes:
     """All of it, from one sweep.
 
     Args:
         sweep: Values of f.
         grainy: Whether a flat stretch may be the grain of f, as far as these values say.
+        beyond: Size of f farther out, where f is known to be rounded as numbers of it are.
     """
     t, center = sweep.steps, sweep.center
     above, below = _nearest_run(sweep.above), _nearest_run(sweep.below)
@@ -136,7 +139,8 @@ def slopes(sweep: Sweep, grainy: bool = True) -> Slopes:
         twin = abs(ends[0] - ends[1]) <= _TWIN
         pairs = ((up, above, down), (down, below, up))
         for change, values, other in pairs if grainy and not whole else ():
-            found, level = _grain(change, values, center, t, ulp, twin, sweep.unit)
+            slight = max(_OF_ONE if twin else 0.0, OF_FARTHER * beyond) * sweep.unit
+            found, level = _grain(change, values, center, ulp, slight)
             if found and not _counted(change[: level + 1], found) and _still(other):
                 continue
             if found:
@@ -159,6 +163,7 @@ def slopes(sweep: Sweep, grainy: bool = True) -> Slopes:
         steep=any(_steep(c / t, c, center, sweep.unit) for c in (up, down)),
         size=size,
         around=np.fmax(np.abs(up / t), np.abs(down / t)),
+        rounding=max(sweep.unit * beyond, grain) if beyond else 0.0,
     )
 
 
@@ -188,9 +193,7 @@ def _counted(change: Any, grain: float) -> bool:
     return bool(np.all(np.abs(counts - np.round(counts)) <= _COUNTED))
 
 
-def _grain(
-    change: Any, values: Any, center: float, t: Any, ulp: Any, twin: bool, unit: float
-) -> tuple[float, int]:
+def _grain(change: Any, values: Any, center: float, ulp: Any, slight: float) -> tuple[float, int]:
     """Size of the first jump after steps too fine for f to change at all, and its level."""
     level = _last_change(change)
     if level < 0 or level >= len(change) - 3:
@@ -199,8 +202,8 @@ def _grain(
     if jump <= _ULPS * ulp[level]:
         return 0.0, 0
     small = jump <= _GRAIN * max(abs(values[level]), abs(center))
-    small |= level >= _MANY and jump * _GRAINS <= np.nanmax(np.abs(change))
-    small |= twin and jump <= _OF_ONE * unit
+    small |= jump * _GRAINS <= np.nanmax(np.abs(change))
+    small |= jump <= slight
     return (jump, level) if small else (0.0, 0)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 __all__ = ["Sweep"]
 
+_FINEST = 4
 _STRAY = 1024.0
 """Rounding units of f by which it may stray from a line, being rounded inside."""
 _CURVED = 2.0
@@ -40,6 +41,11 @@ class Sweep:
     unit: float
     whole: float = 0.0
     steepest: float = 0.0
+
+    def is_flat(self) -> bool:
+        """Whether f does not move at the finest steps."""
+        ends = self.above[-_FINEST:], self.below[-_FINEST:]
+        return bool(all(np.all(values == self.center) for values in ends))
 
     def beyond(self, least: float) -> Sweep:
         """The coarser steps alone, from `least` on."""
