@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import fcntl
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from typing import Any
 from tinygrad_nn.atomic import write_atomic
 from tinygrad_nn.cli.demos import GROUPS, about
 
-__all__ = ["DEMOS", "demos_page", "version"]
+__all__ = ["DEMOS", "demos_page", "keep", "version"]
 
 _ROOT = Path(__file__).parents[1]
 _FILE = Path(__file__).with_name("demos.json")
@@ -86,6 +87,27 @@ def _cpu_seconds() -> float:
     """Of the processes that ended: unlike the clock it does not count what others do."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def keep(name: str, measured: dict[str, Any], file: Path = _FILE) -> None:
+    """Put what was measured of a demo beside what is known of the others.
+
+    Others may measure other demos at the same time: the file is read anew, by one at a time.
+    """
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        known = _known(file)
+        kept = {n: measured if n == name else known[n] for n in DEMOS if n in {name, *known}}
+        write_atomic(file, (json.dumps(kept, indent=1) + "\n").encode())
+    finally:
+        os.close(folder)  # which unlocks it
+
+
+def _known(file: Path = _FILE) -> dict[str, Any]:
+    """What was measured, by the names of the demos."""
+    found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return found
 
 
 # ── Telling ────────────────────────────────────────────────────────────────────────────────
@@ -158,15 +180,11 @@ def main() -> None:
     asked = parser.parse_args()
     if strange := [name for name in asked.names if name not in DEMOS]:
         parser.error(f"no demo is named {strange[0]!r}; there are {', '.join(DEMOS)}")
-    known = json.loads(_FILE.read_text("utf-8")) if _FILE.exists() else {}
+    known = _known()
     changed = [n for n, p in DEMOS.items() if known.get(n, {}).get("version") != version(p)]
     names = [*DEMOS] if asked.all else [*asked.names, *(changed if asked.changed else [])]
     for name in names:
-        measured = measure(name)
-        # Read anew: others may measure other demos at the same time.
-        known = json.loads(_FILE.read_text("utf-8")) if _FILE.exists() else {}
-        kept = {n: measured if n == name else known[n] for n in DEMOS if n in {name, *known}}
-        write_atomic(_FILE, (json.dumps(kept, indent=1) + "\n").encode())
+        keep(name, measure(name))
     if not names:
         print(f"{len(changed)} of {len(DEMOS)} demos changed since measured: {', '.join(changed)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -137,6 +138,7 @@ def pages() -> dict[Path, Callable[[], str]]:
 
 def main() -> None:
     """Write them all."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for path, made in pages().items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(made(), encoding="utf-8")

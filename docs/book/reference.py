@@ -1,7 +1,7 @@
 """The reference: a page for each module that promises names, written before the build.
 
-What is public is asked of the list that the tests hold (`tests/architecture/public_names.py`), so
-that no name is forgotten. An object is described once, under its shortest name; every other module
+What is public is asked of `docs/public_names.py`, to which the tests hold the package, so that no
+name is forgotten. An object is described once, under its shortest name; every other module
 that passes it on has a row with a link. Operations are on the page of their family.
 """
 
@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from docutils import nodes
+from public_names import promised, promising_modules
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -24,8 +25,6 @@ from sphinx.roles import XRefRole
 from sphinx.util.docutils import SphinxRole
 
 from book.docstrings import prose
-from tests.architecture.paths import PACKAGE
-from tests.architecture.public_names import promised, promising_modules
 
 FOLDER = Path("reference", "modules")
 TOP, OPS = "tinygrad_nn", "tinygrad_nn.ops"
@@ -100,7 +99,7 @@ class Reference:
 def reference() -> Reference:
     """Read it off the package."""
     modules: dict[str, ModuleType] = {}
-    for name in promising_modules(PACKAGE):
+    for name in promising_modules():
         module = importlib.import_module(name)
         if promised(module):
             modules[name] = module

@@ -4,9 +4,7 @@ import importlib
 from types import ModuleType
 
 import pytest
-
-from tests.architecture.paths import PACKAGE
-from tests.architecture.public_names import (
+from public_names import (
     REFRESH,
     SNAPSHOT,
     current,
@@ -27,7 +25,7 @@ def test_public_names_are_those_written_down():
     )
 
 
-@pytest.mark.parametrize("name", list(promising_modules(PACKAGE)))
+@pytest.mark.parametrize("name", list(promising_modules()))
 def test_every_promised_name_exists_once(name: str):
     if is_missing(name):
         pytest.skip(f"{name} needs an extra that is not installed")

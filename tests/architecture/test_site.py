@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from public_names import SNAPSHOT
 
 from tests.architecture.paths import ROOT
-from tests.architecture.public_names import SNAPSHOT
 
 for needed in ("sphinx", "furo", "myst_nb", "sklearn"):
     pytest.importorskip(needed, reason=f"the site needs {needed}: pip install -e '.[docs]'")

@@ -3,13 +3,15 @@
 import ast
 import json
 import re
-import runpy
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
 import pytest
+from demos_table import DEMOS as TABLE
+from demos_table import keep, version
 
 from tests.cli.process import run_script
 
@@ -74,12 +76,20 @@ def test_a_demo_runs_alone_and_reaches_its_numbers(path: Path, tmp_path: Path):
 
 def test_the_table_is_of_the_demos_as_they_are():
     docs = FOLDER.parent / "docs"
-    version = runpy.run_path(str(docs / "demos_table.py"))["version"]
     measured = json.loads((docs / "demos.json").read_text("utf-8"))
     stale = [p.stem for p in DEMOS if measured.get(p.stem, {}).get("version") != version(p)]
     assert not stale, f"python docs/demos_table.py {' '.join(stale)}; python docs/generate.py"
     assert all(len(m["measured"]) == 5 for demo in measured.values() for m in demo["metrics"])
     assert measured.keys() == {p.stem for p in DEMOS}
+
+
+def test_demos_measured_at_the_same_time_are_all_kept(tmp_path: Path):
+    file = tmp_path / "demos.json"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: keep(name, {"version": name}, file), TABLE))
+    kept = json.loads(file.read_text("utf-8"))
+    assert list(kept.items()) == [(name, {"version": name}) for name in TABLE]
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_binary_blitz_takes_the_nine_steps_and_answers(tmp_path: Path):

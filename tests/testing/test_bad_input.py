@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_nn as tg
-from tinygrad_nn.errors import CheckError
+from tinygrad_nn.errors import CheckError, OperandError
 from tinygrad_nn.testing import Verdict, gradcheck
 from tinygrad_nn.testing.problem.limit import TimeUp, limited
 
@@ -540,6 +540,33 @@ def test_odd_limits(timeout):
 @pytest.mark.parametrize("timeout", [None, 1000, float("inf")])
 def test_long_limits(timeout):
     assert gradcheck(total, X, grad=slope, timeout=timeout).ok
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("eps", "eps: leave it out, the check chooses its steps"),
+        ("atol", "atol: leave it out, or write tolerance="),
+        ("rtol", "rtol: leave it out, or write tolerance="),
+        ("nondet_tol", "nondet_tol: leave it out, .* are refused"),
+        ("raise_exception", r"raise_exception: leave it out, .*assert_ok\(\) raises"),
+        ("check_batched_grad", "check_batched_grad: leave it out, .* not checked"),
+        ("fast_mode", "fast_mode: write dense=False"),
+        ("modes", "modes: leave it out, forward mode"),
+        ("tolerence", r"tolerence: did you mean tolerance\?"),
+        ("xyz", "expected some of grad, engine, .*timeout$"),
+    ],
+)
+def test_arguments_of_other_checks_say_what_to_write(name, advice):
+    with pytest.raises(TypeError, match=f"got the keyword '{name}', .*{advice}") as caught:
+        gradcheck(total, X, grad=slope, **{name: 1e-3})
+    assert isinstance(caught.value, OperandError)
+
+
+def test_several_arguments_of_other_checks_are_told_at_once():
+    advice = "got the keywords 'eps', 'atol', expected some of .*; eps: .*; atol: "
+    with pytest.raises(OperandError, match=advice):
+        gradcheck(total, X, grad=slope, eps=1e-6, atol=1e-4)
 
 
 def test_a_name_that_is_nearly_one():

@@ -306,6 +306,18 @@ def test_a_command(tmp_path):
     assert [str(o) for o in kills.killed] == ["tanh(x) sign"]
 
 
+@pytest.mark.parametrize("word", ["python", "python3"])
+def test_python_is_the_one_that_runs_whatever_the_path_has(tmp_path, monkeypatch, word):
+    other = tmp_path / word
+    other.write_text("#!/bin/sh\nexit 3\n", "utf-8")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    lines = "import os, sys; sys.exit('TINYGRAD_NN_MUTANT' in os.environ)"
+    assert kill_rate([word, "-c", lines], ["tanh"], ["sign"]).rate == 1.0
+    with pytest.raises(CheckError, match="exits with 3 where no mutant is planted"):
+        kill_rate([str(other), "-c", lines], ["tanh"], ["sign"])
+
+
 def test_a_command_that_fails_by_itself_is_refused(tmp_path):
     (tmp_path / "test_it.py").write_text("def test_it():\n    assert False\n")
     with pytest.raises(CheckError, match="exits with 1 where no mutant is planted"):
@@ -366,7 +378,7 @@ SOME = ["tanh", "multiply", "where", "sum", "softmax", "solve", "_concat", "pick
 
 @twofold
 def test_our_check_kills_a_sample():
-    kills = kill_rate(check_operation, SOME, sample=some(60, 200), reasons=REASONS)
+    kills = kill_rate(check_operation, SOME, sample=some(20, 200), reasons=REASONS)
     assert not kills.faulty, str(kills)
     assert all((o.op, o.mutant) in REASONS for o in kills.survivors), str(kills)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import nan
 from time import perf_counter
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from tinygrad_nn.testing.laws import laws_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.meant import meant
 from tinygrad_nn.testing.problem.limit import Clock, TimeUp, limited
-from tinygrad_nn.testing.problem.options import Options
+from tinygrad_nn.testing.problem.options import Options, refuse_unknown
 from tinygrad_nn.testing.problem.subject import Checked, Problem
 from tinygrad_nn.testing.reports.call import call_of, changed
 from tinygrad_nn.testing.reports.report import Report
@@ -51,6 +51,7 @@ def gradcheck(
     exact: Any = "auto",
     seed: int = 0,
     timeout: float | None = 60.0,
+    **unknown: Never,
 ) -> Report:
     """Check a gradient against the slopes of its function.
 
@@ -77,6 +78,7 @@ def gradcheck(
             but values of `f`.
         seed: For random choices.
         timeout: Seconds after which the verdict is inconclusive; None for no limit.
+        **unknown: Nothing. Of arguments of other libraries' checks an error says what to write.
 
     Returns:
         A `Report`: `report.verdict`, `report.ok`, `report.elements`, `report.assert_ok()`.
@@ -84,6 +86,7 @@ def gradcheck(
     Raises:
         CheckError: `f` or its gradient cannot be checked as they are: no floats among the
             inputs, an output that is no array, a gradient of another shape, a random result.
+        OperandError: There is no such argument.
 
     Example:
         >>> import numpy as np
@@ -93,6 +96,7 @@ def gradcheck(
         >>> gradcheck(np.sin, np.array(1.0), grad=lambda x: 0.99 * np.cos(x)).verdict
         <Verdict.FAIL: 'fail'>
     """
+    refuse_unknown(unknown)
     options = Options(engine, order, tolerance, cap, dense, laws, exact, seed, timeout)
     call = call_of(f, inputs, grad, changed(gradcheck, options.by_name()), user_line()())
     clock = Clock()

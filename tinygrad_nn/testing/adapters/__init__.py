@@ -13,7 +13,8 @@ from tinygrad_nn.errors import CheckError
 from tinygrad_nn.nn.module import Module
 from tinygrad_nn.testing.adapters.arrays import of_arrays
 from tinygrad_nn.testing.adapters.named import named
-from tinygrad_nn.testing.adapters.tensors import of_module, of_operation, of_tensors
+from tinygrad_nn.testing.adapters.operations import of_operation
+from tinygrad_nn.testing.adapters.tensors import of_module, of_tensors
 from tinygrad_nn.testing.libraries import LIBRARIES
 from tinygrad_nn.testing.problem.subject import Problem
 

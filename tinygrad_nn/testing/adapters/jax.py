@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,9 +9,10 @@ import numpy as np
 from jax import numpy as jnp
 
 from tinygrad_nn.errors import CheckError
-from tinygrad_nn.testing.adapters.named import labels_of, named, of_gradient
-from tinygrad_nn.testing.adapters.slots import Slot, given_back, slot_of
-from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
+from tinygrad_nn.testing.adapters.engine import Engine, Function
+from tinygrad_nn.testing.adapters.named import labels_of, named
+from tinygrad_nn.testing.adapters.slots import Slot, slot_of
+from tinygrad_nn.testing.problem.subject import Arrays, Problem
 
 __all__ = ["problem_of"]
 
@@ -22,7 +22,7 @@ _SINGLE = (
 )
 
 
-def problem_of(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Problem:
+def problem_of(f: Function, inputs: tuple[Any, ...]) -> Problem:
     """`f(*inputs)` gives a nest of arrays, as its inputs may be nests (lists, tuples, dicts)."""
     leaves, tree = jax.tree_util.tree_flatten(inputs)
 
@@ -33,7 +33,7 @@ def problem_of(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Problem:
     single = not jax.config.jax_enable_x64  # type: ignore[attr-defined, unused-ignore]
     wide = any(slot_of(x).array.dtype.kind == "f" for x in leaves)
     notes = (_SINGLE,) if single and wide else ()
-    return _problem(named(f), call, slots, _labels(f, inputs), notes)
+    return _Jax().problem(named(f), call, slots, _labels(f, inputs), notes)
 
 
 def _labels(f: Any, inputs: tuple[Any, ...]) -> tuple[str, ...]:
@@ -58,70 +58,25 @@ def _slot(x: Any) -> Slot:
     if slot.array.dtype.kind != "f":
         return Slot(slot.array, lambda array: x)
     narrow = slot.array.dtype.itemsize > 4 and not jax.config.jax_enable_x64  # type: ignore[attr-defined, unused-ignore]
-    return Slot(slot.array.astype(np.float32) if narrow else slot.array, _leaf)
+    return Slot(slot.array.astype(np.float32) if narrow else slot.array, jnp.asarray)
 
 
-def _leaf(array: Any) -> Any:
-    return jnp.asarray(array)
+class _Jax(Engine):
+    def leaf(self, array: Any) -> Any:
+        return jnp.asarray(array)
 
+    def outputs(self, found: Any) -> list[Any]:
+        # None is a leaf: that of a function without a return.
+        return jax.tree_util.tree_leaves(found, is_leaf=lambda y: y is None)  # type: ignore[no-any-return, unused-ignore]
 
-def _problem(
-    name: str,
-    f: Callable[..., Any],
-    slots: Sequence[Slot],
-    labels: tuple[str, ...],
-    notes: tuple[str, ...],
-) -> Problem:
-    """The problem of a function of arrays."""
-    arrays = tuple(s.array for s in slots)
-    active = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
-    count = len(slots)
+    def pulled(self, f: Function, xs: Arrays, cotangents: Arrays, again: bool) -> list[Any]:
+        outputs, back = jax.vjp(f, *xs)
+        return list(back(tuple(map(_cotangent, cotangents, outputs))))
 
-    def partial(given: Sequence[Any]) -> Callable[..., Any]:
-        """The function of the floats alone, which gives a list."""
-
-        def moved(*moving: Any) -> list[Any]:
-            args = list(given)
-            for i, x in zip(active, moving, strict=True):
-                args[i] = x
-            # None is a leaf: that of a function without a return.
-            return jax.tree_util.tree_leaves(f(*args), is_leaf=lambda y: y is None)  # type: ignore[no-any-return, unused-ignore]
-
-        return moved
-
-    def values(given: Arrays) -> Arrays:
-        args = given_back(slots, given)
-        outputs: list[Any] = partial(args)(*[args[i] for i in active])
-        return outputs
-
-    def pull(given: Arrays, cotangents: Arrays) -> Arrays:
-        args = given_back(slots, given)
-        return _pulled(partial(args), [args[i] for i in active], cotangents)
-
-    def push(given: Arrays, tangents: Arrays) -> Arrays:
-        args = given_back(slots, given)
-        primals = [args[i] for i in active]
-        along = [jnp.asarray(tangents[i], args[i].dtype) for i in active]
-        outputs, moved = jax.jvp(partial(args), primals, along)
+    def pushed(self, f: Function, xs: Arrays, tangents: Arrays) -> list[Any]:
+        along = [jnp.asarray(t, x.dtype) for t, x in zip(tangents, xs, strict=True)]
+        outputs, moved = jax.jvp(f, xs, along)
         return [_number(t, y) for t, y in zip(moved, outputs, strict=True)]
-
-    def higher(cotangents: Arrays) -> Problem:
-        def gradient(*args: Any) -> Any:
-            return _pulled(partial(args[:count]), [args[i] for i in active], args[count:])
-
-        more = [Slot(c, _leaf) for c in cotangents]
-        title, names = of_gradient(name, labels, len(more))
-        return _problem(title, gradient, [*slots, *more], names, notes)
-
-    def remade(around: Around, kept: Sequence[int]) -> Problem:
-        return _problem(name, around(f), [slots[i] for i in kept], (), ())
-
-    return Problem(name, arrays, values, pull, push, higher, labels, notes=notes, remade=remade)
-
-
-def _pulled(f: Callable[..., Any], primals: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-    outputs, back = jax.vjp(f, *primals)
-    return list(back([_cotangent(c, y) for c, y in zip(cotangents, outputs, strict=True)]))
 
 
 def _cotangent(c: Any, y: Any) -> Any:

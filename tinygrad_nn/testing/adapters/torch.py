@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.autograd import forward_ad
 from torch.func import functional_call
 
 from tinygrad_nn.errors import CheckError
-from tinygrad_nn.testing.adapters.named import labels_of, listed, named, of_gradient
-from tinygrad_nn.testing.adapters.slots import Slot, constant, given_back, slot_of
-from tinygrad_nn.testing.problem.subject import Around, Arrays, Problem
+from tinygrad_nn.testing.adapters.engine import Engine, Function
+from tinygrad_nn.testing.adapters.named import labels_of, named
+from tinygrad_nn.testing.adapters.slots import Slot, constant, slot_of
+from tinygrad_nn.testing.problem.subject import Arrays, Problem
 
 __all__ = ["problem_of"]
 
 
-def problem_of(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Problem:
+def problem_of(f: Function, inputs: tuple[Any, ...]) -> Problem:
     """`f(*tensors)` gives a tensor or several; after its inputs come a module's parameters.
 
     Tensors are inputs whether or not they require a gradient. Numbers that are no tensors are
@@ -29,7 +31,7 @@ def problem_of(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Problem:
     if isinstance(f, torch.nn.Module):
         return _of_module(f, inputs)
     slots = [_slot(x, tensors) for x in inputs]
-    return _problem(named(f), f, slots, labels_of(f, len(inputs)))
+    return _Torch().problem(named(f), f, slots, labels_of(f, len(inputs)))
 
 
 def _of_module(module: torch.nn.Module, inputs: tuple[Any, ...]) -> Problem:
@@ -44,7 +46,7 @@ def _of_module(module: torch.nn.Module, inputs: tuple[Any, ...]) -> Problem:
 
     slots = [_slot(x, True) for x in (*inputs, *parameters.values())]
     labels = (*labels_of(module.forward, count), *parameters)
-    return _problem(type(module).__name__, call, slots, labels)
+    return _Torch().problem(type(module).__name__, call, slots, labels)
 
 
 def _slot(x: Any, tensors: bool) -> Slot:
@@ -82,66 +84,51 @@ def _leaf(array: Any) -> torch.Tensor:
     return torch.tensor(array, requires_grad=True)
 
 
-def _raw(y: Any) -> Any:
-    """A tensor as an array; what is none as it is."""
-    if not isinstance(y, torch.Tensor):
-        return y
-    y = y.detach().cpu()
-    if y.layout is not torch.strided:
-        y = y.to_dense()
-    return (y.float() if y.dtype is torch.bfloat16 else y).resolve_conj().resolve_neg().numpy()
+class _Torch(Engine):
+    def leaf(self, array: Any) -> torch.Tensor:
+        return _leaf(array)
 
+    def array(self, y: Any) -> Any:
+        if not isinstance(y, torch.Tensor):
+            return y
+        y = y.detach().cpu()
+        if y.layout is not torch.strided:
+            y = y.to_dense()
+        return (y.float() if y.dtype is torch.bfloat16 else y).resolve_conj().resolve_neg().numpy()
 
-def _problem(
-    name: str, f: Callable[..., Any], slots: Sequence[Slot], labels: tuple[str, ...]
-) -> Problem:
-    """The problem of a function of tensors."""
-    arrays = tuple(s.array for s in slots)
-    active = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
-    count = len(slots)
+    def within(self) -> AbstractContextManager[Any]:
+        return cast(AbstractContextManager[Any], torch.enable_grad())
 
-    def values(given: Arrays) -> Arrays:
-        with torch.enable_grad():
-            return [_raw(y) for y in listed(f(*given_back(slots, given)))]
+    def pulled(self, f: Function, xs: Arrays, cotangents: Arrays, again: bool) -> Sequence[Any]:
+        # Each a tensor of its own, since one may be given as two arguments.
+        wanted = [x.view_as(x) for x in xs] if again else xs
+        pairs = [
+            (y, torch.as_tensor(c, dtype=y.dtype, device=y.device))
+            for y, c in zip(f(*wanted), cotangents, strict=True)
+            if isinstance(y, torch.Tensor) and y.requires_grad
+        ]
+        found: Sequence[Any] = [None] * len(wanted)
+        if pairs:
+            ys, cs = zip(*pairs, strict=True)
+            found = torch.autograd.grad(ys, wanted, cs, create_graph=again, allow_unused=True)
+        if again:
+            found = [
+                torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)
+            ]
+        return found
 
-    def pull(given: Arrays, cotangents: Arrays) -> Arrays:
-        with torch.enable_grad():
-            xs = given_back(slots, given)
-            return [_raw(g) for g in _pulled(listed(f(*xs)), [xs[i] for i in active], cotangents)]
-
-    def push(given: Arrays, tangents: Arrays) -> Arrays:
+    def pushed(self, f: Function, xs: Arrays, tangents: Arrays) -> list[Any]:
         # Not torch.func.jvp, which refuses functions of one's own with the usual signature.
         _load_forward_mode()
-        with torch.enable_grad(), forward_ad.dual_level():
-            xs = given_back(slots, given)
-            for i in active:
-                tangent = torch.tensor(tangents[i], dtype=xs[i].dtype, device=xs[i].device)
-                xs[i] = forward_ad.make_dual(xs[i], tangent)
-            outputs = listed(f(*xs))
-            moved = [forward_ad.unpack_dual(y).tangent for y in outputs]
-            return [
-                _raw(torch.zeros_like(y) if t is None else t)
-                for y, t in zip(outputs, moved, strict=True)
+        with forward_ad.dual_level():
+            along = [
+                torch.tensor(t, dtype=x.dtype, device=x.device)
+                for x, t in zip(xs, tangents, strict=True)
             ]
-
-    def higher(cotangents: Arrays) -> Problem:
-        def gradient(*args: Any) -> Any:
-            # Each a tensor of its own, since one may be given as two arguments.
-            xs = [x.view_as(x) if i in active else x for i, x in enumerate(args[:count])]
-            wanted = [xs[i] for i in active]
-            found = _pulled(listed(f(*xs)), wanted, args[count:], create_graph=True)
-            return tuple(
-                torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)
-            )
-
-        more = [Slot(c, _leaf) for c in cotangents]
-        title, names = of_gradient(name, labels, len(more))
-        return _problem(title, gradient, [*slots, *more], names)
-
-    def remade(around: Around, kept: Sequence[int]) -> Problem:
-        return _problem(name, around(f), [slots[i] for i in kept], ())
-
-    return Problem(name, arrays, values, pull, push, higher, labels, remade=remade)
+            outputs = f(*map(forward_ad.make_dual, xs, along))
+            moved = [forward_ad.unpack_dual(y).tangent for y in outputs]
+            pairs = zip(outputs, moved, strict=True)
+            return [torch.zeros_like(y) if t is None else t for y, t in pairs]
 
 
 @cache
@@ -150,27 +137,3 @@ def _load_forward_mode() -> None:
     with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.simplefilter("ignore", DeprecationWarning)
         forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
-
-
-def _pulled(
-    outputs: Sequence[Any],
-    wanted: Sequence[Any],
-    cotangents: Sequence[Any],
-    create_graph: bool = False,
-) -> Sequence[Any]:
-    """Gradients of the leaves that are wanted; None where the outputs do not depend on them."""
-    pairs = [
-        (y, torch.as_tensor(c, dtype=y.dtype, device=y.device))
-        for y, c in zip(outputs, cotangents, strict=True)
-        if isinstance(y, torch.Tensor) and y.requires_grad
-    ]
-    if not pairs:
-        return [None] * len(wanted)
-    found: Sequence[Any] = torch.autograd.grad(
-        [y for y, _ in pairs],
-        wanted,
-        [c for _, c in pairs],
-        create_graph=create_graph,
-        allow_unused=True,
-    )
-    return found

@@ -102,7 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--sample", type=int, metavar="N", help="only so many, chosen by chance")
     add("--seed", type=int, default=0, help="for that choice (default: 0)")
     add("--jobs", type=int, default=1, metavar="N", help="processes at a time (default: 1)")
-    add("command", nargs=argparse.REMAINDER, help="a command that runs pytest, after --")
+    add(
+        "command",
+        nargs=argparse.REMAINDER,
+        help="a command that runs pytest, after --; its `python` is the one that runs this",
+    )
     return parser
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.errors import CheckError
+from tinygrad_nn.errors import CheckError, OperandError
 
-__all__ = ["Options"]
+__all__ = ["Options", "refuse_unknown"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,28 @@ class Options:
         return vars(self)
 
 
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse keywords that `gradcheck` does not have.
+
+    Raises:
+        OperandError: There are any.
+    """
+    unknown = list(names)
+    if not unknown:
+        return
+    known = ["grad", *(f.name for f in fields(Options))]
+    advice = [f"{name}: {text}" for name in unknown if (text := _advice(name, known))]
+    raise OperandError(
+        f"gradcheck: got the keyword{'s' * (len(unknown) > 1)} {', '.join(map(repr, unknown))}, "
+        f"expected some of {', '.join(known)}{'; '.join(['', *advice])}"
+    )
+
+
+def _advice(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return _ELSEWHERE.get(name) or (f"did you mean {near[0]}?" if near else "")
+
+
 def _is_number(x: Any) -> bool:
     return not isinstance(x, bool) and isinstance(x, Real) and isfinite(x)
 
@@ -74,3 +97,21 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 """Of options with a check of their own: what else they may be. `engine`, `exact` and `timeout` are
 judged where they are used."""
+
+_ELSEWHERE = {
+    "eps": "leave it out, the check chooses its steps",
+    "atol": "leave it out, or write tolerance=, which is relative to each element's own scale",
+    "rtol": "leave it out, or write tolerance=, the allowed part of each element",
+    "nondet_tol": "leave it out, results that differ by more than rounding are refused",
+    "raise_exception": "leave it out, gradcheck(...).assert_ok() raises",
+    "fast_mode": "write dense=False for random directions instead of every element",
+    "modes": "leave it out, forward mode is held against the gradient where there is one (laws=)",
+    "check_forward_ad": "leave it out, forward mode is held against the gradient (laws=)",
+    "check_backward_ad": "leave it out, it always is",
+    "check_batched_grad": "leave it out, gradients under vmap are not checked",
+    "check_batched_forward_grad": "leave it out, gradients under vmap are not checked",
+    "check_undefined_grad": "leave it out",
+    "check_grad_dtypes": "leave it out",
+    "masked": "leave it out, inputs are dense",
+}
+"""What those who come from another library's check write, and what is here instead."""

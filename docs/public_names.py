@@ -1,27 +1,48 @@
 """The public names: what each module promises to those who import it.
 
-`python -m tests.architecture.public_names` writes the checked-in list anew.
+`python docs/public_names.py` writes the checked-in list anew.
 """
 
+from __future__ import annotations
+
+import argparse
 import importlib
 import importlib.util
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-from tests.architecture.paths import PACKAGE, module_name
+__all__ = [
+    "REFRESH",
+    "SNAPSHOT",
+    "current",
+    "difference",
+    "is_missing",
+    "module_name",
+    "names",
+    "promised",
+    "promising_modules",
+]
 
-SNAPSHOT = Path(__file__).with_name("public_names.txt")
-REFRESH = "python -m tests.architecture.public_names"
+HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parent / "tinygrad_nn"
+SNAPSHOT = HERE / "public_names.txt"
+REFRESH = "python docs/public_names.py"
 # Packages of an extra: their names are taken from the list where that is not installed.
 EXTRAS = {"tinygrad_nn.sklearn": "sklearn", "tinygrad_nn.compiler.kernels.loops": "llvmlite"}
 
 
-def promising_modules(package: Path) -> Iterator[str]:
+def module_name(path: Path, package: Path = PACKAGE) -> str:
+    """The dotted name of a file of the package, `a/b/__init__.py` being `a.b`."""
+    parts = path.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def promising_modules(package: Path = PACKAGE) -> Iterator[str]:
     """Names of the package, of its subpackages, and of the modules right below it."""
     for file in sorted({*package.rglob("__init__.py"), *package.glob("*.py")}):
         if file.stem != "__main__":
-            yield module_name(file)
+            yield module_name(file, package)
 
 
 def promised(module: ModuleType) -> list[str]:
@@ -48,7 +69,8 @@ def is_missing(module: str) -> bool:
 
 
 def current() -> list[str]:
-    modules = list(promising_modules(PACKAGE))
+    """The list as it is to be now."""
+    modules = list(promising_modules())
     absent = [m for m in modules if is_missing(m)]
     kept = SNAPSHOT.read_text("utf-8").split() if absent else []
     unseen = [name for name in kept if name.rpartition(".")[0] in absent]
@@ -56,10 +78,17 @@ def current() -> list[str]:
 
 
 def difference(kept: Iterable[str], found: Iterable[str]) -> list[str]:
-    kept, found = set(kept), set(found)
-    return sorted([f"- {name}" for name in kept - found] + [f"+ {name}" for name in found - kept])
+    """What is gone and what is new."""
+    old, new = set(kept), set(found)
+    return sorted([f"- {name}" for name in old - new] + [f"+ {name}" for name in new - old])
+
+
+def main() -> None:
+    """Write the list."""
+    argparse.ArgumentParser(description="Write the list of public names anew.").parse_args()
+    SNAPSHOT.write_text("".join(f"{name}\n" for name in current()), "utf-8")
+    print(f"wrote {SNAPSHOT.relative_to(HERE.parent)}")
 
 
 if __name__ == "__main__":
-    SNAPSHOT.write_text("".join(f"{name}\n" for name in current()), "utf-8")
-    print(f"wrote {SNAPSHOT}")
+    main()
