@@ -15,8 +15,8 @@ from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.adapters import problems_of
 from tinygrad_nn.testing.adapters.named import named
 from tinygrad_nn.testing.dense import dense as every_element
-from tinygrad_nn.testing.directions import directions
-from tinygrad_nn.testing.directions_in_digits import directions_in_digits
+from tinygrad_nn.testing.large.digits import directions_in_digits
+from tinygrad_nn.testing.large.floats import directions
 from tinygrad_nn.testing.laws import laws_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.meant import meant

@@ -1,0 +1,1 @@
+"""Jacobians that are too large to look at every element."""
