@@ -585,3 +585,20 @@ def test_a_class_with_a_gradient_instead_of_its_function():
             pass
 
     refused(r"pass Square\.apply", Square, X)
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_inputs_in_one_tuple(kind):
+    with pytest.raises(CheckError, match=r"one input, .* write gradcheck\(f, \*inputs\)"):
+        gradcheck(lambda a, b: (a * b).sum(), kind((np.ones(2), np.ones(2))))
+
+
+def test_inputs_in_a_dict_are_given_one_by_one():
+    inputs = {"a": np.ones(2), "b": np.ones(2)}
+
+    def f(given):
+        return (given["a"] * given["b"]).sum()
+
+    with pytest.raises(CheckError, match="write gradcheck.lambda"):
+        gradcheck(f, inputs)
+    assert gradcheck(lambda *xs: f(dict(zip(inputs, xs, strict=True))), *inputs.values()).ok

@@ -54,6 +54,7 @@ def problem_of(f: Any, inputs: tuple[Any, ...], grad: Any = None, engine: str = 
         raise CheckError(
             f"gradcheck: got engine={engine!r}, expected one of auto, {', '.join(ENGINES)}"
         )
+    _not_as_one(f, inputs)
     chosen = _engine_of(f, inputs, grad) if engine == "auto" else engine
     if chosen == "numpy":
         if grad is None:
@@ -69,6 +70,21 @@ def problem_of(f: Any, inputs: tuple[Any, ...], grad: Any = None, engine: str = 
     if chosen == "tinygrad":
         return of_module(f, inputs) if isinstance(f, Module) else of_tensors(f, inputs)
     return _adapter(chosen)(f, inputs)
+
+
+def _not_as_one(f: Any, inputs: tuple[Any, ...]) -> None:
+    """Refuse inputs given as one tuple, as other checkers take them, or as one dict."""
+    if len(inputs) != 1 or not isinstance(inputs[0], (tuple, list, dict)):
+        return
+    held = flatten(inputs[0])[0]
+    if any(hasattr(x, "shape") for x in held):
+        write = "f, *inputs"
+        if isinstance(inputs[0], dict):
+            write = "lambda *xs: f(dict(zip(inputs, xs))), *inputs.values()"
+        raise CheckError(
+            f"gradcheck: {named(f)}: got a {type(inputs[0]).__name__} of {len(held)} as its one "
+            f"input, expected each array by itself; write gradcheck({write})"
+        )
 
 
 def _engine_of(f: Any, inputs: tuple[Any, ...], grad: Any) -> str:
