@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.dense import own_rounding
 from tinygrad_nn.testing.large.search import Search, more_off, part_of
 from tinygrad_nn.testing.numeric.exact import Function, judged_in_digits, precise
 from tinygrad_nn.testing.numeric.judge import Tolerance
@@ -146,7 +145,7 @@ class _Search(Search):
         element = self._judged(unit, cotangent[None], row)[0]
         if element.verdict is Verdict.FAIL:
             # The gradient's own rounding is granted, and asked for only where it matters.
-            own = own_rounding(self.checked, claim, cotangent, (n, index))
+            own = self.rounding.of(claim, cotangent, (n, index))
             element = self._judged(unit, cotangent[None], row, own)[0]
         return replace(element, input=i, index=index)
 

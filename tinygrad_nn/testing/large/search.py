@@ -12,12 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_nn.testing.dense import of_row, rows_of, wholes_of
+from tinygrad_nn.testing.dense import of_row, rows_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
 from tinygrad_nn.testing.problem.coordinates import flat, sizes
 from tinygrad_nn.testing.problem.nearby import moved_by
 from tinygrad_nn.testing.problem.subject import Checked
+from tinygrad_nn.testing.rounding import OwnRounding, wholes_of
 from tinygrad_nn.testing.verdicts import Element
 
 __all__ = ["Search", "more_off", "part_of"]
@@ -33,6 +34,7 @@ class Search:
         cotangents: One for each row that is looked at, over all outputs end to end.
         rows: Their gradients, each flat over all active inputs.
         sizes: What each coordinate is moved by for a step of 1: its own size, as a power of 2.
+        rounding: Of the gradients themselves.
     """
 
     checked: Checked
@@ -40,13 +42,14 @@ class Search:
     cotangents: Any
     rows: Any
     sizes: Any
+    rounding: OwnRounding
 
     @classmethod
     def along_rows(cls, checked: Checked, allowed: Tolerance, cotangents: Any) -> Self:
         """Of these cotangents."""
         rows = np.array([flat(r) for r in rows_of(checked, cotangents)])
         own = sizes(flat([checked.inputs[i] for i in checked.active]))
-        return cls(checked, allowed, cotangents, rows, own)
+        return cls(checked, allowed, cotangents, rows, own, OwnRounding(checked))
 
     def of(self, rows: Any) -> Self:
         """The same for some rows."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_nn.testing.dense import coordinate_line, settled, wholes_of
+from tinygrad_nn.testing.dense import coordinate_line
 from tinygrad_nn.testing.large.search import Search, more_off, part_of
 from tinygrad_nn.testing.numeric.lines import Line
 from tinygrad_nn.testing.problem.coordinates import coordinate
 from tinygrad_nn.testing.problem.subject import Checked
+from tinygrad_nn.testing.rounding import wholes_of
 from tinygrad_nn.testing.ties import at_ties
 from tinygrad_nn.testing.together import fits_together
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
@@ -158,7 +159,8 @@ class Spot:
         """The verdict with the gradient's own rounding granted, and the place that it is of."""
         if element.verdict in DOUBTFUL:
             where, allowed = (self._n, self._index), self._search.allowed
-            element = settled(self._checked, line, element, cotangent, where, output, allowed)
+            own = self._search.rounding
+            element = own.settled(line, element, cotangent, where, output, allowed)
         return replace(element, input=self._input, index=self._index)
 
     def _summed(self, cotangents: Any) -> Line:

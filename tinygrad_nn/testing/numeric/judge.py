@@ -14,6 +14,7 @@ from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = [
     "FLAT",
+    "OUTSIDE",
     "Tolerance",
     "judge",
     "level_bar",
@@ -49,6 +50,7 @@ _SLIGHT = 1e-7
 _FLAT_BARS = 5.0
 """Roundings over the step that a slope of 0 may be off by, as `slopes` grants them to others."""
 _LEAST = 5e-324
+OUTSIDE = "outside of the one-sided slopes at a kink"
 FLAT = "f is flat"
 """Why, of what did not change at any step."""
 
@@ -150,7 +152,7 @@ def _between(left: Estimate, right: Estimate, claim: float, allowed: Tolerance) 
         claim,
         (low + high) / 2,
         (high - low) / 2,
-        "" if inside else "outside of the one-sided slopes at a kink",
+        "" if inside else OUTSIDE,
         left.value,
         right.value,
     )

@@ -82,18 +82,16 @@ class Line(Samples):
         self._slopes: Any | None = None
 
     def judged(self, claims: Any, allowed: Tolerance) -> list[Element]:
-        """A verdict for each output: at once for those that are plainly right."""
+        """A verdict for each output: at once where it is plain."""
         self._steepest = float(np.abs(claims[np.isfinite(claims)]).max(initial=0.0))
-        right, numeric, bars = plainly(self, claims, allowed)
-        flat, flat_bars = flatly(self, claims, right)
+        plain = plainly(self, claims, allowed)
+        flat, flat_bars = flatly(self, claims, plain.right | plain.wrong | plain.kinked)
         found = []
         for i, c in enumerate(claims.tolist()):
-            if right[i]:
-                found.append(Element(Verdict.PASS, c, float(numeric[i]), float(bars[i])))
-            elif flat[i]:
+            if flat[i]:
                 found.append(Element(Verdict.PASS, c, 0.0, float(flat_bars[i]), FLAT))
             else:
-                found.append(self.judge(i, c, allowed))
+                found.append(plain.element(i, c) or self.judge(i, c, allowed))
         return found
 
     def judge(self, output: int, claim: float, allowed: Tolerance) -> Element:
