@@ -26,7 +26,7 @@ from tinygrad_nn.testing.problem.nearby import moved_by
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
-__all__ = ["add_up", "at_ties", "output_of"]
+__all__ = ["at_ties", "output_of", "smooth_in_parts"]
 
 _COLUMNS = 16
 """Coordinates that are looked at and found to be at no tie: where more are wrong, the gradient
@@ -91,8 +91,10 @@ def at_ties(checked: Checked, found: Sequence[Element], allowed: Tolerance) -> l
     return verdicts
 
 
-def add_up(checked: Checked, direction: Any, cotangent: Any, gap: float) -> bool:
-    """Whether slopes of a sum along parts of a direction add up, as they do but at ties.
+def smooth_in_parts(checked: Checked, direction: Any, cotangent: Any, gap: float) -> bool:
+    """Whether a sum is smooth along parts of a direction, with slopes that add up.
+
+    At ties they do not; and what has kinks may look smooth along the whole, where these cancel.
 
     Args:
         checked: The problem.
@@ -103,14 +105,15 @@ def add_up(checked: Checked, direction: Any, cotangent: Any, gap: float) -> bool
     rng, ties = np.random.default_rng(0), _Ties(checked)
     for _ in range(_DIAGONALS):
         part = np.where(rng.choice([True, False], direction.size), direction, 0.0)
-        off: list[tuple[Any, Any]] = []
-        for bits in _SCALES:
-            by, errors = ties.off(direction, part, ties.part(bits))
-            off.append((cotangent[None] @ by, np.abs(cotangent)[None] @ errors))
-            if not _adds_nothing(off, 0, gap, 1.0):
-                break
-        else:
-            return False
+        for other in (direction - part, -part):
+            off: list[tuple[Any, Any]] = []
+            for bits in _SCALES:
+                by, errors = ties.off(part + other, part, ties.part(bits))
+                off.append((cotangent[None] @ by, np.abs(cotangent)[None] @ errors))
+                if not _adds_nothing(off, 0, gap, 1.0):
+                    break
+            else:
+                return False
     return True
 
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from tinygrad_nn.testing.large.search import Search, more_off, part_of
 from tinygrad_nn.testing.large.spot import Spot, explains
-from tinygrad_nn.testing.ties import add_up
+from tinygrad_nn.testing.ties import smooth_in_parts
 from tinygrad_nn.testing.verdicts import Element, Verdict
 
 __all__ = ["traced"]
 
-_TIED = "no derivative: slopes along parts of a direction do not add up"
+_TIED = "no derivative: along parts of a direction f has kinks, or slopes that do not add up"
 _ROUGH = (2.0**-6, 2.0**-8)
 """Steps by which a wrong element is looked for; what is found is judged by a sweep."""
 
@@ -22,7 +22,7 @@ _ROUGH = (2.0**-6, 2.0**-8)
 def traced(search: Search, direction: Any, k: int, element: Element) -> Element:
     """The element that makes a row's slope wrong, if halving the direction leads to one.
 
-    Else the row's own verdict; a kink where slopes along parts of the direction do not add up.
+    Else the row's own verdict; a kink where f has no derivative along parts of the direction.
 
     Args:
         search: What the check works on.
@@ -47,7 +47,7 @@ def traced(search: Search, direction: Any, k: int, element: Element) -> Element:
         return single
     gap = abs(element.analytic - element.numeric)
     wrong = element.verdict is Verdict.FAIL
-    if wrong and not add_up(search.checked, direction, cotangent, gap):
+    if wrong and not smooth_in_parts(search.checked, direction, cotangent, gap):
         element = replace(element, verdict=Verdict.KINK, why=_TIED)
     return search.placed(element, k)
 

@@ -49,7 +49,8 @@ def adjoint(trial: Trial) -> Law | None:
         return spread + (0.0 if near is None else 8 * np.abs(near - forward).sum())
 
     got, want = np.atleast_1d(left.sum()), np.atleast_1d(right.sum())
-    if trial.broken(got, want, np.atleast_1d(size), noise) is None:
+    floor = trial.of_values @ np.abs(tangent)
+    if trial.broken(got, want, np.atleast_1d(size), noise, floor=floor) is None:
         return Law(ADJOINT, Verdict.PASS)
     return Law(
         ADJOINT,
@@ -105,7 +106,7 @@ def reused(trial: Trial) -> Law | None:
     def noise() -> Any:
         return trial.noise(trial.cotangent) + trial.noise(trial.cotangent, near)
 
-    at = trial.broken(got, want, size, noise, np.isfinite(want))
+    at = trial.broken(got, want, size, noise, np.isfinite(want), trial.of_values)
     if at is None:
         return Law(REUSED, Verdict.PASS)
     return Law(

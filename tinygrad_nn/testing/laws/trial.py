@@ -13,6 +13,7 @@ from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing.problem.coordinates import coordinate, flat
 from tinygrad_nn.testing.problem.nearby import nearby, shaken
 from tinygrad_nn.testing.problem.subject import Checked
+from tinygrad_nn.testing.rounding import wholes_of
 
 __all__ = ["SCALE", "Trial", "number"]
 
@@ -23,6 +24,8 @@ SCALE = 1 - 2.0**-7
 """Factor that leads to another point close by; exact in every dtype."""
 _TINY = 1e-300
 """Below this numbers may have lost their digits on the way."""
+_INSIDE = {36: 2.0**-24, 18: 2.0**-11}
+"""Bits at which float32 and float16 do not move, and their rounding units."""
 _ROUNDINGS = 64.0
 """Rounding units of the largest term of an input that are granted to all of its elements."""
 
@@ -71,7 +74,24 @@ class Trial:
 
     def _units(self) -> list[float]:
         found = [g.dtype for g in self.raw if g is not None and g.dtype.kind == "f"]
-        return [0.0, *(float(np.finfo(d).eps) / 2 for d in found)]
+        return [self._unit_inside(), *(float(np.finfo(d).eps) / 2 for d in found)]
+
+    def _unit_inside(self) -> float:
+        """Rounding unit of a dtype that the function computes in, seen where it does not move."""
+        checked = self.checked
+        inside = 0.0
+        for bits, unit in _INSIDE.items():
+            if unit <= checked.unit:
+                continue
+            moved = [
+                np.asarray(x * (1 + 2.0**-bits), x.dtype) if _floats(x) else x
+                for x in checked.inputs
+            ]
+            with np.errstate(all="ignore"):
+                if not np.array_equal(checked.values(moved), checked.center):
+                    break
+            inside = unit
+        return inside
 
     def called(self, inputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
         """Gradients of the active inputs as they are given, for arrays as they are."""
@@ -122,6 +142,7 @@ class Trial:
         size: Any,
         noise: Callable[[], Any],
         where: Any = True,
+        floor: Any = 0.0,
     ) -> int | None:
         """The element that is furthest off, if it is off by more than arithmetic.
 
@@ -131,6 +152,7 @@ class Trial:
             size: Of the terms that `want` is made of.
             noise: What else is granted, asked only where it matters.
             where: Elements that count.
+            floor: Granted where it matters, such as `of_values`.
         """
         with np.errstate(all="ignore"):
             off = np.abs(got - want)
@@ -139,10 +161,28 @@ class Trial:
             bad = (off > self.slack * size + _TINY) & where
             if not bad.any():
                 return None
-            bad &= off > self.slack * size + _TINY + noise() + self._rounding(size)
+            bad &= off > self.slack * size + _TINY + noise() + self._rounding(size) + floor
             if not bad.any():
                 return None
             return int(np.argmax(np.where(bad, off / np.maximum(size, _TINY), -1.0)))
+
+    @cached_property
+    def of_values(self) -> Any:
+        """What the rounding of the function's values makes of each element of its gradient.
+
+        The gradient of a softmax that is nearly 1 is a difference of numbers as large as that.
+        """
+        checked = self.checked
+        rounding = float(np.abs(self.cotangent) @ wholes_of(checked))
+        sizes = [np.abs(checked.inputs[i]).max(initial=0.0) for i in checked.active]
+        # A value that is but rounding of its inputs, as x.sum() - x.sum(), has terms of their size.
+        terms = float(np.abs(self.cotangent).sum() * max(map(float, sizes), default=0.0))
+        rounding = rounding if rounding > _ROUNDINGS * self.slack**2 * terms else terms
+        each = [
+            np.full(checked.inputs[i].size, rounding / (float(size) or 1.0))
+            for i, size in zip(checked.active, sizes, strict=True)
+        ]
+        return _ROUNDINGS * self.slack**2 * np.concatenate(each)
 
     def _rounding(self, size: Any) -> Any:
         """Rounding of the largest terms of each input, which may be on the way to its others."""
