@@ -4,6 +4,7 @@ Such a test is marked `twofold` and asks `some` or `share` how much to do. `pyte
 the smaller number, `pytest -m slow` with the larger, `pytest -m ""` once with the larger.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
@@ -38,6 +39,16 @@ def share(percent: int) -> Any:
         max_examples=max(1, some(count // FEWER, count)),
         suppress_health_check=TIMED,
     )
+
+
+def thinned(every: Iterable[Any], kept: Collection[Any]) -> list[Any]:
+    """Parameters of a test: the default run has those in `kept`, the long tail the others."""
+    found = []
+    for one in every:
+        values = one if isinstance(one, tuple) else (one,)
+        found.append(pytest.param(*values, marks=[] if one in kept else [pytest.mark.slow]))
+    assert sum(not p.marks for p in found) == len(kept), "something to be kept is not there"
+    return found
 
 
 def join(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_nn as tg
 from tests.browser.passes import opened
+from tests.extents import thinned
 from tests.viz.samples import lenet, passed, perceptron, transformer
 from tinygrad_nn import nn
 from tinygrad_nn.viz.view.groups import groups
@@ -44,7 +45,11 @@ def compare(trace: tg.viz.Trace, level: str, boxes: list[str]) -> None:
 CASES = [(make, level) for make in NETS for level in ("auto", "module", "op")][:-1]
 
 
-@pytest.mark.parametrize(("make", "level"), CASES)
+# Each net and each level once.
+FIRST = [(perceptron, "op"), (lenet, "module"), (transformer, "auto")]
+
+
+@pytest.mark.parametrize(("make", "level"), thinned(CASES, FIRST))
 def test_page_and_drawing_show_the_same_boxes(page_at: Any, make: Any, level: str):
     trace = passed(make, *NETS[make])
     page = opened(page_at, trace)

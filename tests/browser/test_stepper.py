@@ -19,6 +19,7 @@ from tests.browser.passes import (
     reused,
     step,
 )
+from tests.extents import thinned
 from tinygrad_nn.viz.wording import signed
 
 # ── Steps ───────────────────────────────────────────────────────────────────────────────
@@ -43,7 +44,7 @@ def test_the_last_step_shows_every_gradient(page_at):
     assert gradients == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("trace", [lesson, network])
+@pytest.mark.parametrize("trace", thinned([lesson, network], [network]))
 def test_back_is_the_way_forward_reversed(page_at, trace):
     """S3: at every step the page says the same, whichever way it was reached."""
     page = opened(page_at, trace())

@@ -24,10 +24,12 @@ from tests.browser.passes import (
     press,
     step,
 )
+from tests.extents import thinned
 from tests.viz.samples import Attention, blocks, numbers, passed
 from tinygrad_nn.viz.view.groups import groups
 
 SLOW = pytest.mark.slow
+WIDTHS = (1400, 900, 420)
 
 
 @cache
@@ -43,6 +45,10 @@ def _twelve() -> Any:
 def scalars() -> tg.viz.Trace:
     """A net of single numbers, of about 280 nodes."""
     return tg.trace(numbers(4, 6, 6, 1))
+
+
+def thousand() -> tg.viz.Trace:
+    return chain(1000)
 
 
 # ── What a step rings ───────────────────────────────────────────────────────────────────
@@ -149,17 +155,16 @@ def covered(page: Any, every: int = 1) -> tuple[list[str], int]:
     return found, labels
 
 
-@pytest.mark.parametrize("width", [1400, pytest.param(900, marks=SLOW), 420])
 @pytest.mark.parametrize(
-    ("trace", "every"),
-    [
-        pytest.param(lesson, 1, id="lesson"),
-        pytest.param(network, 1, id="network"),
-        pytest.param(scalars, 13, id="scalars, some"),
-        pytest.param(scalars, 1, id="scalars", marks=SLOW),
-        pytest.param(transformer, 31, id="transformer, some"),
-        pytest.param(transformer, 1, id="transformer", marks=SLOW),
-    ],
+    ("trace", "every", "width"),
+    thinned(
+        [
+            *((trace, 1, width) for trace in (lesson, network) for width in WIDTHS),
+            *((scalars, every, width) for every in (13, 1) for width in WIDTHS),
+            *((transformer, every, width) for every in (31, 1) for width in WIDTHS),
+        ],
+        [(lesson, 1, 420), (network, 1, 1400), (scalars, 13, 1400), (transformer, 31, 420)],
+    ),
 )
 def test_the_label_of_the_edge_covers_no_box(page_at, trace, every, width):
     """S9."""
@@ -203,8 +208,13 @@ IN_SIGHT = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [1400, 900, 420])
-@pytest.mark.parametrize("trace", [lesson, network, transformer])
+@pytest.mark.parametrize(
+    ("trace", "width"),
+    thinned(
+        [(trace, width) for trace in (lesson, network, transformer) for width in WIDTHS],
+        [(lesson, 420), (network, 900), (transformer, 1400)],
+    ),
+)
 def test_the_present_edge_is_in_sight_and_can_be_read(page_at, trace, width):
     """Both ends; or the one that gets the gradient, the label, and words for the other end."""
     page = opened(page_at, trace(), width=width, reduced_motion="reduce")
@@ -244,12 +254,13 @@ def test_a_page_opens_with_few_boxes_that_can_be_read(page_at, trace):
     assert whole or page.eval_on_selector("#graph .boxes text", "t => t.getScreenCTM().a") > 0.8
 
 
-def test_everything_is_at_most_300_boxes(page_at):
-    for trace in (scalars(), transformer(), chain(1000)):
-        page = opened(page_at, trace, "level=scalar")
-        assert page.locator("#graph .box").count() <= 300
-        title = page.eval_on_selector("#level", "s => s.selectedOptions[0].textContent")
-        assert title == ("everything" if len(trace.records) <= 300 else "up to 300 boxes")
+@pytest.mark.parametrize("make", thinned([scalars, transformer, thousand], [scalars, thousand]))
+def test_everything_is_at_most_300_boxes(page_at, make):
+    trace = make()
+    page = opened(page_at, trace, "level=scalar")
+    assert page.locator("#graph .box").count() <= 300
+    title = page.eval_on_selector("#level", "s => s.selectedOptions[0].textContent")
+    assert title == ("everything" if len(trace.records) <= 300 else "up to 300 boxes")
 
 
 # ── How fast it is ──────────────────────────────────────────────────────────────────────
@@ -304,7 +315,7 @@ def large() -> tg.viz.Trace:
     return tg.trace(numbers(10, 40, 40, 12, 1))
 
 
-@pytest.mark.parametrize("make", [scalars, lambda: chain(1000), pytest.param(large, marks=SLOW)])
+@pytest.mark.parametrize("make", thinned([scalars, thousand, large], [scalars]))
 def test_steps_and_groups_are_quick(page_at, make):
     """S6. On a shared machine three times the goals are allowed; the figures are printed."""
     trace = make()
@@ -411,7 +422,7 @@ def highlighted(page: Any) -> int:
     return int((abs(checks.pixels(page).astype(int) - colour) < 12).all(-1).sum())
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", thinned(["light", "dark"], ["dark"]))
 def test_forced_colours_keep_borders_texts_and_the_present_step(page_at, theme):
     page = opened(page_at, lesson(), f"step={forward(lesson()) + 3}", theme=theme,
                   forced_colors="active")  # fmt: skip
@@ -426,7 +437,8 @@ def test_forced_colours_keep_borders_texts_and_the_present_step(page_at, theme):
 
 
 @pytest.mark.parametrize(
-    ("theme", "width"), [("dark", 1400), ("light", 900), ("dark", 900), ("dark", 420)]
+    ("theme", "width"),
+    thinned([("dark", 1400), ("light", 900), ("dark", 900), ("dark", 420)], [("light", 900)]),
 )
 def test_no_fault_for_helping_technologies_anywhere(page_at, theme, width):
     """S10: with a module open, a box chosen and the end of the edge out of sight."""

@@ -18,6 +18,7 @@ import tinygrad_nn as tg
 from tests.architecture.paths import ROOT
 from tests.architecture.snippets import python_blocks, run_blocks
 from tests.cli.process import COMMAND, ENVIRONMENT, run
+from tests.extents import some, twofold
 from tests.viz.test_trace_file import sample
 from tinygrad_nn.cli import main
 from tinygrad_nn.cli.commands import COMMANDS
@@ -329,8 +330,9 @@ def written() -> list[tuple[dict, list]]:
     return [(one, list(places(one))) for one in found]
 
 
+@twofold
 @settings(
-    max_examples=60,
+    max_examples=some(20, 60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -13,6 +13,7 @@ import pytest
 
 import tinygrad_nn as tg
 from tests.cli.process import COMMAND, ENVIRONMENT, leftovers, start
+from tests.extents import thinned
 from tinygrad_nn import report, train
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell and signals of POSIX")
@@ -47,7 +48,7 @@ def shell(arguments: list[str], streams: str, **changes: str) -> subprocess.Comp
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", thinned(COMMANDS, ["compare passes", "report"]))
 def test_locales_that_know_few_letters(name):
     for changes in (
         {"PYTHONIOENCODING": "ascii:strict"},
@@ -57,7 +58,7 @@ def test_locales_that_know_few_letters(name):
         assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", thinned(COMMANDS, ["draw", "movie"]))
 def test_streams_that_are_closed_or_full(name):
     cases = [("<&- >&- 2>&-", 0)]
     if Path("/dev/full").exists():
@@ -73,8 +74,13 @@ def test_a_refusal_that_nobody_can_read():
             assert shell(["draw", "absent.json"], streams).returncode == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["step", "compare", "draw"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    thinned(
+        [(c, n) for c in ("step", "compare", "draw") for n in (signal.SIGINT, signal.SIGTERM)],
+        [("step", signal.SIGTERM), ("draw", signal.SIGINT)],
+    ),
+)
 def test_an_interrupted_command_leaves_the_old_file(command: str, number: int):
     """At whatever moment it is."""
     out = "out.svg" if command == "draw" else "out.html"

@@ -56,21 +56,19 @@ def check_seed(record: Op, seed: int, orders: Any, engine: str = "numpy") -> Non
 
 @every_op
 def test_values_and_gradients(record: Op):
-    for seed in range(3):
-        check_seed(record, seed, (0, 1))
+    check_seed(record, 0, (0, 1))
 
 
 @every_op
 def test_second_order(record: Op):
     if record.kind is not Kind.CONSTANT:
-        for seed in range(2):
-            check_seed(record, seed, (2,))
+        check_seed(record, 0, (2,))
 
 
 @pytest.mark.slow
 @every_op
 def test_more_shapes(record: Op):
-    for seed in range(3, 25):
+    for seed in range(1, 25):
         check_seed(record, seed, (0, 1, 2))
 
 

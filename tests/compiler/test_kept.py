@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,28 +61,39 @@ def files(base: Path) -> list[Path]:
     return sorted((base / "tinygrad_nn" / "numba").iterdir())
 
 
-def test_damaged_files_are_compiled_again_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: b"", id="empty", marks=pytest.mark.slow),
+        pytest.param(
+            lambda content: content[: len(content) // 2], id="half", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:], id="a bit"
+        ),
+    ],
+)
+def test_damaged_files_are_compiled_again_once(
+    damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
     assert compiled(NUMBA_CACHE_DIR=str(tmp_path)) == 1
     whole = {path: path.read_bytes() for path in files(tmp_path)}
     assert any(".segment." in path.name for path in whole)
-    for damage in (
-        lambda content: b"",
-        lambda content: content[: len(content) // 2],
-        lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
-    ):
-        for path, content in whole.items():
-            path.write_bytes(damage(content))
-        assert compiled(NUMBA_CACHE_DIR=str(tmp_path)) == 1
-        assert compiled(NUMBA_CACHE_DIR=str(tmp_path)) == 0
+    for path, content in whole.items():
+        path.write_bytes(damage(content))
+    assert compiled(NUMBA_CACHE_DIR=str(tmp_path)) == 1
+    assert compiled(NUMBA_CACHE_DIR=str(tmp_path)) == 0
     assert files(tmp_path) == list(whole)
 
 
+@pytest.mark.slow
 def test_processes_at_the_same_time(tmp_path: Path) -> None:
     both = [started(NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
     assert [said(process) for process in both] >= [0, 0]
     assert compiled(NUMBA_CACHE_DIR=str(tmp_path)) == 0
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_nothing_broken(tmp_path: Path) -> None:
     process = started(NUMBA_CACHE_DIR=str(tmp_path))
     deadline = time.monotonic() + 100
@@ -105,6 +117,7 @@ def test_without_a_home_code_lies_among_temporary_files(tmp_path: Path) -> None:
     assert found.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.slow
 def test_without_any_folder_each_process_compiles(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     user = os.getuid() if hasattr(os, "getuid") else "user"

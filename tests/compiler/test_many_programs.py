@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
+from tests.extents import share, twofold
 from tinygrad_nn import nn, optim
 from tinygrad_nn.compiler import captured as module
 from tinygrad_nn.compiler import jit
@@ -101,7 +102,8 @@ def check(name: str, engine: str, drawn: list[tuple[str, int, bool]]) -> None:
             assert result.item() == was
 
 
-@settings(max_examples=25, deadline=None)
+@twofold
+@share(100)
 @given(name=st.sampled_from(["SGD", "Adam"]), drawn=st.lists(calls, min_size=2, max_size=14))
 def test_programs_in_any_order_give_what_eager_code_gives(name: str, drawn: Any):
     check(name, "numpy", drawn)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_nn as tg
+from tests.extents import thinned
 from tests.nn.differences import check
 from tinygrad_nn import nn, optim
 from tinygrad_nn.errors import OptionError, ShapeError
@@ -23,6 +24,8 @@ SETTINGS = [
     ("dnc", {"controller": "linear", "read_heads": 2}),
 ]
 every = pytest.mark.parametrize(("kind", "options"), SETTINGS)
+# The gradients of the others take seconds each.
+QUICK = [setting for n, setting in enumerate(SETTINGS) if n not in (1, 4)]
 
 
 def machine(kind, rng, scale=1.0, **options):
@@ -219,7 +222,7 @@ def test_allocation_prefers_what_is_free():
 
 
 # ─────────────────────────────────────────────────────────────────────────────── gradients
-@every
+@pytest.mark.parametrize(("kind", "options"), thinned(SETTINGS, QUICK))
 def test_gradients_are_those_of_differences(kind, options, rng):
     cell = machine(kind, rng, 0.6, **options)
     x = tg.tensor(rng.standard_normal((3, 2, 3)), requires_grad=True)

@@ -12,14 +12,17 @@ from tinygrad_nn.sklearn import MLPClassifier, MLPRegressor, NetClassifier, NetR
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 # scikit-learn checks its own perceptrons with max_iter=100.
-ESTIMATORS = [
-    MLPClassifier(max_iter=100),
-    MLPRegressor(max_iter=100),
-    NetClassifier(),
-    NetRegressor(),
-]
+FIRST = [MLPClassifier(max_iter=100), NetRegressor()]
+"""One of each family, one of each task."""
+OTHERS = [MLPRegressor(max_iter=100), NetClassifier()]
 
 
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks(FIRST)
 def test_check_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(OTHERS)
+def test_check_of_scikit_learn_of_the_others(estimator, check):
     check(estimator)

@@ -40,9 +40,11 @@ from tests.speed.workload import (
 from tests.speed.workloads import WORKLOADS
 
 # Those that compile, start processes or take long: their answers are checked by each run in full.
-DEAR = {("W4", "HIPS autograd"), ("W6", "HIPS autograd")}
-DEAR |= {("W1", name) for name in ("micrograd", CAPTURED, COMPILED)}  # 60,000 numbers each
+DEAR = {("W1", name) for name in ("micrograd", CAPTURED, COMPILED)}  # 60,000 numbers each
 DEAR |= {(key, COMPILED) for key in ("W3", "W4", "W5", "W6")}
+DEAR |= {("W1b", "micrograd"), ("W5", CAPTURED)}
+PEERS = ("jax.jit", "HIPS autograd", "scikit-learn")
+DEAR |= {(key, name) for key in ("W2", "W3", "W4", "W5", "W6") for name in PEERS}
 
 
 def dear(workload: Workload, name: str) -> bool:

@@ -154,14 +154,14 @@ def dotted(x: Any) -> Any:
     return np.sort(x) @ np.arange(300.0)
 
 
-TIES: list[tuple[Any, Any, tuple[Any, ...]]] = [
+TIES: list[Any] = [
     (np.sort, unsort, (TRIPLES,)),
     (medians, middle_of_each, (ALIKE,)),
-    (medians, middle_of_each, (np.zeros((120, 3)),)),
-    (medians, shared_by_all, (np.zeros((120, 3)),)),
+    pytest.param(medians, middle_of_each, (np.zeros((120, 3)),), marks=pytest.mark.slow),
+    pytest.param(medians, shared_by_all, (np.zeros((120, 3)),), marks=pytest.mark.slow),
     (dotted, lambda x: unsort(x, np.arange(300.0)), (TRIPLES,)),
     (np.maximum, lambda a, b, c: (c * (a >= b), c * (a < b)), (HALF, HALF)),
-    (np.maximum, lambda a, b, c: (c / 2, c / 2), (HALF, HALF)),
+    pytest.param(np.maximum, lambda a, b, c: (c / 2, c / 2), (HALF, HALF), marks=pytest.mark.slow),
     (np.max, lambda x: (x == x.max()) / np.sum(x == x.max()), (np.ones(400),)),
 ]
 

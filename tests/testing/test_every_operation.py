@@ -3,6 +3,7 @@
 An alarm here means that an operation or the checker is wrong: both are ours.
 """
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -21,22 +22,27 @@ OPEN = {
     "corrcoef": "at order 2 more than 3 % of the elements are inconclusive",
 }
 """Right operations on which the checker raises an alarm: faults of its own, to be mended."""
-EVERY = [
-    pytest.param(
-        r,
-        id=r.key,
-        marks=[pytest.mark.xfail(reason=OPEN[r.key], strict=False)] if r.key in OPEN else [],
-    )
-    for r in OPS.values()
-    if r.differentiable
-]
+DEAR = {"_lstm", "_lstm_rows", "_lstm_slope", "attention", "attention_slope", "corrcoef", "gru"}
+"""Of these the second order takes seconds: the default run has them in single precision alone."""
+
+
+def every(slow: Container[str] = ()) -> Any:
+    """Every differentiable operation, some of them in the long tail alone."""
+    found = []
+    for r in OPS.values():
+        marks = [pytest.mark.slow] if r.key in slow else []
+        if r.key in OPEN:
+            marks.append(pytest.mark.xfail(reason=OPEN[r.key], strict=False))
+        if r.differentiable:
+            found.append(pytest.param(r, id=r.key, marks=marks))
+    return pytest.mark.parametrize("record", found)
+
+
 DRAWN = settings(
     max_examples=EXAMPLES,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # to shrink a sample takes minutes
 )
-
-every_operation = pytest.mark.parametrize("record", EVERY)
 
 
 def checked(record: Op, sample: Any, dtype: Any, order: int) -> Report | None:
@@ -60,7 +66,7 @@ def checked(record: Op, sample: Any, dtype: Any, order: int) -> Report | None:
     return gradcheck(call, *floats, order=order, dense=None if small else False)
 
 
-@every_operation
+@every(slow=DEAR)
 @DRAWN
 @given(data=st.data())
 def test_gradients(record: Op, data: Any):
@@ -70,7 +76,7 @@ def test_gradients(record: Op, data: Any):
         report.assert_ok()
 
 
-@every_operation
+@every()
 @DRAWN
 @given(data=st.data())
 def test_gradients_in_single_precision(record: Op, data: Any):

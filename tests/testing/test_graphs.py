@@ -36,7 +36,8 @@ def test_most_of_the_registry_takes_part():
 
 # ── Gradients ──────────────────────────────────────────────────────────────────────────────
 # Of 2,000 some raise an alarm still: see the open cases of the corpus.
-@settings(max_examples=200, suppress_health_check=EASY)
+@twofold
+@settings(max_examples=some(50, 200), suppress_health_check=EASY)
 @given(st_.expressions())
 def test_gradients_of_random_expressions(e: Expression):
     gradcheck(e, *e.inputs).assert_ok()

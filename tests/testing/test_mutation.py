@@ -373,12 +373,13 @@ def test_the_command_refuses(capsys):
     assert "expected an operation or its name" in capsys.readouterr().err
 
 
-SOME = ["tanh", "multiply", "where", "sum", "softmax", "solve", "_concat", "pick"]
+SOME = ["tanh", "multiply", "sum", "_concat", "where", "softmax", "solve", "pick"]
 
 
 @twofold
 def test_our_check_kills_a_sample():
-    kills = kill_rate(check_operation, SOME, sample=some(20, 200), reasons=REASONS)
+    operations = SOME[: some(4, 8)]
+    kills = kill_rate(check_operation, operations, sample=some(20, 200), reasons=REASONS)
     assert not kills.faulty, str(kills)
     assert all((o.op, o.mutant) in REASONS for o in kills.survivors), str(kills)
 

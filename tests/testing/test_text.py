@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from tests.cli.process import ENVIRONMENT
+from tests.extents import share, twofold
 from tinygrad_nn.testing import Element, GradcheckError, Law, Report, Verdict, gradcheck
 from tinygrad_nn.testing.reports.hints import hints
 from tinygrad_nn.testing.reports.map import map_of
@@ -184,6 +185,8 @@ def test_a_gradient_of_nothing_is_recognised():
     assert any("it must be 0" in hint for hint in hints(report))
 
 
+@twofold
+@share(100)
 @given(st.integers(0, 2**32))
 def test_a_gradient_that_is_off_at_random_gets_no_hint(seed: int):
     factors = np.random.default_rng(seed).uniform(1.1, 1.9, SQUARE.shape)
@@ -279,7 +282,7 @@ def test_pasted_with_one_of_two_lambdas_on_a_line(tmp_path: Path):
     fails_alike(report, tmp_path)
 
 
-def test_pasted_with_a_torch_function(tmp_path: Path):
+def of_torch() -> Report:
     torch = pytest.importorskip("torch")
 
     class Wrong(torch.autograd.Function):
@@ -294,9 +297,17 @@ def test_pasted_with_a_torch_function(tmp_path: Path):
             return g * x.exp() * torch.tensor([1.0, 1.01, 1.0], dtype=x.dtype)
 
     x = torch.tensor([0.1, -2.0, 3.0], dtype=torch.float64, requires_grad=True)
-    report = failing(Wrong.apply, x)
-    assert "torch.tensor([0.1, -2.0, 3.0], dtype=torch.float64, requires_grad=True)" in str(report)
-    fails_alike(report, tmp_path)
+    return failing(Wrong.apply, x)
+
+
+def test_a_torch_function_is_pasted():
+    text = str(of_torch())
+    assert "torch.tensor([0.1, -2.0, 3.0], dtype=torch.float64, requires_grad=True)" in text
+
+
+@pytest.mark.slow
+def test_pasted_with_a_torch_function(tmp_path: Path):
+    fails_alike(of_torch(), tmp_path)
 
 
 def test_pasted_with_large_inputs_that_are_saved(tmp_path: Path):

@@ -222,13 +222,18 @@ LARGE = {"more numbers", "large tangle", "transformer", "chain"}
 """Drawn as `auto` does only, since all of it is far more than a screen."""
 
 
-def drawings(theme: str = "light") -> dict[str, Drawing]:
-    """Each trace at each level, in both directions of flow, by the built-in layout."""
-    found = {}
-    for name, trace in traces().items():
-        for level in ("auto",) if name in LARGE else ("scalar", "op", "module"):
-            for flow in ("forward", "backward"):
-                found[f"{name}, {level}, {flow}"] = draw(
-                    trace, level=level, flow=flow, theme=theme, engine="own"
-                )
-    return found
+def drawings() -> list[str]:
+    """Each trace at each level, in both directions of flow."""
+    return [
+        f"{name}, {level}, {flow}"
+        for name in traces()
+        for level in (("auto",) if name in LARGE else ("scalar", "op", "module"))
+        for flow in ("forward", "backward")
+    ]
+
+
+@cache
+def drawing(which: str, theme: str = "light") -> Drawing:
+    """One of `drawings`, by the built-in layout."""
+    name, level, flow = which.split(", ")
+    return draw(traces()[name], level=level, flow=flow, theme=theme, engine="own")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_nn as tg
+from tests.extents import share, twofold
 from tests.viz.graphs import names, values
 from tinygrad_nn.errors import OptionError
 from tinygrad_nn.viz.page.assemble import assemble, framed, json_text, security_hashes
@@ -114,6 +115,8 @@ def plain_tags():
     return Counter(t for t, _ in plain.found)
 
 
+@twofold
+@share(100)
 @given(values(names))
 def test_names_stay_data(root):
     """S12: whatever a name holds, the page has the same elements, and the name in its JSON."""

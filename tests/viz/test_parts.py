@@ -34,8 +34,14 @@ from tinygrad_nn.viz.wording import clean, norm_words, number, shorten
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 DRAWINGS = samples.drawings()
-each_drawing = pytest.mark.parametrize("d", DRAWINGS.values(), ids=DRAWINGS)
+each_drawing = pytest.mark.parametrize("d", DRAWINGS, indirect=True)
 each_trace = pytest.mark.parametrize("trace", samples.traces().values(), ids=samples.traces())
+
+
+@pytest.fixture
+def d(request: pytest.FixtureRequest) -> Drawing:
+    """Made when a test asks: in a run of several processes each has some of them."""
+    return samples.drawing(request.param)
 
 
 # ── Every drawing ───────────────────────────────────────────────────────────────────────
@@ -114,7 +120,7 @@ def test_texts_are_short_enough_for_a_terminal_and_a_page(d: Drawing):
 @pytest.mark.parametrize("name", [n for n in DRAWINGS if n.endswith("backward")][::2])
 def test_graphviz_reads_every_text(name):
     """G6."""
-    d = DRAWINGS[name]
+    d = samples.drawing(name)
     done = subprocess.run(
         ["dot", "-Tplain", "-Gnslimit=1"], input=d.dot.encode(), capture_output=True, check=False
     )
