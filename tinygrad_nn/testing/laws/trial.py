@@ -74,10 +74,11 @@ class Trial:
 
     def _units(self) -> list[float]:
         found = [g.dtype for g in self.raw if g is not None and g.dtype.kind == "f"]
-        return [self._unit_inside(), *(float(np.finfo(d).eps) / 2 for d in found)]
+        return [0.0, *(float(np.finfo(d).eps) / 2 for d in found)]
 
-    def _unit_inside(self) -> float:
-        """Rounding unit of a dtype that the function computes in, seen where it does not move."""
+    @cached_property
+    def _slack_inside(self) -> float:
+        """The slack of a dtype that the function computes in, seen where it does not move."""
         checked = self.checked
         inside = 0.0
         for bits, unit in _INSIDE.items():
@@ -90,7 +91,7 @@ class Trial:
             with np.errstate(all="ignore"):
                 if not np.array_equal(checked.values(moved), checked.center):
                     break
-            inside = unit
+            inside = float(np.sqrt(unit))
         return inside
 
     def called(self, inputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
@@ -161,7 +162,8 @@ class Trial:
             bad = (off > self.slack * size + _TINY) & where
             if not bad.any():
                 return None
-            bad &= off > self.slack * size + _TINY + noise() + self._rounding(size) + floor
+            granted = _TINY + noise() + self._rounding(size) + floor
+            bad &= off > max(self.slack, self._slack_inside) * size + granted
             if not bad.any():
                 return None
             return int(np.argmax(np.where(bad, off / np.maximum(size, _TINY), -1.0)))

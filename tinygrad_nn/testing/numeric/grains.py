@@ -55,28 +55,44 @@ _LONGER = 4.0**5
 """A grain of a number inside f is up to so many times as long as the finest steps looked at."""
 
 
-def step_beyond(samples: Samples, sweep: Sweep, output: int) -> float:
-    """Size of the step by which f leaves a flat stretch around x, as numbers of few digits do.
+def step_beyond(
+    samples: Samples, sweep: Sweep, output: int, slope: float = 0.0
+) -> tuple[float, float]:
+    """The step by which f leaves a straight stretch around x, as numbers of few digits do.
 
-    Beyond a kink it moves by its own rounding first, or a little with each number: by no step, 0.
+    Beyond a kink it moves by its own rounding first, or a little with each number: by no step.
+
+    Args:
+        samples: Values of f.
+        sweep: Those of the usual steps, of one output.
+        output: Which one.
+        slope: Of the stretch.
+
+    Returns:
+        Its size, and how far it is from x; 0 if there is none.
     """
+    center = sweep.center
+    tolerance = _ROUNDINGS * samples.unit * abs(center) if slope else 0.0
+    found = []
     for side, values in ((1.0, sweep.above), (-1.0, sweep.below)):
-        moved = np.flatnonzero(np.isfinite(values) & (values != sweep.center))
+        off = np.abs(values - center - slope * side * sweep.steps)
+        moved = np.flatnonzero(np.isfinite(off) & (off > tolerance))
         if not moved.size or moved[-1] == len(sweep.steps) - 1:
             continue
         near, far = (float(sweep.steps[moved[-1] + n]) for n in (1, 0))
         finest = max(spacing(samples.own, samples.bits), _RESOLVED * far)
         while far - near > 2 * finest:
             middle = (near + far) / 2
-            still = float(samples.at(side * middle)[output]) == sweep.center
+            value = float(samples.at(side * middle)[output])
+            still = abs(value - center - slope * side * middle) <= tolerance
             near, far = (middle, far) if still else (near, middle)
-        tread = max(finest, _TREAD * far / _TRIED) * np.arange(_TRIED)
-        beyond = samples.table(side * (far + tread))[:, output]
-        rounding = samples.unit * max(abs(float(beyond[0])), abs(sweep.center))
-        step = float(abs(beyond[0] - sweep.center))
-        if step > _ROUNDINGS * rounding and np.ptp(beyond) == 0:
-            return step
-    return 0.0
+        tread = far + max(finest, _TREAD * far / _TRIED) * np.arange(_TRIED)
+        beyond = samples.table(side * tread)[:, output] - center - slope * side * tread
+        rounding = _ROUNDINGS * samples.unit * max(abs(float(beyond[0])), abs(center))
+        step = float(abs(beyond[0]))
+        if step > rounding and np.ptp(beyond) <= tolerance:
+            found.append((step, far))
+    return min(found, key=lambda pair: pair[1], default=(0.0, 0.0))
 
 
 def is_rounding(samples: Samples, sweep: Sweep, found: Element, least: float, output: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -49,6 +49,9 @@ _SLIGHT = 1e-7
 
 _FLAT_BARS = 5.0
 """Roundings over the step that a slope of 0 may be off by, as `slopes` grants them to others."""
+_FLAT_SLOPES = 64.0
+"""Rounding units of a slope of 1 that may be too little to move f."""
+_SLIGHTEST = "f is flat, and the gradient so small that f might not show it"
 _LEAST = 5e-324
 OUTSIDE = "outside of the one-sided slopes at a kink"
 FLAT = "f is flat"
@@ -95,8 +98,11 @@ def _judged(  # noqa: PLR0911  (a case each)
 ) -> Element:
     scale = 4 * float(sweep.steps[0])
     if found.flat:
-        noise = max(found.size * sweep.unit, found.rounding)
-        return _level(noise, scale / 4, claim, allowed, FLAT)
+        noise = max(found.size * sweep.unit, found.rounding, sweep.whole * sweep.unit**2)
+        element = _level(noise, scale / 4, claim, allowed, FLAT)
+        if element.verdict is Verdict.FAIL and abs(claim) <= _FLAT_SLOPES * sweep.unit:
+            return replace(element, verdict=Verdict.INCONCLUSIVE, why=_SLIGHTEST)
+        return element
     if found.jumps:
         return Element(Verdict.KINK, claim, why="f jumps here")
     if found.steep:
@@ -219,7 +225,7 @@ def _rounded(element: Element, claim: float, found: Slopes, sweep: Sweep) -> boo
     kinked = element.verdict is Verdict.KINK or element.left is not None
     known = all(e.bar <= _RESOLVED * top for e in sides) if kinked else resolved(element)
     scale = min(1.0, 4 * float(sweep.steps[0]))
-    whole = _NOTHING * sweep.unit * sweep.whole
+    whole = _NOTHING * sweep.unit * max(sweep.whole, sweep.beside)
     if not known and found.size <= whole and abs(claim) <= whole / scale:
         return True
     if not isfinite(element.numeric):

@@ -24,7 +24,7 @@ from tinygrad_nn.testing.numeric.judge import (
 )
 from tinygrad_nn.testing.numeric.plain import FAR, flatly, plainly
 from tinygrad_nn.testing.numeric.samples import Samples
-from tinygrad_nn.testing.numeric.slopes import OF_FARTHER, Slopes, slopes
+from tinygrad_nn.testing.numeric.slopes import Slopes, slopes
 from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
@@ -43,8 +43,17 @@ _DOUBLE = 40
 _COARSE, _COARSER = 0.65, 0.35
 """Part of the bits of a number that coarse steps leave as they are: 2**-34 and 2**-18 of it in
 double."""
-_FARTHER = np.array([0.5, 1.0, 2.0])
+_OF_FARTHER = 64.0
+"""Rounding units of f farther out, or of numbers that x is among, that its steps are at most."""
+_FARTHER = np.array([2.0, 1.0, 0.5])
 """Where, in sizes of x, it is looked how large f is farther out."""
+_HALF = 2.0**-7
+"""Part of f that its steps may be if something inside is rounded to float16."""
+_MANY = 8.0
+"""Distances of the first step at which the slope over many is seen."""
+_WITHIN = 8.0
+"""Times a step, or an error bar, that is granted where f comes in steps."""
+_STEPPED = "f comes in steps, whose slope is not that over many"
 _QUANTUM = 1e-6
 """Part of f, or of x times its slope, that a step of it is if x is rounded to float32: what comes
 in larger ones may have been made so, and be meant to have no slope."""
@@ -104,11 +113,8 @@ class Line(Samples):
         if found.verdict is Verdict.PASS or not np.isfinite(claim):
             return found
         sweep = self.sweep(self.grid, output, self._steepest)
-        if claim == 0 and sweep.is_flat():
-            step = step_beyond(self, sweep, output)
-            if step > _QUANTUM * max(abs(self.center[output]), self.own * abs(found.numeric)):
-                why = f"f comes in steps of {step:.3g}: flat within each, and sloping over many"
-                return replace(found, verdict=Verdict.INCONCLUSIVE, why=why)
+        if found.verdict is Verdict.FAIL and found.left is None and self._in_steps(found, output):
+            return replace(found, verdict=Verdict.INCONCLUSIVE, why=_STEPPED)
         for part in (_COARSE, _COARSER):
             least = self.own * 2.0 ** -(self.bits * part)
             coarse = sweep.beyond(least)
@@ -136,7 +142,7 @@ class Line(Samples):
         """By a sweep of all steps; if that is rough, by more."""
         sweep = self.sweep(self.grid, output, self._steepest)
         seen = slopes(sweep)
-        if seen.grain and not step_beyond(self, sweep, output):
+        if seen.grain and not step_beyond(self, sweep, output)[0]:
             seen = slopes(sweep, grainy=False)
         found = judge(sweep, claim, allowed, seen)
         if found.verdict in DOUBTFUL and sweep.is_flat():
@@ -160,17 +166,50 @@ class Line(Samples):
         return found
 
     def _saturated(self, sweep: Sweep, output: int) -> Slopes | None:
-        """Slopes of what comes in steps that are the rounding of f as large as it is farther out.
+        """Slopes of what comes in steps that are the rounding of what f is made of.
 
         As 1 - tanh(x) does: where tanh is nearly 1, all that is seen are the last digits of 1.
         """
+        wide = self.sweep(np.append(self.own * _FARTHER, self.grid), output, self._steepest)
+        rounding = self.unit * self._large(output)
+        step, _ = step_beyond(self, wide, output)
+        if not 0 < step <= _OF_FARTHER * rounding:
+            return None
+        return slopes(sweep, step=_OF_FARTHER * rounding, rounding=rounding)
+
+    def _large(self, output: int) -> float:
+        """Size of f farther out, or of the numbers that x is among."""
         ts = self.own * _FARTHER
         far = np.abs(self.table(np.concatenate([ts, -ts]))[:, output])
-        wide = self.sweep(np.append(ts[::-1], self.grid), output, self._steepest)
-        large = float(far[np.isfinite(far)].max(initial=0.0))
-        if not 0 < step_beyond(self, wide, output) <= OF_FARTHER * self.unit * large:
-            return None
-        return slopes(sweep, beyond=large)
+        return max(float(far[np.isfinite(far)].max(initial=0.0)), self.beside)
+
+    def _in_steps(self, found: Element, output: int) -> bool:
+        """Whether f comes in steps that may be why a claim is off, as what is rounded inside does.
+
+        The slope within one says little then, nor does that over many if they may be meant.
+        """
+        sweep = self.sweep(self.grid, output, self._steepest)
+        flat, claim = sweep.is_flat(), found.analytic
+        within = 0.0 if flat else found.numeric
+        step, distance = step_beyond(self, sweep, output, within)
+        size = max(abs(float(self.center[output])), self.whole(output))
+        if flat and claim == 0:
+            return step > _QUANTUM * max(size, self.own * abs(found.numeric))
+        if not step or not self._nearer_to_many(found, output, distance):
+            return False
+        one = abs(found.numeric - within) * distance <= step / _WITHIN
+        if one and step <= _OF_FARTHER * self.unit * self._large(output):
+            return abs(claim - within) * distance <= _WITHIN * step
+        if not flat or step > _HALF * size:
+            return False
+        many = judge(sweep, claim, Tolerance(), slopes(sweep, step=4 * step)) if one else found
+        return abs(claim - many.numeric) <= _WITHIN * many.bar
+
+    def _nearer_to_many(self, found: Element, output: int, distance: float) -> bool:
+        """Whether a claim is nearer than what was measured to the slope over many steps."""
+        t = _MANY * distance
+        many = float(self.at(t)[output] - self.at(-t)[output]) / (2 * t)
+        return abs(found.analytic - many) <= abs(found.numeric - many) / 2
 
     def _closer(self, found: Element, output: int, allowed: Tolerance) -> Element:
         """The verdict on a kink again: it may lie beside x, and f be straight still closer by."""

@@ -28,6 +28,7 @@ class Samples:
     Attributes:
         bits: Of precision.
         own: The size of what is stepped from, of the numbers beside a 0, or 1.
+        beside: Size of the largest number that x is among.
         grid: The usual steps.
     """
 
@@ -44,6 +45,7 @@ class Samples:
         self._move, self._wholes = move, wholes
         self.bits = round(-np.log2(unit)) - 1
         self.own = size or beside or 1.0
+        self.beside = max(size, beside)
         self.grid = steps(size, self.bits, beside)
         self._tables: dict[bytes, Any] = {}
         self._seen: dict[float, Any] = {}
@@ -72,6 +74,7 @@ class Samples:
             self.unit,
             self.whole(output),
             steepest,
+            self.beside,
         )
 
     def whole(self, output: int) -> float:

@@ -22,7 +22,7 @@ import numpy as np
 from tinygrad_nn.testing.numeric.grid import RATIO
 from tinygrad_nn.testing.numeric.sweep import Sweep
 
-__all__ = ["OF_FARTHER", "Estimate", "Slopes", "slopes"]
+__all__ = ["Estimate", "Slopes", "slopes"]
 
 _TINY = 5e-324
 _FEWEST = 4
@@ -47,8 +47,8 @@ _LOGARITHM = 16
 (a root x**1.05, whose slope is 0, has let up to a third by then)."""
 _LETS_UP = 0.9
 """Part of the largest of these amounts that the least must be."""
-OF_FARTHER = 64.0
-"""Rounding units of f farther out that a jump is grain up to, where f is rounded as it is there."""
+_NOISY = 1e-6
+"""Part of f up to which a jump at x is its noise, of float32 or of an iteration that ends."""
 _ABOVE = 50
 """Rounding errors that a jump or a change at a steep place must exceed."""
 _ASIDE = 4.0
@@ -96,7 +96,7 @@ class Slopes:
         steep: The slope grows without bound towards x.
         size: Largest absolute value of f in the sweep.
         around: Absolute slopes at each step, the larger of both sides.
-        rounding: Of numbers as large as f is farther out, where it is rounded as they are.
+        rounding: Of what f is made of, where that is known to be larger than f.
     """
 
     central: Estimate | None
@@ -113,13 +113,14 @@ class Slopes:
 
 
 @np.errstate(all="ignore")
-def slopes(sweep: Sweep, grainy: bool = True, beyond: float = 0.0) -> Slopes:
+def slopes(sweep: Sweep, grainy: bool = True, step: float = 0.0, rounding: float = 0.0) -> Slopes:
     """All of it, from one sweep.
 
     Args:
         sweep: Values of f.
         grainy: Whether a flat stretch may be the grain of f, as far as these values say.
-        beyond: Size of f farther out, where f is known to be rounded as numbers of it are.
+        step: Size up to which a jump is known to be grain.
+        rounding: Of what f is made of, where that is known to be larger than f.
     """
     t, center = sweep.steps, sweep.center
     above, below = _nearest_run(sweep.above), _nearest_run(sweep.below)
@@ -139,7 +140,7 @@ def slopes(sweep: Sweep, grainy: bool = True, beyond: float = 0.0) -> Slopes:
         twin = abs(ends[0] - ends[1]) <= _TWIN
         pairs = ((up, above, down), (down, below, up))
         for change, values, other in pairs if grainy and not whole else ():
-            slight = max(_OF_ONE if twin else 0.0, OF_FARTHER * beyond) * sweep.unit
+            slight = max(_OF_ONE * sweep.unit if twin else 0.0, step)
             found, level = _grain(change, values, center, ulp, slight)
             if found and not _counted(change[: level + 1], found) and _still(other):
                 continue
@@ -147,7 +148,9 @@ def slopes(sweep: Sweep, grainy: bool = True, beyond: float = 0.0) -> Slopes:
                 change[level + 1 :] = np.nan
                 if found > grain:
                     grain, grain_step = found, float(t[level])
-    floor = np.maximum(ulp, grain)
+    jump = 0.0 if grain else max(_jump(up, center, sweep.unit), _jump(down, center, sweep.unit))
+    slight_jump = jump <= _NOISY * max(abs(center), sweep.whole)
+    floor = np.maximum(ulp, max(grain, jump) if slight_jump else grain)
     both = (up + down) / 2
     limit = _INSIDE * sweep.unit * max(1.0, 4 * float(t[0]))
     sides = [_noise(c, t, floor, (1, 2, 3, 4, 5)) for c in (up, down)]
@@ -159,11 +162,11 @@ def slopes(sweep: Sweep, grainy: bool = True, beyond: float = 0.0) -> Slopes:
         flat=flat,
         grain=grain,
         grain_step=grain_step,
-        jumps=not grain and (_jumps(up, center, sweep.unit) or _jumps(down, center, sweep.unit)),
+        jumps=jump > 0 and not slight_jump,
         steep=any(_steep(c / t, c, center, sweep.unit) for c in (up, down)),
         size=size,
         around=np.fmax(np.abs(up / t), np.abs(down / t)),
-        rounding=max(sweep.unit * beyond, grain) if beyond else 0.0,
+        rounding=max(rounding, grain) if rounding else 0.0,
     )
 
 
@@ -320,14 +323,15 @@ def _strays(change: Any, t: Any, best: Estimate, limit: float) -> bool:
     return bool(rest.size and np.ptp(rest) > np.abs(rest).max() / 10)
 
 
-def _jumps(change: Any, center: float, unit: float) -> bool:
-    """Whether f stays away from f(x), by the same distance however fine the step."""
+def _jump(change: Any, center: float, unit: float) -> float:
+    """The distance from f(x) at which f stays however fine the step; 0 if it does not."""
     near = change[np.isfinite(change)][-_LAST:]
     if len(near) < _LAST:
-        return False
+        return 0.0
     last = near[-1]
     far = abs(last) > _ABOVE * unit * max(abs(center), abs(last))
-    return bool(far and np.all(np.abs(near - last) <= 1e-2 * abs(last)))
+    stays = far and np.all(np.abs(near - last) <= 1e-2 * abs(last))
+    return float(abs(last)) if stays else 0.0
 
 
 def _steep(quotient: Any, change: Any, center: float, unit: float) -> bool:
@@ -338,8 +342,9 @@ def _steep(quotient: Any, change: Any, center: float, unit: float) -> bool:
     if len(near) < _LAST + 3 or not np.all(near) or not np.all(moves[-_LAST - 3 :]):
         return False
     growth = near[1:] / near[:-1]
+    jumps = growth.min() > (1 - _EVEN) * RATIO
     if np.all(growth > _GROWTH) and np.ptp(growth) < _EVEN and near[-1] > 2 * near[0]:
-        return True
+        return not jumps
     added = np.diff(quotient[known][-_LOGARITHM - 1 :])
     if len(added) < _LOGARITHM or not np.all(moves[-_LOGARITHM - 1 :]):
         return False

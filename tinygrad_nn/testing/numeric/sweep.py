@@ -32,6 +32,7 @@ class Sweep:
         unit: Rounding unit of the values: 2**-53 for float64.
         whole: Size of what the value is a part of, whose rounding may be in it.
         steepest: The largest slope along the line, of all values.
+        beside: Size of the largest number that x is among.
     """
 
     steps: Any
@@ -41,6 +42,7 @@ class Sweep:
     unit: float
     whole: float = 0.0
     steepest: float = 0.0
+    beside: float = 0.0
 
     def is_flat(self) -> bool:
         """Whether f does not move at the finest steps."""
