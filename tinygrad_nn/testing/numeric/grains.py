@@ -90,7 +90,7 @@ def step_beyond(
         beyond = samples.table(side * tread)[:, output] - center - slope * side * tread
         rounding = _ROUNDINGS * samples.unit * max(abs(float(beyond[0])), abs(center))
         step = float(abs(beyond[0]))
-        if step > rounding and np.ptp(beyond) <= tolerance:
+        if step > rounding and np.ptp(beyond) <= (step / _TRIED if slope else 0.0):
             found.append((step, far))
     return min(found, key=lambda pair: pair[1], default=(0.0, 0.0))
 

@@ -159,7 +159,8 @@ class Line(Samples):
         if exact is not found:
             return exact
         rough = found.bar > nothing(sweep) or found.verdict is Verdict.INCONCLUSIVE
-        if rough and not seen.flat:  # a fit to equal values would know no more, and say it did
+        # A fit to equal values, or to chaos, would know no more, and say it did.
+        if rough and not seen.flat and not seen.chaotic:
             found = self._fitted(found, seen, sweep, output, allowed)
         if not resolved(found) and (found.numeric or self._far(output, claim)):
             return self._from_afar(found, output, claim, allowed)
@@ -195,15 +196,17 @@ class Line(Samples):
         size = max(abs(float(self.center[output])), self.whole(output))
         if flat and claim == 0:
             return step > _QUANTUM * max(size, self.own * abs(found.numeric))
-        if not step or not self._nearer_to_many(found, output, distance):
+        if not step:
             return False
-        one = abs(found.numeric - within) * distance <= step / _WITHIN
-        if one and step <= _OF_FARTHER * self.unit * self._large(output):
+        coarse = flat and step <= _HALF * size
+        if abs(found.numeric - within) * distance > step / _WITHIN:
+            return coarse and abs(claim - found.numeric) <= _WITHIN * found.bar
+        if not self._nearer_to_many(found, output, distance):
+            return False
+        if step <= _OF_FARTHER * self.unit * self._large(output):
             return abs(claim - within) * distance <= _WITHIN * step
-        if not flat or step > _HALF * size:
-            return False
-        many = judge(sweep, claim, Tolerance(), slopes(sweep, step=4 * step)) if one else found
-        return abs(claim - many.numeric) <= _WITHIN * many.bar
+        many = judge(sweep, claim, Tolerance(), slopes(sweep, step=4 * step))
+        return coarse and abs(claim - many.numeric) <= _WITHIN * many.bar
 
     def _nearer_to_many(self, found: Element, output: int, distance: float) -> bool:
         """Whether a claim is nearer than what was measured to the slope over many steps."""

@@ -67,6 +67,11 @@ _COUNTED = 1e-2
 a hundredth, for rounding."""
 _KNOWN = 1e-4
 """Part of itself to which a slope is known that finer steps are not allowed to overrule."""
+_AGREE, _CHAOTIC = 0.5, 100.0
+"""Part by which slopes at the finest steps may differ, and times an estimate that they are of what
+is chaotic."""
+_WILD, _BEYOND = 1e-2, 16.0
+"""Part of f by which that moves, at steps up to so many times that at which it would by all."""
 _SLOWEST = 0.95
 """Ratio of successive errors, of extrapolations that hardly converge."""
 _INSIDE = 32.0
@@ -97,6 +102,7 @@ class Slopes:
         size: Largest absolute value of f in the sweep.
         around: Absolute slopes at each step, the larger of both sides.
         rounding: Of what f is made of, where that is known to be larger than f.
+        chaotic: The slope close by is so large that the estimates are nothing beside it.
     """
 
     central: Estimate | None
@@ -110,6 +116,7 @@ class Slopes:
     size: float
     around: Any
     rounding: float
+    chaotic: bool
 
 
 @np.errstate(all="ignore")
@@ -155,10 +162,20 @@ def slopes(sweep: Sweep, grainy: bool = True, step: float = 0.0, rounding: float
     limit = _INSIDE * sweep.unit * max(1.0, 4 * float(t[0]))
     sides = [_noise(c, t, floor, (1, 2, 3, 4, 5)) for c in (up, down)]
     aside = np.maximum(_noise(both, t, floor, (1, 3, 5, 7, 9)), np.fmax(*sides) / _ASIDE)
+    close = _finest(both / t)
+    # Rounding inside is as steep between two numbers, but moves f by little.
+    near = np.abs(both[np.isfinite(both) & (t * close < _BEYOND * size)])
+    close = close if near.max(initial=0.0) > _WILD * size else 0.0
+    sided = [
+        _local(_estimates(change, t, noise, (1, 2)), change, t, limit)
+        for change, noise in zip((down, up), reversed(sides), strict=True)
+    ]
+    central = _local(_estimates(both, t, aside, (2, 4)), both, t, limit)
+    central, left, right = (_not_chaotic(e, close) for e in (central, *sided))
     return Slopes(
-        central=_local(_estimates(both, t, aside, (2, 4)), both, t, limit),
-        left=_local(_estimates(down, t, sides[1], (1, 2)), down, t, limit),
-        right=_local(_estimates(up, t, sides[0], (1, 2)), up, t, limit),
+        central=central,
+        left=left,
+        right=right,
         flat=flat,
         grain=grain,
         grain_step=grain_step,
@@ -167,6 +184,7 @@ def slopes(sweep: Sweep, grainy: bool = True, step: float = 0.0, rounding: float
         size=size,
         around=np.fmax(np.abs(up / t), np.abs(down / t)),
         rounding=max(rounding, grain) if rounding else 0.0,
+        chaotic=central is not None and central.bar == close > 0,
     )
 
 
@@ -307,6 +325,23 @@ def _local(found: Any, change: Any, t: Any, limit: float) -> Estimate | None:
         if not agreed:
             return best
         n = min(agreed, key=bars.__getitem__)
+
+
+def _finest(quotient: Any) -> float:
+    """Absolute slope that quotients at the finest steps agree on, roughly; 0 if they do not."""
+    near = np.abs(quotient[np.isfinite(quotient)][-_LAST:-1])
+    agree = len(near) == _LAST - 1 and np.ptp(near) <= _AGREE * near.min()
+    return float(near.min()) if agree else 0.0
+
+
+def _not_chaotic(estimate: Estimate | None, finest: float) -> Estimate | None:
+    """An estimate with a bar that has the slope close by in it, if beside that it is nothing.
+
+    What is chaotic looks from afar like something bounded and noisy.
+    """
+    if estimate is None or finest <= _CHAOTIC * (abs(estimate.value) + estimate.bar):
+        return estimate
+    return Estimate(estimate.value, finest, estimate.step)
 
 
 def _seconded(n: int, others: Any, found: Any) -> bool:
