@@ -22,12 +22,14 @@ _STRICT = 0.5
 """Part of the tolerance within which slope and bar must be for a function to be plainly right."""
 _ROUNDINGS = 16.0
 """Rounding units of f that a difference of its values may be off by."""
+_AMONG = 8.0
+"""Times an output that others of its array are granted to be larger, whose rounding is in it."""
 _INNER = 4.0
 """Times as much, of numbers inside f: right gradients are looked at once more beyond the first."""
 _CURVED = 4.0
 """Factor by which curvature may be larger close by than it is at the usual steps."""
-_SURELY = 16.0
-"""Times what it is granted that a claim must be off by to be plainly wrong."""
+_SURELY, _OFF = 16.0, 4.0
+"""Error bars and tolerances that a claim must be off by to be plainly wrong."""
 _KINK, _BENT = 1e-4, 0.05
 """Part of the difference of its slopes by which f may stray on both sides of a kink; and, by the
 rounding of numbers, where it is looked whether the kink is at x."""
@@ -92,7 +94,8 @@ def plainly(samples: Samples, claims: Any, allowed: Tolerance) -> Plain:
         up = np.array([samples.at(t) - samples.center for t in ts])
         down = np.array([samples.center - samples.at(-t) for t in ts])
         largest = np.maximum(np.abs(samples.center), np.abs(up).max(axis=0))
-        rounding = _ROUNDINGS * samples.unit * largest
+        among = np.fmin(samples.wholes(), _AMONG * largest)
+        rounding = _ROUNDINGS * samples.unit * np.fmax(largest, among)
         slope, finer = _romberg((up + down) / 2, ts, (2, 4))
         right, right_finer = _romberg(up, ts, (1, 2))
         left, left_finer = _romberg(down, ts, (1, 2))
@@ -131,7 +134,7 @@ def plainly(samples: Samples, claims: Any, allowed: Tolerance) -> Plain:
             least = np.fmin(off, np.abs(close)) / _SURELY
             wrong = (np.abs(slope - close) <= least) & (bar <= least) & (close != 0)
             wrong &= straight(close, margin, _INNER * rounding)
-            wrong &= off > _SURELY * allowed.relative * own + allowed.absolute
+            wrong &= off > _OFF * allowed.relative * own + allowed.absolute
         kink = _kinks(samples, fine, (left, right), sided, rounding) & ~good & ~still & ~wrong
         low, high = np.minimum(left, right), np.maximum(left, right)
         beyond = np.fmax(low - claims, claims - high)

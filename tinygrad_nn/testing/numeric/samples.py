@@ -80,3 +80,7 @@ class Samples:
     def whole(self, output: int) -> float:
         """Size of what an output is a part of; 0 if it is of nothing."""
         return 0.0 if self._wholes is None else float(self._wholes[output])
+
+    def wholes(self) -> Any:
+        """The same of all outputs."""
+        return np.zeros(np.shape(self.center)) if self._wholes is None else self._wholes
