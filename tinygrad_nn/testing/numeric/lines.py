@@ -112,9 +112,16 @@ class Line(Samples):
         found = self._by_all_steps(output, claim, allowed)
         if found.verdict is Verdict.PASS or not np.isfinite(claim):
             return found
+        coarse = self._by_coarse_steps(output, claim, allowed)
+        if coarse is not None:
+            return coarse
+        if found.verdict is Verdict.FAIL and found.left is None:
+            return self._in_steps(found, output, allowed)
+        return found
+
+    def _by_coarse_steps(self, output: int, claim: float, allowed: Tolerance) -> Element | None:
+        """The verdict of a claim that is right by coarse steps, if all else is rounding."""
         sweep = self.sweep(self.grid, output, self._steepest)
-        if found.verdict is Verdict.FAIL and found.left is None and self._in_steps(found, output):
-            return replace(found, verdict=Verdict.INCONCLUSIVE, why=_STEPPED)
         for part in (_COARSE, _COARSER):
             least = self.own * 2.0 ** -(self.bits * part)
             coarse = sweep.beyond(least)
@@ -127,8 +134,8 @@ class Line(Samples):
                     and jumps(self, sweep, again.numeric, least, output)
                 )
                 fits = fits and is_rounding(self, sweep, again, least, output)
-                return replace(again, verdict=Verdict.PASS, why="") if fits else found
-        return found
+                return replace(again, verdict=Verdict.PASS, why="") if fits else None
+        return None
 
     def _is_right(self, coarse: Element, allowed: Tolerance) -> bool:
         """Whether a claim fits to what coarse steps say, and those know the slope well."""
@@ -184,8 +191,8 @@ class Line(Samples):
         far = np.abs(self.table(np.concatenate([ts, -ts]))[:, output])
         return max(float(far[np.isfinite(far)].max(initial=0.0)), self.beside)
 
-    def _in_steps(self, found: Element, output: int) -> bool:
-        """Whether f comes in steps that may be why a claim is off, as what is rounded inside does.
+    def _in_steps(self, found: Element, output: int, allowed: Tolerance) -> Element:
+        """The verdict again, where f comes in steps, as what is rounded inside does.
 
         The slope within one says little then, nor does that over many if they may be meant.
         """
@@ -194,25 +201,33 @@ class Line(Samples):
         within = 0.0 if flat else found.numeric
         step, distance = step_beyond(self, sweep, output, within)
         size = max(abs(float(self.center[output])), self.whole(output))
-        if flat and claim == 0:
-            return step > _QUANTUM * max(size, self.own * abs(found.numeric))
+        coarse, opened = flat and step <= _HALF * size, False
+        rounding = self.unit * self._large(output)
         if not step:
-            return False
-        coarse = flat and step <= _HALF * size
-        if abs(found.numeric - within) * distance > step / _WITHIN:
-            return coarse and abs(claim - found.numeric) <= _WITHIN * found.bar
-        if not self._nearer_to_many(found, output, distance):
-            return False
-        if step <= _OF_FARTHER * self.unit * self._large(output):
-            return abs(claim - within) * distance <= _WITHIN * step
-        many = judge(sweep, claim, Tolerance(), slopes(sweep, step=4 * step))
-        return coarse and abs(claim - many.numeric) <= _WITHIN * many.bar
+            return found
+        if flat and claim == 0:
+            opened = step > _QUANTUM * max(size, self.own * abs(found.numeric))
+        elif abs(found.numeric - within) * distance > step / _WITHIN:
+            opened = coarse and abs(claim - found.numeric) <= _WITHIN * found.bar
+        elif not self._towards_many(found, output, distance):
+            return found
+        elif step <= _OF_FARTHER * rounding:
+            beyond_it = sweep.beyond(distance)
+            again = judge(beyond_it, claim, allowed, slopes(beyond_it, rounding=rounding))
+            if again.verdict is Verdict.PASS:
+                return again
+            opened = abs(claim - within) * distance <= _WITHIN * step
+        else:
+            many = judge(sweep, claim, Tolerance(), slopes(sweep, step=4 * step))
+            opened = coarse and abs(claim - many.numeric) <= _WITHIN * many.bar
+        return replace(found, verdict=Verdict.INCONCLUSIVE, why=_STEPPED) if opened else found
 
-    def _nearer_to_many(self, found: Element, output: int, distance: float) -> bool:
-        """Whether a claim is nearer than what was measured to the slope over many steps."""
+    def _towards_many(self, found: Element, output: int, distance: float) -> bool:
+        """Whether a claim is off what was measured towards the slope over many steps."""
         t = _MANY * distance
-        many = float(self.at(t)[output] - self.at(-t)[output]) / (2 * t)
-        return abs(found.analytic - many) <= abs(found.numeric - many) / 2
+        many = float(self.at(t)[output] - self.at(-t)[output]) / (2 * t) - found.numeric
+        off = found.analytic - found.numeric
+        return off * many > 0 and abs(off) <= 2 * abs(many)
 
     def _closer(self, found: Element, output: int, allowed: Tolerance) -> Element:
         """The verdict on a kink again: it may lie beside x, and f be straight still closer by."""
