@@ -197,3 +197,11 @@ def test_masks_of_all_maxima_are_wrong(f: Any, grad: Any, inputs: Any) -> None:
 def test_a_flat_stretch_between_many_kinks_is_no_grain() -> None:
     x = np.random.default_rng(0).standard_normal(300)
     assert gradcheck(np.sort, x, grad=unsort).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("count", [105, 110, 122, 165, 210, 256])
+def test_kinks_that_cancel_along_a_direction(count: int) -> None:
+    x = np.random.default_rng(count).standard_normal(count)
+    x[::5] = 0.0
+    assert gradcheck(relu, x, grad=relu_grad).verdict is Verdict.KINK
+    assert gradcheck(relu, x, grad=lambda x, c: 1.01 * relu_grad(x, c)).verdict is Verdict.FAIL

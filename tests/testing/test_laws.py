@@ -453,3 +453,18 @@ def test_a_mixed_rule_that_is_not_linear(seed: int, name: str, size: int):
 
     problem = problem_of(lambda x: w @ x, (X,), g)
     assert LINEAR in broken(by_laws(problem, seed))
+
+
+def test_what_cancels_breaks_no_law() -> None:
+    """Gradients of 1e-13 and less, which are differences of numbers as large as the values."""
+    torch = pytest.importorskip("torch")
+    scores = torch.tensor([30.0, 0.0, 1.0], dtype=torch.float64)
+    for f, x in (
+        (lambda z: torch.softmax(z, 0), scores),
+        (lambda z: torch.nn.functional.cross_entropy(z[None], torch.tensor([0])), scores),
+        (lambda x: x.log().exp() - x, torch.tensor([1.1, 2.3, 4.0], dtype=torch.float64)),
+        (lambda x: torch.tanh(x.float() * 1.7).double(), scores / 7),
+    ):
+        report = gradcheck(f, x)
+        assert report.ok, report
+    assert gradcheck(lambda z: tg.softmax(z, 0), np.array([30.0, 0.0, 1.0])).ok

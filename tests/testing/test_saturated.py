@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,78 @@ def test_what_is_rounded_to_float32_has_the_slope_that_was_meant():
     for x in (0.3, -1.7, 12.34):
         assert verdict(f, np.cos, x) == "pass"
         assert verdict(f, lambda x: 0.0, x) == "fail"
+
+
+def gelu(x):
+    return np.array([0.5 * v * (1 + math.erf(v / math.sqrt(2))) for v in x])
+
+
+def gelu_grad(x, c):
+    bell = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    return c * (gelu(x) / x + x * bell)
+
+
+def test_a_straight_stretch_within_a_step_is_not_the_slope():
+    """Of x erf(x) at -8 the values of erf come in steps, and x goes on within each."""
+    x = -np.array([6.2, 6.9, 7.7, 8.3, 8.7, 9.0, 12.0, 30.0])
+    assert verdict(gelu, gelu_grad, x) == "pass"
+    assert verdict(gelu, lambda x, c: -gelu_grad(x, c), x) == "fail"
+    assert verdict(gelu, lambda x, c: 1.01 * gelu_grad(x, c), x[:2]) == "fail"
+
+
+def test_a_slope_that_the_largest_input_rounds_away():
+    def f(z):
+        return np.log(np.exp(z - z.max()).sum()) + z.max() - z[0]
+
+    def grad(z):
+        e = np.exp(z - z.max())
+        return np.array([-e[1:].sum(), e[1], e[2]]) / e.sum()
+
+    assert verdict(f, grad, [30.0, 0.0, 1.0]) == "pass"
+    assert verdict(f, lambda z: grad(z) + 1e-9, [30.0, 0.0, 1.0]) == "fail"
+
+
+def test_a_sum_of_what_is_centred_is_nothing_but_rounding():
+    def f(x):
+        return (x - x.mean()).sum()
+
+    assert verdict(f, lambda x: np.array([1e-16, -1e-16, 0.0]), [1.0, 2.0, 4.0]) == "pass"
+    assert verdict(f, lambda x: np.array([1e-9, 0.0, 0.0]), [1.0, 2.0, 4.0]) != "pass"
+
+
+def test_noise_at_x_is_no_jump():
+    """As of an iteration that ends a little elsewhere at each point."""
+
+    def f(x):
+        return np.sin(x) + 1e-9 * (x != 1.0)
+
+    assert verdict(f, np.cos, 1.0) in ("pass", "inconclusive")
+    assert verdict(f, lambda x: 1.02 * np.cos(x), 1.0) == "fail"
+    assert verdict(lambda x: np.sin(x) + 1e-3 * (x > 1.0), np.cos, 1.0) == "kink"
+
+
+def test_chaos_is_not_called_wrong():
+    def f(r, steps=50):
+        x, slope = 0.3, 0.0
+        for _ in range(steps):
+            x, slope = r * x * (1 - x), x * (1 - x) + r * (1 - 2 * x) * slope
+        return x, slope
+
+    for steps, expected in ((10, "pass"), (30, "pass"), (50, "inconclusive")):
+        value, slope = (lambda r, n=steps, k=k: f(r, n)[k] for k in (0, 1))
+        assert verdict(value, slope, 3.9) == expected
+
+
+def test_float16_inside_is_not_called_wrong():
+    half = np.float16
+    weights = np.random.default_rng(0).normal(size=(3, 5)).astype(half)
+
+    def f(x):
+        return (weights @ x.astype(half)).astype(float)
+
+    def grad(x, c):
+        return weights.astype(float).T @ c
+
+    x = np.random.default_rng(9).normal(size=5)
+    assert verdict(f, grad, x) in ("pass", "inconclusive")
+    assert verdict(f, lambda x, c: -grad(x, c), x) == "fail"
