@@ -463,7 +463,7 @@ def test_what_cancels_breaks_no_law() -> None:
         (lambda z: torch.softmax(z, 0), scores),
         (lambda z: torch.nn.functional.cross_entropy(z[None], torch.tensor([0])), scores),
         (lambda x: x.log().exp() - x, torch.tensor([1.1, 2.3, 4.0], dtype=torch.float64)),
-        (lambda x: torch.tanh(x.float() * 1.7).double(), scores / 7),
+        (lambda x: torch.tanh(x.float() * 1.7).double(), scores / 30),
     ):
         report = gradcheck(f, x)
         assert report.ok, report

@@ -216,7 +216,8 @@ class Line(Samples):
             again = judge(beyond_it, claim, allowed, slopes(beyond_it, rounding=rounding))
             if again.verdict is Verdict.PASS:
                 return again
-            opened = abs(claim - within) * distance <= _WITHIN * step
+            wrong = again.verdict is Verdict.FAIL
+            opened = not wrong and abs(claim - within) * distance <= _WITHIN * step
         else:
             many = judge(sweep, claim, Tolerance(), slopes(sweep, step=4 * step))
             opened = coarse and abs(claim - many.numeric) <= _WITHIN * many.bar
