@@ -130,6 +130,21 @@ def places(x: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = places({**MADE.document, "trace": None})[1:]
 
 
+COUNTS = [place for place in PLACES if place[-1] == "counts"]
+
+
+def test_a_histogram_without_bars_is_refused():
+    assert COUNTS
+    for place in COUNTS:
+        changed = copy.deepcopy(MADE.document)
+        inner = changed
+        for key in place[:-1]:
+            inner = inner[key]
+        inner["counts"] = []
+        with pytest.raises(DataError, match="has 0 entries, expected 1 or more"):
+            checked(changed, "file")
+
+
 @settings(max_examples=60, deadline=None)
 @given(place=st.sampled_from(PLACES), junk=JUNK)
 def test_a_changed_entry_is_refused_or_harmless(place: tuple[Any, ...], junk: Any):

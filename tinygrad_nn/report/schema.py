@@ -73,10 +73,12 @@ def _among(*words: str) -> Check:
     return check
 
 
-def _list(check: Check, length: int | None = None) -> Check:
+def _list(check: Check, length: int | None = None, least: int = 0) -> Check:
     def run(at: str, x: Any) -> list[Any]:
         if not isinstance(x, (list, tuple)) or len(x) > _MANY:
             raise _refuse(at, "a list", x)
+        if len(x) < least:
+            raise _UnfitError(f"{at} has {len(x)} entries, expected {least} or more")
         if length is not None and len(x) != length:
             raise _UnfitError(f"{at} has {len(x)} entries, expected {length}")
         return [check(f"{at}/{i}", entry) for i, entry in enumerate(x)]
@@ -108,7 +110,7 @@ def _object(**checks: Check) -> Check:
 _place = _object(step=_whole, epoch=_whole, batch=_whole, loss=_real)
 _figures = _list(_maybe(_real))
 _activation = _object(
-    low=_real, high=_real, counts=_list(_whole), nonfinite=_whole, idle=_maybe(_real)
+    low=_real, high=_real, counts=_list(_whole, least=1), nonfinite=_whole, idle=_maybe(_real)
 )
 _row = _object(
     epoch=_whole, weight=_figures, gradient=_figures, update=_figures, idle=_figures, looks=_whole
@@ -164,7 +166,7 @@ _numbers = _object(
     root_mean_square_error=_maybe(_real),
     r2=_maybe(_real),
     pairs=_list(_list(_maybe(_real), 2)),
-    errors=_object(low=_real, high=_real, counts=_list(_whole)),
+    errors=_object(low=_real, high=_real, counts=_list(_whole, least=1)),
 )
 
 
