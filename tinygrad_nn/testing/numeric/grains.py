@@ -17,7 +17,7 @@ from tinygrad_nn.testing.numeric.samples import Samples
 from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import Element
 
-__all__ = ["SATURATED", "is_rounding", "jumps", "step_beyond"]
+__all__ = ["SATURATED", "is_rounding", "jumps"]
 
 SATURATED = 16.0
 """Rounding units of 1 by which f may stray: where tanh is nearly 1, its slope 1 - tanh**2 is small,
@@ -46,53 +46,10 @@ _SLIGHT = 2e-2
 its slope close by is a little another."""
 _NEARBY = 8.0
 """Factor by which it may stray less there."""
-_TREAD, _TRIED = 2.0**-12, 8
-"""Part of a flat stretch over which f is the same beyond it, too, if it comes in steps: the next
-is much shorter where what is rounded has nearly vanished. And points at which this is tried."""
 _RESOLVED = 2.0**-50
 """Part of a step by which others are told from it."""
 _LONGER = 4.0**5
 """A grain of a number inside f is up to so many times as long as the finest steps looked at."""
-
-
-def step_beyond(
-    samples: Samples, sweep: Sweep, output: int, slope: float = 0.0
-) -> tuple[float, float]:
-    """The step by which f leaves a straight stretch around x, as numbers of few digits do.
-
-    Beyond a kink it moves by its own rounding first, or a little with each number: by no step.
-
-    Args:
-        samples: Values of f.
-        sweep: Those of the usual steps, of one output.
-        output: Which one.
-        slope: Of the stretch.
-
-    Returns:
-        Its size, and how far it is from x; 0 if there is none.
-    """
-    center = sweep.center
-    tolerance = _ROUNDINGS * samples.unit * abs(center) if slope else 0.0
-    found = []
-    for side, values in ((1.0, sweep.above), (-1.0, sweep.below)):
-        off = np.abs(values - center - slope * side * sweep.steps)
-        moved = np.flatnonzero(np.isfinite(off) & (off > tolerance))
-        if not moved.size or moved[-1] == len(sweep.steps) - 1:
-            continue
-        near, far = (float(sweep.steps[moved[-1] + n]) for n in (1, 0))
-        finest = max(spacing(samples.own, samples.bits), _RESOLVED * far)
-        while far - near > 2 * finest:
-            middle = (near + far) / 2
-            value = float(samples.at(side * middle)[output])
-            still = abs(value - center - slope * side * middle) <= tolerance
-            near, far = (middle, far) if still else (near, middle)
-        tread = far + max(finest, _TREAD * far / _TRIED) * np.arange(_TRIED)
-        beyond = samples.table(side * tread)[:, output] - center - slope * side * tread
-        rounding = _ROUNDINGS * samples.unit * max(abs(float(beyond[0])), abs(center))
-        step = float(abs(beyond[0]))
-        if step > rounding and np.ptp(beyond) <= (step / _TRIED if slope else 0.0):
-            found.append((step, far))
-    return min(found, key=lambda pair: pair[1], default=(0.0, 0.0))
 
 
 def is_rounding(samples: Samples, sweep: Sweep, found: Element, least: float, output: int) -> bool:

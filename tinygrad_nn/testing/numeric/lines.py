@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_nn.testing.numeric.exact import confirmed
 from tinygrad_nn.testing.numeric.fits import fitted, nodes, straight_fit
-from tinygrad_nn.testing.numeric.grains import SATURATED, is_rounding, jumps, step_beyond
+from tinygrad_nn.testing.numeric.grains import SATURATED, is_rounding, jumps
 from tinygrad_nn.testing.numeric.grid import beyond, spacing
 from tinygrad_nn.testing.numeric.judge import (
     FLAT,
@@ -25,6 +25,7 @@ from tinygrad_nn.testing.numeric.judge import (
 from tinygrad_nn.testing.numeric.plain import FAR, flatly, plainly
 from tinygrad_nn.testing.numeric.samples import Samples
 from tinygrad_nn.testing.numeric.slopes import Slopes, slopes
+from tinygrad_nn.testing.numeric.stairs import in_steps, saturated, step_beyond
 from tinygrad_nn.testing.numeric.sweep import Sweep
 from tinygrad_nn.testing.verdicts import DOUBTFUL, Element, Verdict
 
@@ -43,20 +44,6 @@ _DOUBLE = 40
 _COARSE, _COARSER = 0.65, 0.35
 """Part of the bits of a number that coarse steps leave as they are: 2**-34 and 2**-18 of it in
 double."""
-_OF_FARTHER = 64.0
-"""Rounding units of f farther out, or of numbers that x is among, that its steps are at most."""
-_FARTHER = np.array([2.0, 1.0, 0.5])
-"""Where, in sizes of x, it is looked how large f is farther out."""
-_HALF = 2.0**-7
-"""Part of f that its steps may be if something inside is rounded to float16."""
-_MANY = 8.0
-"""Distances of the first step at which the slope over many is seen."""
-_WITHIN = 8.0
-"""Times a step, or an error bar, that is granted where f comes in steps."""
-_STEPPED = "f comes in steps, whose slope is not that over many"
-_QUANTUM = 1e-6
-"""Part of f, or of x times its slope, that a step of it is if x is rounded to float32: what comes
-in larger ones may have been made so, and be meant to have no slope."""
 _FEWEST = 4
 """Coarse steps from which a slope is read at least."""
 _KNOWN, _KNOWN_SINGLE = 3e-3, 3e-2
@@ -116,7 +103,8 @@ class Line(Samples):
         if coarse is not None:
             return coarse
         if found.verdict is Verdict.FAIL and found.left is None:
-            return self._in_steps(found, output, allowed)
+            sweep = self.sweep(self.grid, output, self._steepest)
+            return in_steps(self, sweep, found, output, allowed)
         return found
 
     def _by_coarse_steps(self, output: int, claim: float, allowed: Tolerance) -> Element | None:
@@ -153,7 +141,7 @@ class Line(Samples):
             seen = slopes(sweep, grainy=False)
         found = judge(sweep, claim, allowed, seen)
         if found.verdict in DOUBTFUL and sweep.is_flat():
-            seen = self._saturated(sweep, output) or seen
+            seen = saturated(self, sweep, output) or seen
             found = judge(sweep, claim, allowed, seen)
         if np.isnan(claim) or (seen.rounding and found.verdict is Verdict.PASS):
             return found  # with nan no comparison means anything: no better slope changes that
@@ -172,63 +160,6 @@ class Line(Samples):
         if not resolved(found) and (found.numeric or self._far(output, claim)):
             return self._from_afar(found, output, claim, allowed)
         return found
-
-    def _saturated(self, sweep: Sweep, output: int) -> Slopes | None:
-        """Slopes of what comes in steps that are the rounding of what f is made of.
-
-        As 1 - tanh(x) does: where tanh is nearly 1, all that is seen are the last digits of 1.
-        """
-        wide = self.sweep(np.append(self.own * _FARTHER, self.grid), output, self._steepest)
-        rounding = self.unit * self._large(output)
-        step, _ = step_beyond(self, wide, output)
-        if not 0 < step <= _OF_FARTHER * rounding:
-            return None
-        return slopes(sweep, step=_OF_FARTHER * rounding, rounding=rounding)
-
-    def _large(self, output: int) -> float:
-        """Size of f farther out, or of the numbers that x is among."""
-        ts = self.own * _FARTHER
-        far = np.abs(self.table(np.concatenate([ts, -ts]))[:, output])
-        return max(float(far[np.isfinite(far)].max(initial=0.0)), self.beside)
-
-    def _in_steps(self, found: Element, output: int, allowed: Tolerance) -> Element:
-        """The verdict again, where f comes in steps, as what is rounded inside does.
-
-        The slope within one says little then, nor does that over many if they may be meant.
-        """
-        sweep = self.sweep(self.grid, output, self._steepest)
-        flat, claim = sweep.is_flat(), found.analytic
-        within = 0.0 if flat else found.numeric
-        step, distance = step_beyond(self, sweep, output, within)
-        size = max(abs(float(self.center[output])), self.whole(output))
-        coarse, opened = flat and step <= _HALF * size, False
-        rounding = self.unit * self._large(output)
-        if not step:
-            return found
-        if flat and claim == 0:
-            opened = step > _QUANTUM * max(size, self.own * abs(found.numeric))
-        elif abs(found.numeric - within) * distance > step / _WITHIN:
-            opened = coarse and abs(claim - found.numeric) <= _WITHIN * found.bar
-        elif not self._towards_many(found, output, distance):
-            return found
-        elif step <= _OF_FARTHER * rounding:
-            beyond_it = sweep.beyond(distance)
-            again = judge(beyond_it, claim, allowed, slopes(beyond_it, rounding=rounding))
-            if again.verdict is Verdict.PASS:
-                return again
-            wrong = again.verdict is Verdict.FAIL
-            opened = not wrong and abs(claim - within) * distance <= _WITHIN * step
-        else:
-            many = judge(sweep, claim, Tolerance(), slopes(sweep, step=4 * step))
-            opened = coarse and abs(claim - many.numeric) <= _WITHIN * many.bar
-        return replace(found, verdict=Verdict.INCONCLUSIVE, why=_STEPPED) if opened else found
-
-    def _towards_many(self, found: Element, output: int, distance: float) -> bool:
-        """Whether a claim is off what was measured towards the slope over many steps."""
-        t = _MANY * distance
-        many = float(self.at(t)[output] - self.at(-t)[output]) / (2 * t) - found.numeric
-        off = found.analytic - found.numeric
-        return off * many > 0 and abs(off) <= 2 * abs(many)
 
     def _closer(self, found: Element, output: int, allowed: Tolerance) -> Element:
         """The verdict on a kink again: it may lie beside x, and f be straight still closer by."""

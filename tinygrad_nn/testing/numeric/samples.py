@@ -10,7 +10,10 @@ import numpy as np
 from tinygrad_nn.testing.numeric.grid import steps
 from tinygrad_nn.testing.numeric.sweep import Sweep
 
-__all__ = ["Samples"]
+__all__ = ["FARTHER", "Samples"]
+
+FARTHER = np.array([2.0, 1.0, 0.5])
+"""Where, in sizes of x, it is looked how large f is farther out."""
 
 
 class Samples:
@@ -76,6 +79,12 @@ class Samples:
             steepest,
             self.beside,
         )
+
+    def large(self, output: int) -> float:
+        """Size of f farther out, or of the numbers that x is among."""
+        ts = self.own * FARTHER
+        far = np.abs(self.table(np.concatenate([ts, -ts]))[:, output])
+        return max(float(far[np.isfinite(far)].max(initial=0.0)), self.beside)
 
     def whole(self, output: int) -> float:
         """Size of what an output is a part of; 0 if it is of nothing."""
