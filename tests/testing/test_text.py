@@ -350,3 +350,13 @@ def test_what_cannot_be_written_is_left_to_the_user():
     machine = Machine()
     report = failing(machine, X[0], grad=lambda x, c: 3 * c)
     assert "f = ...  # write here how it is made: Machine, " in str(report)
+
+
+def test_a_small_wrong_element_of_a_diagonal_is_no_sign_of_a_transposed_jacobian():
+    def grad(x, c):
+        return c * np.exp(x) + np.array([1e-8, 0.0, 0.0]) * c
+
+    x = np.array([-20.0, 1.0, 2.0])
+    text = str(gradcheck(np.exp, x, grad=grad))
+    assert "1 fail" in text
+    assert "transposed" not in text

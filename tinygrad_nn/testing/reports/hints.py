@@ -196,9 +196,14 @@ def _rearranged(right: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _same(table: _Table, other: Any) -> bool:
-    """Whether the claims of a table are other values."""
+    """Whether the claims of a table are other values, those that are wrong for the right ones too.
+
+    A single small one that is wrong is no sign of what leaves it as it is.
+    """
     scale = np.abs(table.slopes).max()
-    return bool(np.all(np.abs(table.claims - other) <= _CLOSE * np.abs(other) + 1e-6 * scale))
+    off, before = np.abs(table.claims - other), np.abs(table.claims - table.slopes)
+    fits = np.all(off <= _CLOSE * np.abs(other) + 1e-6 * scale)
+    return bool(fits and np.all(off[table.wrong] <= before[table.wrong] / 2))
 
 
 # ── Factors that depend on the input ────────────────────────────────────────────────────
