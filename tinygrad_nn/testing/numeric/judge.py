@@ -106,7 +106,10 @@ def _judged(  # noqa: PLR0911  (a case each)
     if found.jumps:
         return Element(Verdict.KINK, claim, why="f jumps here")
     if found.steep:
-        return Element(Verdict.KINK, claim, why="the slope grows without bound")
+        why = "the slope grows without bound"
+        if all(sign * claim < 0 for sign in found.steep):
+            return Element(Verdict.FAIL, claim, why=f"{why}, and has the other sign")
+        return Element(Verdict.KINK, claim, why=why)
     left, right = found.left, found.right
     if left is None and right is None:
         if found.grain:

@@ -98,7 +98,7 @@ class Slopes:
         grain: Size of the jumps that f makes everywhere, as numbers of few digits do; 0 if none.
         grain_step: Step at which the first of them is seen.
         jumps: f jumps at x.
-        steep: The slope grows without bound towards x.
+        steep: Signs of slopes that grow without bound towards x, one for each side that has one.
         size: Largest absolute value of f in the sweep.
         around: Absolute slopes at each step, the larger of both sides.
         rounding: Of what f is made of, where that is known to be larger than f.
@@ -112,7 +112,7 @@ class Slopes:
     grain: float
     grain_step: float
     jumps: bool
-    steep: bool
+    steep: tuple[float, ...]
     size: float
     around: Any
     rounding: float
@@ -180,7 +180,11 @@ def slopes(sweep: Sweep, grainy: bool = True, step: float = 0.0, rounding: float
         grain=grain,
         grain_step=grain_step,
         jumps=jump > 0 and not slight_jump,
-        steep=any(_steep(c / t, c, center, sweep.unit) for c in (up, down)),
+        steep=tuple(
+            float(np.sign(c[np.isfinite(c)][-1]))
+            for c in (up, down)
+            if _steep(c / t, c, center, sweep.unit)
+        ),
         size=size,
         around=np.fmax(np.abs(up / t), np.abs(down / t)),
         rounding=max(rounding, grain) if rounding else 0.0,
