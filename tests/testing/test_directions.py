@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.extents import share
+from tinygrad_nn.errors import CheckError
 from tinygrad_nn.testing import Verdict, gradcheck
 
 ROWS, COLUMNS = 200, 120
@@ -205,3 +206,62 @@ def test_kinks_that_cancel_along_a_direction(count: int) -> None:
     x[::5] = 0.0
     assert gradcheck(relu, x, grad=relu_grad).verdict is Verdict.KINK
     assert gradcheck(relu, x, grad=lambda x, c: 1.01 * relu_grad(x, c)).verdict is Verdict.FAIL
+
+
+# ── What an architect found by reading ────────────────────────────────────────────────────
+
+
+def test_a_gradient_of_nan_is_found_in_digits() -> None:
+    pytest.importorskip("mpmath")
+    x = np.linspace(1.0, 2.0, 300)
+    spoilt = np.where(np.arange(300) == 77, np.nan, 1.0)
+    report = gradcheck(lambda x: (x * x).sum(), x, grad=lambda x: 2 * x * spoilt, exact="mpmath")
+    assert report.verdict is Verdict.FAIL
+
+
+def test_a_tie_in_one_output_hides_no_mistake_in_another() -> None:
+    x = np.concatenate([[1.0, 2.0, 4.0], np.arange(5.0, 302.0)])
+
+    def f(x: Any) -> Any:
+        return np.array([np.median([x[0], x[1] - 1, x[2] - 3]), (x * x).sum()])
+
+    def grad(x: Any, c: Any) -> Any:
+        return c[0] * np.where(np.arange(300) < 3, 1 / 3, 0.0) + c[1] * 2.02 * x
+
+    for seed in range(4):
+        report = gradcheck(f, x, grad=grad, seed=seed)
+        assert report.verdict is Verdict.FAIL
+        assert first_wrong(report).output_index == (1,)
+
+
+def test_an_output_of_nan_hides_no_mistake_in_another() -> None:
+    x = np.linspace(1.0, 2.0, 300)
+
+    def f(x: Any) -> Any:
+        return np.array([(x * x).sum(), np.nan])
+
+    assert gradcheck(f, x, grad=lambda x, c: 2.02 * x * c[0]).verdict is Verdict.FAIL
+
+
+def test_large_numbers_of_few_digits_are_moved_by_more_than_their_rounding() -> None:
+    x = (1e8 + 8 * np.arange(300)).astype(np.float32)
+
+    def f(x: Any) -> Any:
+        return ((x.astype(np.float64) - 1e8) ** 2).sum()
+
+    def grad(x: Any) -> Any:
+        return 2 * (x.astype(np.float64) - 1e8)
+
+    assert gradcheck(f, x, grad=grad).verdict is not Verdict.FAIL
+
+
+def test_an_unknown_exact_is_refused_for_large_jacobians_too() -> None:
+    with pytest.raises(CheckError, match="mpmht"):
+        gradcheck(lambda x: (x * x).sum(), np.ones(300), grad=lambda x: 2 * x, exact="mpmht")
+
+
+def test_one_input_and_thousands_of_outputs() -> None:
+    w = np.linspace(1.0, 2.0, 10_000)
+    report = gradcheck(lambda x: w * x, 1.5, grad=lambda x, c: w @ c)
+    assert report.verdict is Verdict.PASS
+    assert report.pulls < 300

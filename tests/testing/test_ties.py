@@ -209,3 +209,14 @@ def test_slopes_that_cancel_along_a_line_may_all_be_those_of_one_side():
 
     for ends in ((2.0, 0.0), (0.0, -1.0), (2.0, -1.0), (0.0, 0.0), (1.0, -0.5)):
         assert verdict(f, lambda x, y, ends=ends: ends, 0.0, 0.0) == "kink"
+
+
+@pytest.mark.parametrize("size", [1.0, 1e6])
+def test_a_mask_of_both_maxima_beside_an_input_of_another_size(size):
+    def f(a, b, c):
+        return np.maximum(a, b) * np.cos(10 * c)
+
+    def mask(a, b, c):
+        return np.cos(10 * c), np.cos(10 * c), -10 * np.maximum(a, b) * np.sin(10 * c)
+
+    assert verdict(f, mask, size, size, 1e-3) == "fail"

@@ -18,6 +18,7 @@ from tinygrad_nn.testing.dense import dense as every_element
 from tinygrad_nn.testing.large.digits import directions_in_digits
 from tinygrad_nn.testing.large.floats import directions
 from tinygrad_nn.testing.laws import laws_of
+from tinygrad_nn.testing.numeric.exact import precise
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.meant import meant
 from tinygrad_nn.testing.problem.limit import Clock, TimeUp, limited
@@ -33,9 +34,10 @@ __all__ = ["gradcheck"]
 
 _DENSE = 10_000
 """Elements of a Jacobian up to which each one is looked at."""
-_COORDINATES = 256
-_DOUBLE, _SINGLE = 1e-6, 1e-3
-_SINGLE_UNIT = 1e-12
+_COORDINATES, _OUTPUTS = 256, 1_000
+"""Inputs and outputs of it up to which they are: each takes evaluations, or a backward pass."""
+_DOUBLE, _SINGLE, _SINGLE_UNIT = 1e-6, 1e-3, 1e-12
+"""Tolerances usual in float64 and below, and the rounding unit from which it is below."""
 
 
 def gradcheck(
@@ -182,7 +184,9 @@ def _once(checked: Checked, options: Options) -> Report:
 def _is_small(checked: Checked) -> bool:
     """Whether there is time to look at each element of the Jacobian."""
     coordinates = sum(checked.inputs[i].size for i in checked.active)
-    return coordinates <= _COORDINATES and coordinates * checked.center.size <= _DENSE
+    outputs = checked.center.size
+    few = coordinates <= _COORDINATES and outputs <= _OUTPUTS
+    return few and coordinates * outputs <= _DENSE
 
 
 def _elements(checked: Checked, options: Options, whole: bool) -> list[Element]:
@@ -190,6 +194,7 @@ def _elements(checked: Checked, options: Options, whole: bool) -> list[Element]:
     usual = _DOUBLE if checked.unit < _SINGLE_UNIT else _SINGLE
     allowed = Tolerance(relative=usual if options.tolerance is None else options.tolerance)
     f = meant(options.exact, checked.problem.name, checked.center.size)
+    precise(f, checked.problem.name, checked.problem.values)
     if whole:
         told = at_ties(checked, every_element(checked, allowed, f), allowed)
         return fitting_together(checked, told, allowed)
@@ -218,6 +223,11 @@ def _together(reports: Iterable[Report]) -> Report:
         if not report.ok:
             return report
         done.append(report)
+    if not done:
+        raise CheckError(
+            "gradcheck: no sample of the operation has an input of floats, so that nothing of it "
+            "can be checked; give inputs of your own: gradcheck(op, x)"
+        )
     if len(done) == 1:
         return done[0]
     return replace(

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
-from tinygrad_nn.testing.problem.coordinates import coordinate, flat
+from tinygrad_nn.testing.problem.coordinates import coordinate, flat, parts, sizes
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.ties import output_of
 from tinygrad_nn.testing.verdicts import Element, Verdict
@@ -184,12 +184,13 @@ def _slopes_around(
     """Slopes along a line beside it, and their errors."""
     rng = np.random.default_rng(0)
     bits = -np.log2(checked.unit)
-    distance, step = ((size or 1.0) * 2.0 ** -np.round(p * bits) for p in (_DISTANCE, _STEP))
+    step = (size or 1.0) * 2.0 ** -np.round(_STEP * bits)
+    own = parts(checked, sizes(flat([checked.inputs[i] for i in checked.active])))
     error = _ROUNDINGS * checked.unit * abs(float(checked.center[output])) / step
     for _ in range(count):
         near = list(checked.inputs)
-        for i in checked.active:
-            aside = distance * rng.uniform(-1, 1, near[i].shape)
+        for i, scale in zip(checked.active, own, strict=True):
+            aside = 2.0 ** -np.round(_DISTANCE * bits) * scale * rng.uniform(-1, 1, scale.shape)
             near[i] = near[i] + aside.astype(near[i].dtype)
         ends = [checked.values(_moved(near, *moves, t)) for t in (step, -step)]
         yield float(ends[0][output] - ends[1][output]) / (2 * step), error

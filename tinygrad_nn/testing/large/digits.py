@@ -76,7 +76,8 @@ class _Search(Search):
         for k, element in enumerate(self._judged(direction, self.cotangents, self.rows)):
             off = abs(element.numeric - element.analytic)
             terms = float(np.abs(self.rows[k] * direction).sum())
-            if element.left is not None or off > max(_SUSPECT, _ROUNDINGS * unit) * terms:
+            slight = bool(off <= max(_SUSPECT, _ROUNDINGS * unit) * terms < np.inf)
+            if element.left is not None or not slight:
                 element = self._traced(direction, k, element)  # noqa: PLW2901
                 if element.verdict is Verdict.FAIL:
                     return [self.placed(element, k)]

@@ -32,6 +32,8 @@ _SPOTS = 16
 """Coordinates looked at by themselves, for what is too small to show in a sum."""
 _HUGE = 100_000
 """Coordinates from which on each evaluation takes its time, and fewer of them are spots."""
+_TRACED = 8
+"""Wrong sums of a direction that are traced until one leads to an element at no tie."""
 _SURE = 3.0
 """Bars that a sum must be off by for an element to be looked for, tolerance or not."""
 _SPOT_ROWS = 3
@@ -69,18 +71,14 @@ def _along(search: Search, direction: Any) -> list[Element]:
     doubtful = [k for k, e in enumerate(elements) if k not in kinks and e.verdict in DOUBTFUL]
     wrong = [k for k in doubtful if elements[k].verdict is Verdict.FAIL]
     found = [search.placed(e, k) for k, e in enumerate(elements) if k not in (*kinks, *doubtful)]
-    if wrong:
-        told = traced(search, direction, wrong[0], elements[wrong[0]])
-        found.append(told)
-        if told.verdict is Verdict.KINK:
-            kinks += wrong
-            doubtful = [k for k in doubtful if k not in wrong]
-        else:
-            doubtful.remove(wrong[0])
-            doubtful.sort(key=lambda k: -elements[k].verdict.severity)
+    for n, k in enumerate(wrong):
+        told = traced(search, direction, k, elements[k]) if n < _TRACED else None
+        if told is not None and told.verdict is not Verdict.KINK:
+            return [*found, told, *(search.placed(elements[i], i) for i in doubtful if i != k)]
+        found += [] if told is None else [told]
+        doubtful.remove(k)
+        kinks.append(k)
     found += [search.placed(elements[k], k) for k in doubtful]
-    if any(e.verdict in DOUBTFUL for e in found):
-        return found
     if kinks:
         found += beside(search.of(kinks), direction, [elements[k] for k in kinks])
     return found + _slight(search, direction, elements)

@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_nn.testing.dense import of_row, rows_of
 from tinygrad_nn.testing.numeric.judge import Tolerance
 from tinygrad_nn.testing.numeric.lines import Line
-from tinygrad_nn.testing.problem.coordinates import flat, sizes
+from tinygrad_nn.testing.problem.coordinates import flat, sizes, summed
 from tinygrad_nn.testing.problem.nearby import moved_by
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.rounding import OwnRounding, wholes_of
@@ -58,11 +58,14 @@ class Search:
     def directions(self, rng: np.random.Generator, count: int) -> Iterator[Any]:
         """Directions through all coordinates, of random signs.
 
-        The last one moves all coordinates alike: relative steps hardly move the small ones.
+        The last one moves all coordinates alike, and the largest by more than its rounding:
+        relative steps hardly move the small ones.
         """
+        halved = 2.0 ** np.round(np.log2(self.checked.unit) / 2)
+        alike = max(1.0, float(self.sizes.max()) * halved)
         for n in range(count):
             signs = rng.choice([-1.0, 1.0], self.sizes.size)
-            yield signs * (self.sizes if n < count - 1 else 1.0)
+            yield signs * (self.sizes if n < count - 1 else alike)
 
     def line(self, direction: Any, cotangents: Any) -> Line:
         """The line along a direction, its values summed up by these cotangents; None: as is."""
@@ -70,15 +73,13 @@ class Search:
 
         def move(t: float) -> Any:
             values = checked.values(moved_by(checked, t * direction))
-            if cotangents is None:
-                return values
-            with np.errstate(all="ignore"):  # far from here they may be infinite
-                return cotangents @ values
+            return values if cotangents is None else summed(cotangents, values)
 
         if cotangents is None:
             return Line(move, checked.center, 1.0, checked.unit)
         wholes = np.abs(cotangents) @ wholes_of(checked)
-        return Line(move, cotangents @ checked.center, 1.0, checked.unit, wholes=wholes)
+        center = summed(cotangents, checked.center)
+        return Line(move, center, 1.0, checked.unit, wholes=wholes)
 
     def placed(self, element: Element, k: int) -> Element:
         """The element with the output that its row is of, if it is of one alone."""

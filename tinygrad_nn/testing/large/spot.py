@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_nn.testing.dense import coordinate_line
 from tinygrad_nn.testing.large.search import Search, more_off, part_of
 from tinygrad_nn.testing.numeric.lines import Line
-from tinygrad_nn.testing.problem.coordinates import coordinate
+from tinygrad_nn.testing.problem.coordinates import coordinate, summed
 from tinygrad_nn.testing.problem.subject import Checked
 from tinygrad_nn.testing.rounding import wholes_of
 from tinygrad_nn.testing.ties import at_ties
@@ -24,7 +24,7 @@ LOOKED_AT = "so many kinks that their sum says nothing: only single elements wer
 _PROBED = 4
 """Outputs of a sum that are looked at one by one, those that bend most first."""
 _NEAR = (2.0**-14, 2.0**-18)
-"""Steps at which outputs are asked for kinks."""
+"""Steps, in parts of what is stepped from, at which outputs are asked for kinks."""
 _ROUNDINGS = 64.0
 """Rounding units of f by which second differences may be off."""
 
@@ -47,7 +47,8 @@ def smooth_outputs(checked: Checked, line: Line) -> Any:
     """Outputs whose second differences shrink faster than the step, as they do not at kinks."""
     bends = []
     with np.errstate(all="ignore"):
-        for t in _NEAR:
+        for part in _NEAR:
+            t = part * line.own
             bend = _bend(checked, line, t)
             noise = _ROUNDINGS * checked.unit * (np.abs(line.at(t)) + np.abs(checked.center))
             bends.append(np.where(bend > noise, bend / t, 0.0))
@@ -135,7 +136,7 @@ class Spot:
     def _most_bent(self, k: int) -> list[int]:
         """Outputs of a row, those first that bend most."""
         chosen = np.flatnonzero(self._search.cotangents[k])
-        bends = _bend(self._checked, self._line, _NEAR[0])[chosen]
+        bends = _bend(self._checked, self._line, _NEAR[0] * self._line.own)[chosen]
         return chosen[np.argsort(-bends, kind="stable")].tolist()  # type: ignore[no-any-return]
 
     def _output(self, output: int) -> Element:
@@ -166,9 +167,10 @@ class Spot:
     def _summed(self, cotangents: Any) -> Line:
         """The line with its values summed up."""
         return Line(
-            lambda t: cotangents @ self._line.at(t),
-            cotangents @ self._checked.center,
+            lambda t: summed(cotangents, self._line.at(t)),
+            summed(cotangents, self._checked.center),
             self._line.size,
             self._checked.unit,
             wholes=np.abs(cotangents) @ wholes_of(self._checked),
+            beside=self._line.beside,
         )

@@ -35,7 +35,7 @@ _FLOOR = 12.0
 """The same, of a bar that cannot be smaller: a claim within it is right as far as f shows, as in
 the tails of tanh, where slopes are 300 rounding units of f and known to 3."""
 _LEAST_SEEN = 0.25
-"""Part of that below which no error bar of a slope is worth its name."""
+"""Part of what is nothing below which no error bar of a slope is worth its name."""
 _COARSE = 16.0
 """Rounding units to which a slope can be known in dtypes of few digits."""
 _SURE = 3.0

@@ -39,6 +39,8 @@ _SEEN = 0.5
 """Part of the bend of a kink that shows it at x: it bends by twice as much at two distances."""
 _CLOSE = 2.0**8
 """Distance, in spacings of numbers, within which f may be straight beside a kink."""
+_EACH = 32
+"""Values wanted within that, on each side."""
 _DOUBLE = 40
 """Bits of precision; with fewer all is straight within a grain."""
 _COARSE, _COARSER = 0.65, 0.35
@@ -50,8 +52,6 @@ _KNOWN, _KNOWN_SINGLE = 3e-3, 3e-2
 """Part of itself to which a slope is known then."""
 _LOST = 16.0
 """Rounding units of what f is a part of, by which a claim must be off over the usual steps."""
-_EACH = 32
-"""Values wanted there, on each side."""
 
 
 class Line(Samples):
@@ -131,7 +131,8 @@ class Line(Samples):
         own = max(abs(coarse.analytic), abs(coarse.numeric))
         known = coarse.bar <= (_KNOWN if self.bits > _DOUBLE else _KNOWN_SINGLE) * own
         smooth = coarse.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
-        return smooth and known and off <= coarse.bar + allowed.relative * own
+        granted = coarse.bar + allowed.relative * own + allowed.absolute
+        return smooth and known and off <= granted
 
     def _by_all_steps(self, output: int, claim: float, allowed: Tolerance) -> Element:
         """By a sweep of all steps; if that is rough, by more."""
@@ -216,6 +217,6 @@ class Line(Samples):
         return found
 
     def _far(self, output: int, claim: float) -> bool:
-        """Whether f, flat at all usual steps, is not so at one far out."""
+        """Whether coarser steps may say more of a flat f."""
         far = float(self.grid[0]) * FAR
         return claim != 0 or any(self.at(t)[output] != self.center[output] for t in (far, -far))

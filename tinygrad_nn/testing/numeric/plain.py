@@ -140,10 +140,10 @@ def plainly(samples: Samples, claims: Any, allowed: Tolerance) -> Plain:
         beyond = np.fmax(low - claims, claims - high)
         granted = _STRICT * allowed.relative * np.maximum(np.abs(low), np.abs(high))
         outside = kink & (beyond > _KINK * (high - low) + _SURELY * granted + allowed.absolute)
-        nothing = np.where(kink, left, np.nan)
+        left_at_kink = np.where(kink, left, np.nan)
         slope = np.where(still, 0.0, slope)
         within = kink & (beyond <= granted)
-        return Plain(good | still, wrong | outside, within, slope, bar, nothing, right)
+        return Plain(good | still, wrong | outside, within, slope, bar, left_at_kink, right)
 
 
 def _kinks(

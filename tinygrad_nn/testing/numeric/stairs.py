@@ -86,7 +86,8 @@ def saturated(samples: Samples, sweep: Sweep, output: int) -> Slopes | None:
 
     As 1 - tanh(x) does: where tanh is nearly 1, all that is seen are the last digits of 1.
     """
-    wide = samples.sweep(np.append(samples.own * FARTHER, samples.grid), output, sweep.steepest)
+    grid = np.union1d(samples.own * FARTHER, samples.grid)[::-1]
+    wide = samples.sweep(grid, output, sweep.steepest)
     rounding = samples.unit * samples.large(output)
     step, _ = step_beyond(samples, wide, output)
     if not 0 < step <= _OF_FARTHER * rounding:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_nn.testing.problem.subject import Checked
 
-__all__ = ["coordinate", "flat", "parts", "sizes"]
+__all__ = ["coordinate", "flat", "parts", "sizes", "summed"]
 
 
 def flat(arrays: Sequence[Any]) -> Any:
@@ -21,6 +21,16 @@ def sizes(point: Any) -> Any:
     """Power of 2 near each coordinate; for 0 that of the largest, or 1."""
     largest = np.abs(point).max(initial=0.0) or 1.0
     return 2.0 ** np.round(np.log2(np.where(point == 0, largest, np.abs(point))))
+
+
+def summed(cotangents: Any, values: Any) -> Any:
+    """Sums of outputs, of each row of cotangents, whatever those are that it does not count."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(values).all():
+            return cotangents @ values
+        rows = np.atleast_2d(cotangents)
+        found = np.array([row[row != 0] @ values[row != 0] for row in rows])
+    return found if np.ndim(cotangents) > 1 else found[0]
 
 
 def parts(checked: Checked, direction: Any) -> list[Any]:
