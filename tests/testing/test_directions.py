@@ -160,6 +160,7 @@ TIES: list[Any] = [
     (medians, middle_of_each, (ALIKE,)),
     pytest.param(medians, middle_of_each, (np.zeros((120, 3)),), marks=pytest.mark.slow),
     pytest.param(medians, shared_by_all, (np.zeros((120, 3)),), marks=pytest.mark.slow),
+    (np.sort, unsort, (np.round(np.random.default_rng(11).standard_normal(300), 1),)),
     (dotted, lambda x: unsort(x, np.arange(300.0)), (TRIPLES,)),
     (np.maximum, lambda a, b, c: (c * (a >= b), c * (a < b)), (HALF, HALF)),
     pytest.param(np.maximum, lambda a, b, c: (c / 2, c / 2), (HALF, HALF), marks=pytest.mark.slow),

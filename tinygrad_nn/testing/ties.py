@@ -31,7 +31,9 @@ __all__ = ["at_ties", "output_of", "smooth_in_parts"]
 _COLUMNS = 16
 """Coordinates that are looked at and found to be at no tie: where more are wrong, the gradient
 is."""
-_DIAGONALS = 32
+_DIAGONALS, _TRIED = 128, 32
+"""Moves of all coordinates that are tried: of many equal ones few moves change a given output; and
+parts of a direction."""
 _PARTS = 16
 """Directions are whole multiples of this part of the size of coordinates: steps along them are
 exact, and equal numbers stay equal."""
@@ -44,9 +46,8 @@ and 2**-30 of it in double. Few points are so close to another slope that a step
 _SCALES = (0.42, 0.5, 0.58, 0.66, 0.74, 0.83)
 """Steps at which slopes do not add up, likewise; the finest may be lost in rounding."""
 _ROUNDINGS = 16.0
-_APART = 8.0
-"""Errors of slopes, and in the next line part of a slope, by which those nearby differ at least."""
-_WORTH = 1e-2
+_APART, _WORTH = 8.0, 1e-2
+"""Errors of slopes, and part of a slope, by which those nearby differ at least."""
 _GAP = 2e-2
 """Part of the change of f from the least to the largest slope that adding up is off by at least."""
 _SEEN = 4.0
@@ -105,7 +106,7 @@ def smooth_in_parts(checked: Checked, direction: Any, cotangent: Any, gap: float
         gap: What the slope is known to be off by.
     """
     rng, ties = np.random.default_rng(0), _Ties(checked)
-    for _ in range(_DIAGONALS):
+    for _ in range(_TRIED):
         part = np.where(rng.choice([True, False], direction.size), direction, 0.0)
         for other in (direction - part, -part):
             off = [ties.off(part + other, part, ties.part(bits)) for bits in _SCALES[:_SURELY]]

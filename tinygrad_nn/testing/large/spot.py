@@ -97,11 +97,7 @@ class Spot:
             chosen, off = more_off(chosen, lambda part: self._off(part_of(cotangent, part)))
             if not off:
                 return self._sum(part_of(cotangent, chosen))
-        found = self._output(int(chosen[0]))
-        if found.verdict is not Verdict.FAIL:
-            return found
-        told = at_ties(self._checked, [found], self._search.allowed)[0]
-        return found if told is found else self._together(told)
+        return self._output(int(chosen[0]))
 
     def _wrong(self, k: int, element: Element) -> Element:
         """The verdict again on a row, by the output that is wrong."""
@@ -140,10 +136,14 @@ class Spot:
         return chosen[np.argsort(-bends, kind="stable")].tolist()  # type: ignore[no-any-return]
 
     def _output(self, output: int) -> Element:
-        """The verdict on one output."""
+        """The verdict on one output, which knows ties."""
         found = self._sum(part_of(np.ones(self._checked.center.size), [output]))
         place, where = self._checked.place(output)
-        return replace(found, output=place, output_index=where)
+        found = replace(found, output=place, output_index=where)
+        if found.verdict is not Verdict.FAIL:
+            return found
+        told = at_ties(self._checked, [found], self._search.allowed)[0]
+        return found if told is found else self._together(told)
 
     def _off(self, cotangent: Any) -> float:
         element = self._sum(cotangent)
