@@ -26,7 +26,7 @@ from tinygrad_nn.core.observe import OBSERVERS, Observer
 from tinygrad_nn.core.order import Freed, freed_before, told, uses_of, uses_towards
 from tinygrad_nn.core.record import LEAF, Op
 from tinygrad_nn.core.reverse import general_gradients
-from tinygrad_nn.core.sweep_numbers import sweep_numbers
+from tinygrad_nn.core.sweep_numbers import keep, sweep_numbers
 from tinygrad_nn.errors import GradientError, ShapeError
 
 __all__ = ["accumulate", "pull"]
@@ -186,6 +186,7 @@ def _descend(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch
 ) -> None:
     """Hand gradients of any kind down to the leaves, or to what is wanted."""
     owned: set[Node] = set()
+    kept: list[tuple[Node, Any]] = []
     fit = ready[0][0].fit if ready else None
     while ready:
         node, g = ready.pop()
@@ -193,7 +194,7 @@ def _descend(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch
             g = _watched(node, g, observers, create_graph, keep=wanted is None)
         if wanted is None:
             if node.keeps_gradients:
-                node._grad = g
+                kept.append((node, g))
         elif node in wanted:
             result[node] = g
         op: Op = node.op  # type: ignore[assignment]  # only what has an operation is reached
@@ -240,6 +241,7 @@ def _descend(  # noqa: PLR0912, PLR0915  (hot: a call costs more than the branch
                 ready.append((p, h))
         if freed is not None:
             node.op, node.a, node.b = op.freed, freed, None
+    keep(kept)
     for end, g in result.items():
         if (end.extra is not None or observers) and end not in uses:
             result[end] = _watched(end, g, observers, create_graph, keep=False)
@@ -269,12 +271,13 @@ def _watched(
     node: Node, g: Any, observers: Sequence[Observer], create_graph: bool, *, keep: bool
 ) -> Any:
     """Gradient after the hooks of `node`; tells the observers, and may `keep` it on request."""
-    if node.extra is not None:
-        for hook in tuple(node.extra.hooks):
+    extra = node.extra  # once: that may be the mark of a pass in another thread, which takes it off
+    if extra is not None:
+        for hook in tuple(extra.hooks):
             replacement = hook(g if isinstance(g, Node) else type(node).wrap(g))
             if replacement is not None:
                 g = _replaced(node, replacement, g, create_graph)
-        if keep and node.extra.retains:
+        if keep and extra.retains:
             node._grad = g
     for observer in observers:
         observer.gradient(node, g)
