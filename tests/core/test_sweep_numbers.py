@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 import pytest
@@ -143,17 +142,9 @@ def test_a_freed_graph_below_leaves_no_marks():
     assert not sweep_numbers._MARKING.locked()
 
 
-@pytest.fixture
-def impatient():
-    """Threads take turns a thousand times as often as they usually do."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(5e-6)
-    yield
-    sys.setswitchinterval(usual)
-
-
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("again", range(5))
-def test_threads_that_share_nodes(again: int, impatient: None):
+def test_threads_that_share_nodes(again: int):
     """Whoever comes second takes tables; no gradient is lost, and none is another pass's."""
     shared = Value(0.5)
     middle = shared

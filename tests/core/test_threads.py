@@ -1,6 +1,5 @@
 """Several threads at once: no gradient is lost, and no switch reaches the wrong body."""
 
-import sys
 from threading import Thread
 
 import numpy as np
@@ -8,15 +7,6 @@ import pytest
 
 import tinygrad_nn as tg
 from tinygrad_nn.errors import OperandError
-
-
-@pytest.fixture
-def hurried():
-    """Threads that change places as often as they can."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(usual)
 
 
 @pytest.mark.usefixtures("hurried")

@@ -135,7 +135,7 @@ def plainly(samples: Samples, claims: Any, allowed: Tolerance) -> Plain:
             wrong = (np.abs(slope - close) <= least) & (bar <= least) & (close != 0)
             wrong &= straight(close, margin, _INNER * rounding)
             wrong &= off > _OFF * allowed.relative * own + allowed.absolute
-        kink = _kinks(samples, fine, (left, right), sided, rounding) & ~good & ~still & ~wrong
+        kink = _kinks(samples, fine, (left, right), sided) & ~good & ~still & ~wrong
         low, high = np.minimum(left, right), np.maximum(left, right)
         beyond = np.fmax(low - claims, claims - high)
         granted = _STRICT * allowed.relative * np.maximum(np.abs(low), np.abs(high))
@@ -146,9 +146,7 @@ def plainly(samples: Samples, claims: Any, allowed: Tolerance) -> Plain:
         return Plain(good | still, wrong | outside, within, slope, bar, left_at_kink, right)
 
 
-def _kinks(
-    samples: Samples, fine: list[Any], sides: tuple[Any, Any], sided: Any, rounding: Any
-) -> Any:
+def _kinks(samples: Samples, fine: list[Any], sides: tuple[Any, Any], sided: Any) -> Any:
     """Outputs that are straight on both sides with another slope, up to a few numbers from x."""
     left, right = sides
     gap = np.abs(right - left)
